@@ -1,0 +1,76 @@
+/* half.h - bf16 and fp16 to and from fp32, by integer arithmetic only (IEEE 754-2019; round to nearest even).
+ *
+ * Narrowing NaN gives the canonical quiet NaN (bf16 0x7fc0, fp16 0x7e00). Widening keeps the value exactly, subnormals too.
+ */
+#ifndef ASSAY_HALF_H
+#define ASSAY_HALF_H
+
+#include <stdint.h>
+#include <string.h>
+
+static inline float f32_of_bits(uint32_t u)
+{
+	float f;
+	memcpy(&f, &u, sizeof f);
+	return f;
+}
+
+static inline uint32_t f32_bits(float f)
+{
+	uint32_t u;
+	memcpy(&u, &f, sizeof u);
+	return u;
+}
+
+static inline float bf16_to_f32(uint16_t h)
+{
+	return f32_of_bits((uint32_t)h << 16);
+}
+
+static inline uint16_t f32_to_bf16(float f)
+{
+	uint32_t u = f32_bits(f);
+	if ((u & 0x7fffffffu) > 0x7f800000u)
+		return 0x7fc0;
+	u += 0x7fffu + ((u >> 16) & 1u);
+	return (uint16_t)(u >> 16);
+}
+
+static inline float f16_to_f32(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+	uint32_t exp = (h >> 10) & 31u, man = h & 1023u;
+	if (exp == 31)
+		return f32_of_bits(man ? 0x7fc00000u : sign | 0x7f800000u);
+	if (exp)
+		return f32_of_bits(sign | (exp + 112u) << 23 | man << 13);
+	if (!man)
+		return f32_of_bits(sign);
+	exp = 113;
+	while (!(man & 1024u)) {
+		man <<= 1;
+		exp--;
+	}
+	return f32_of_bits(sign | exp << 23 | (man & 1023u) << 13);
+}
+
+static inline uint16_t f32_to_f16(float f)
+{
+	uint32_t u = f32_bits(f), sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
+	if (a > 0x7f800000u)
+		return 0x7e00;
+	if (a >= 0x477ff000u)
+		return (uint16_t)(sign | 0x7c00u);
+	if (a >= 0x38800000u) { /* normal */
+		a += 0xfffu + ((a >> 13) & 1u);
+		return (uint16_t)(sign | (a - 0x38000000u) >> 13);
+	}
+	if (a < 0x33000000u)
+		return (uint16_t)sign;
+	uint32_t shift = 126u - (a >> 23), man = (a & 0x7fffffu) | 0x800000u;
+	uint32_t q = man >> shift, rest = man & ((1u << shift) - 1u), half = 1u << (shift - 1u);
+	q += rest > half || (rest == half && (q & 1u));
+	return (uint16_t)(sign | q);
+}
+
+#endif

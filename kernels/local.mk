@@ -1,0 +1,34 @@
+# kernels/local.mk - one archive per instruction set: flags cannot leak into other files.
+noinst_LIBRARIES += %D%/libkernels.a
+%C%_libkernels_a_SOURCES = \
+	%D%/base/arena.c %D%/base/arena.h %D%/base/cpu.c %D%/base/cpu.h %D%/base/digest.c %D%/base/digest.h \
+	%D%/base/dmath.c %D%/base/dmath.h %D%/base/err.c %D%/base/err.h %D%/base/half.h %D%/base/log.c %D%/base/log.h \
+	%D%/base/pool.c %D%/base/pool.h %D%/base/str.h \
+	%D%/ops.h %D%/ops.c %D%/ops_cpu.c %D%/exactmath.h %D%/isa.h %D%/rowops.h %D%/rowops.c %D%/simd.h \
+	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/attend.c %D%/logprob.c %D%/embed.c \
+	%D%/rowops_simd.h %D%/simd_avx2.h %D%/simd_avx512.h %D%/simd_neon.h \
+	%D%/selfcheck.c %D%/selfcheck.h %D%/bench.c
+%C%_libkernels_a_LIBADD =
+
+if HAVE_AVX2
+noinst_LIBRARIES += %D%/libkernels_avx2.a
+%C%_libkernels_avx2_a_SOURCES = %D%/matmul_avx2.c %D%/rowops_avx2.c
+%C%_libkernels_avx2_a_CFLAGS = $(AM_CFLAGS) $(AVX2_CFLAGS) -O3
+ASSAY_LIBS += %D%/libkernels_avx2.a
+endif
+if HAVE_AVX512
+noinst_LIBRARIES += %D%/libkernels_avx512.a
+%C%_libkernels_avx512_a_SOURCES = %D%/matmul_avx512.c %D%/rowops_avx512.c
+%C%_libkernels_avx512_a_CFLAGS = $(AM_CFLAGS) $(AVX512_CFLAGS) -O3
+ASSAY_LIBS += %D%/libkernels_avx512.a
+endif
+if HAVE_NEON
+noinst_LIBRARIES += %D%/libkernels_neon.a
+%C%_libkernels_neon_a_SOURCES = %D%/matmul_neon.c %D%/rowops_neon.c
+%C%_libkernels_neon_a_CFLAGS = $(AM_CFLAGS) -O3
+ASSAY_LIBS += %D%/libkernels_neon.a
+else
+EXTRA_DIST += %D%/matmul_neon.c %D%/rowops_neon.c
+endif
+# the archives refer to each other: the base once more behind
+ASSAY_LIBS += %D%/libkernels.a

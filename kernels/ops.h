@@ -1,0 +1,152 @@
+/* ops.h - the seam between model code and arithmetic: a device, its buffers, and one table of operations.
+ *
+ * runners/ opens a device once, allocates weights, KV pages and scratch through it, and queues operations over its
+ * buffers; it reads results after ops->sync(), which also brings back the device's errors. On the CPU operations run
+ * at once and sync has nothing to do. The bits of every operation are fixed by NUMERICS.md (chain32/1): no operation's
+ * result for a row depends on the other rows of the call, on the number of threads or on the instruction set.
+ *
+ * Dimension letters, everywhere:  n rows (tokens)   d width of a row or of a head   h query heads   hk key/value heads
+ *                                 k inner dimension of a linear layer               v vocabulary    p pages
+ * Legal shapes cannot fail: operations return void; an illegal shape is our own mistake (assert).
+ */
+#ifndef ASSAY_OPS_H
+#define ASSAY_OPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/base/cpu.h"
+#include "kernels/base/err.h"
+
+enum dtype { DT_F32, DT_F16, DT_BF16, DT_COUNT };
+static inline size_t dtype_size(enum dtype t) { return t == DT_F32 ? 4 : 2; }
+const char *dtype_name(enum dtype t); /* "f32" "f16" "bf16" */
+
+/* n rows of d floats, ld floats from row to row (ld >= d), in device memory. */
+struct mat {
+	float *p;
+	int n, d;
+	size_t ld;
+};
+
+/* A linear layer's weights W[n][k] in the device's packed layout, made by linear_init/linear_rows, and its bias.
+ *   CPU layout: panels of 32 outputs, panel j = outputs 32j..32j+31, zero-padded; inside a panel k ascending, 32 values
+ *   a k. f32 and f16: in output order. bf16: dword t (0..15) = output t in the low half, output 16+t in the high half.
+ *   Weights whose magnitude is below 2^-40 (f32) or 2^-55 (bf16) are flushed to +0 when packed (NUMERICS.md section 1). */
+struct linear {
+	enum dtype dt;
+	int n, k;
+	void *panels; /* device */
+	float *bias;  /* device, [n], or NULL */
+	size_t bytes; /* of panels */
+};
+
+/* A table of rows for embedding: host-visible row-major values as in the checkpoint, [v][d]. */
+struct table {
+	enum dtype dt;
+	int v, d;
+	const void *rows; /* device (CPU: may point into the mapped file, any alignment) */
+};
+
+/* KV cache of one layer. Page = 64 positions = one canonical key tile; position t of a sequence lives in page
+ * table[t / 64], slot t % 64.
+ *   k: [page][hk][d][64]   (slots innermost: scores of 64 keys are one vector loop)
+ *   v: [page][hk][64][d] */
+#define KV_PAGE 64
+struct kv {
+	float *k, *v; /* device */
+	int hk, d, pages;
+};
+
+/* The rows of one call: which sequence and position each is. All arrays in device memory. */
+struct batch {
+	int n;
+	const int32_t *ids;   /* [n] token ids */
+	const int32_t *pos;   /* [n] absolute positions */
+	const int32_t *seq;   /* [n] row of `table` */
+	const int32_t *table; /* [sequences][ld_table] page numbers in position order */
+	int ld_table;
+};
+
+enum rope_layout { ROPE_HALF, ROPE_INTERLEAVED }; /* pairs (i, i + dims/2), or (2i, 2i + 1) */
+struct rope {
+	int dims;               /* rotated channels: the first `dims` of each head, even */
+	enum rope_layout layout;
+	int positions;          /* rows of the tables */
+	const float *cos, *sin; /* device, [positions][dims/2], rounded once from double */
+};
+
+struct attend {
+	float scale;         /* q is multiplied by this once; log2(e) is folded in when softcap == 0 and slopes == NULL */
+	float softcap;       /* 0: none; s = cap * tanh(s / cap) */
+	const float *slopes; /* device, [h], or NULL: ALiBi */
+	int window;          /* 0: none; else key j is visible to position i iff 0 <= i - j < window */
+	const float *sinks;  /* device, [h] in log2 units, or NULL */
+};
+
+enum act { ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_RELU, ACT_COUNT };
+const char *act_name(enum act a);
+
+/* What is left of a row of logits (NUMERICS.md section 3), z = logit * log2(e) rounded once. The log-probability of the
+ * target is lse_logprob(): (z - m) * ln2 - log(l), in double, with dm_log. */
+struct lse {
+	float m;        /* integer maximum, in log2 units */
+	float l;        /* sum of 2^(z - m) */
+	float z;        /* z of the target id, 0 when the target is -1 */
+	int32_t argmax; /* lowest id of the largest logit; -1 when the row holds a NaN */
+	float top;      /* the largest logit itself; canonical NaN when the row holds a NaN */
+};
+double lse_logprob(const struct lse *r); /* NaN when the row holds a NaN */
+
+struct device;
+struct device_opts {
+	const char *name;          /* "cpu" (others: an error that names what there is) */
+	int threads;               /* 0: all that the process may use */
+	enum cpu_level max_level;  /* CPU: highest instruction set used */
+};
+int device_open(struct device **out, const struct device_opts *o, struct err *e);
+void device_close(struct device *d);
+const struct ops *device_ops(const struct device *d);
+const char *device_describe(const struct device *d); /* one line: "cpu avx512, 2 threads, AMD EPYC ..." */
+int device_threads(const struct device *d);
+
+/* What forward passes queue. y may be x where a line says "in place allowed". */
+struct ops {
+	const char *name; /* "cpu" */
+
+	/* memory: zeroed, 64-byte aligned; NULL and e filled when there is none */
+	void *(*alloc)(struct device *dev, size_t bytes, struct err *e);
+	void (*release)(struct device *dev, void *p);
+	void (*put)(struct device *dev, void *dst, const void *host, size_t bytes); /* host bytes may be reused at once */
+	void (*get)(struct device *dev, void *host, const void *src, size_t bytes); /* valid after sync */
+	int (*sync)(struct device *dev, struct err *e);
+
+	/* linear_init: allocates panels for n x k and, where `bias`, a zeroed bias. linear_rows: packs `rows` rows of the
+	 * row-major host matrix src (ld values from row to row, dtype w->dt) as outputs n0.. ; bias values are put by the caller. */
+	int (*linear_init)(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e);
+	void (*linear_rows)(struct device *dev, struct linear *w, int n0, const void *src, size_t ld, int rows);
+	void (*linear_free)(struct device *dev, struct linear *w);
+	void (*linear)(struct device *dev, struct mat y, struct mat x, const struct linear *w); /* y = x W^T (+ bias) */
+
+	void (*embed)(struct device *dev, struct mat y, const struct table *t, const int32_t *ids); /* exact widening */
+	void (*gather)(struct device *dev, struct mat y, struct mat x, const int32_t *rows); /* y[i] = x[rows[i]] */
+	void (*add)(struct device *dev, struct mat y, struct mat x);                         /* y = y + x */
+	/* y = (x * 1/sqrt(mean(x^2) + eps)) * w, w [d] */
+	void (*rmsnorm)(struct device *dev, struct mat y, struct mat x, const float *w, float eps); /* in place allowed */
+	/* two-pass; y = fma((x - mean) * r, w, b); w and b may be NULL (1 and 0: then without that operation) */
+	void (*layernorm)(struct device *dev, struct mat y, struct mat x, const float *w, const float *b, float eps);
+	/* rotates x in place; x.d = heads * d of a head; pos as in batch */
+	void (*rope)(struct device *dev, struct mat x, int heads, const struct rope *r, const int32_t *pos);
+	void (*kv_write)(struct device *dev, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
+	/* copies the first `slots` slots of page src to page dst, for a branch inside a page */
+	void (*kv_copy)(struct device *dev, const struct kv *c, int dst, int src, int slots);
+	/* y[n][h*d]; q[n][h*d]; keys 0..pos of the row's sequence, written before */
+	void (*attend)(struct device *dev, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
+		       const struct batch *b);
+	/* gated (up.p != NULL): y = act(gate) * up; else y = act(gate). In place allowed for gate. */
+	void (*act)(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a);
+	/* out[i] for row i of logits (d = vocabulary); target[i] an id or -1. out and target in device memory */
+	void (*lse)(struct device *dev, struct lse *out, struct mat logits, const int32_t *target);
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* rowops.h - the CPU's per-row operations: one table, filled scalar first and overwritten in rising ISA order.
+ *
+ * Private to kernels/ and its tests. Every function works on one row, or one row and one head, with unaligned pointers;
+ * `ops_cpu.c` deals rows to threads. The scalar file (norm.c, rope.c, act.c, attend.c, logprob.c) is the definition;
+ * norm_avx2.c etc. compile the same *_simd.h template over simd_avx2.h, simd_avx512.h, simd_neon.h and must give the same bits.
+ */
+#ifndef ASSAY_ROWOPS_H
+#define ASSAY_ROWOPS_H
+
+#include "kernels/ops.h"
+
+struct attend_head { /* one query head of one row against its KV head */
+	const float *q;        /* [d], not yet scaled */
+	const float *k, *v;    /* the KV head's base of page 0: page p is at k + p*page_stride */
+	size_t page_stride;    /* floats between pages: hk*d*64 */
+	const int32_t *table;  /* pages of the sequence */
+	int pos;               /* keys 0..pos */
+	int d;
+	float scale, softcap, slope, sink; /* sink: read when has_sink */
+	int has_slope, has_sink, window;
+};
+
+struct rowops {
+	void (*rmsnorm)(float *y, const float *x, const float *w, int d, float eps);
+	void (*layernorm)(float *y, const float *x, const float *w, const float *b, int d, float eps);
+	void (*rope)(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
+	void (*act)(float *y, const float *gate, const float *up, int d, enum act a); /* up NULL: not gated */
+	void (*add)(float *y, const float *x, int d);
+	void (*widen)(float *y, const void *x, int d, enum dtype dt);
+	void (*attend)(float *o, const struct attend_head *a, float *scratch); /* scratch: ATTEND_SCRATCH(d) floats */
+	void (*lse)(struct lse *out, const float *logits, int v, int target);
+};
+#define ATTEND_SCRATCH(d) (3 * (size_t)(d) + 512)
+
+void rowops_c(struct rowops *r);      /* fills every entry */
+void rowops_avx2(struct rowops *r);   /* overwrite what they have */
+void rowops_avx512(struct rowops *r);
+void rowops_neon(struct rowops *r);
+void rowops_init(struct rowops *r, enum cpu_level max); /* scalar, then each level offered up to max */
+
+#endif

@@ -1,0 +1,63 @@
+/* model.h - a checkpoint bound to one transformer description, read-only once open.
+ *
+ * config.json is read by table (config.c), the architecture is a row of families.c, weights are mapped by safetensors.c
+ * and packed once onto the device.
+ */
+#ifndef ASSAY_MODEL_H
+#define ASSAY_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernels/base/digest.h"
+#include "kernels/base/err.h"
+#include "kernels/ops.h"
+
+struct model;
+
+struct model_info {
+	char family[32];
+	int vocab, layers, width, heads, kv_heads, head_dim;
+	int max_positions;   /* 0: config.json gives none */
+	int32_t eos[16];     /* generation_config.json, else config.json */
+	int neos;
+	int32_t bos;         /* config.json; -1: none */
+	double params_total, params_active;
+	int skipped;         /* tensors known and not used */
+	size_t weights_bytes, packed_bytes;
+	size_t kv_page_bytes; /* all layers, one page of 64 positions, K and V */
+	unsigned char digest[DIGEST_BYTES];
+};
+
+int model_open(struct model **out, const char *dir, struct device *dev, struct err *e);
+void model_close(struct model *m);
+const struct model_info *model_info(const struct model *m);
+struct device *model_device(const struct model *m);
+
+/* The KV cache of all layers: `pages` pages. */
+struct cache {
+	struct kv *layer; /* [layers] */
+	int pages;
+};
+int cache_open(struct cache *c, const struct model *m, int pages, struct err *e);
+void cache_close(struct cache *c, const struct model *m);
+
+/* One forward pass: scratch for up to max_rows rows and max_scored scored rows, sized at open; no allocation later. */
+struct forward;
+struct eval {
+	int n;                      /* rows */
+	const int32_t *ids, *pos, *seq; /* host, [n] */
+	const int32_t *table;       /* host, [sequences][ld_table] */
+	int sequences, ld_table;
+	int nscored;
+	const int32_t *scored;      /* host, [nscored]: rows whose logits are wanted */
+	const int32_t *target;      /* host, [nscored]: id or -1 */
+	struct lse *out;            /* host, [nscored] */
+	float *logits;              /* host, [nscored][vocab], or NULL: logits are reduced and never stored */
+};
+int forward_open(struct forward **out, struct model *m, int max_rows, int max_scored, int max_sequences, int max_pages_per_sequence, struct err *e);
+void forward_close(struct forward *f);
+size_t forward_bytes(const struct model *m, int max_rows, int max_scored); /* scratch that forward_open will hold */
+int forward_eval(struct forward *f, struct cache *c, const struct eval *v, struct err *e);
+
+#endif

@@ -1,0 +1,42 @@
+/* jinja.h - the template language of chat templates and suites, as jinja2 3.1 behaves.
+ *
+ * One engine, two environments:
+ *   JINJA_CHAT   as transformers renders: sandboxed, trim_blocks, lstrip_blocks, loop controls, undefined prints nothing,
+ *                raise_exception(), strftime_now(), tojson without escaping and with indent, {% generation %}
+ *   JINJA_SUITE  as lm-evaluation-harness renders: StrictUndefined, keep_trailing_newline, filter regex_replace
+ * Lexer -> AST -> tree-walking evaluator on an arena. Limits (steps, output bytes, nesting) end a render with E_LIMIT.
+ * Nothing is reachable from a template but what it is given. Differences from jinja2: listed at the end of this header.
+ */
+#ifndef ASSAY_JINJA_H
+#define ASSAY_JINJA_H
+
+#include "runners/text/value.h"
+
+#define JINJA_DATE_DEFAULT "2025-01-01T00:00:00"
+
+enum jinja_env { JINJA_CHAT, JINJA_SUITE };
+
+struct jinja; /* a compiled template, read-only: may be rendered by many threads */
+
+struct jinja_limits {
+	uint64_t steps;       /* evaluated nodes; 0: 50 million */
+	size_t output_bytes;  /* 0: 64 MiB */
+	size_t memory_bytes;  /* arena growth of one render; 0: 256 MiB */
+	int depth;            /* nesting of calls and expressions; 0: 200 */
+};
+
+/* name: for messages ("suites/x.yaml:12: prompt"). Errors carry "NAME: line N: ..." of the template. The source is copied. */
+int jinja_compile(struct jinja **out, struct str source, enum jinja_env env, const char *name, struct err *e);
+void jinja_free(struct jinja *j);
+/* vars: a V_DICT. date: what strftime_now sees, NULL: the default. limits NULL: defaults. Result and temporaries in a.
+ * A template's raise_exception(msg) gives E_FORMAT with exactly msg as e->msg's last part. */
+int jinja_render(const struct jinja *j, struct arena *a, struct value vars, const char *date, const struct jinja_limits *limits,
+		 struct str *out, struct err *e);
+/* The source when it holds no template syntax at all ({{ {% {#): rendering gives it back. */
+bool jinja_is_plain(const struct jinja *j);
+
+/* Tables for the manual and `assay list`: names of filters, tests, globals; NULL-ended. */
+const char *const *jinja_filters(void);
+const char *const *jinja_tests(void);
+
+#endif

@@ -1,0 +1,87 @@
+/* value.h - Python-like values: what documents hold, what templates compute, what JSON says.
+ *
+ * A small tagged union passed by value; lists, dicts and strings live in an arena and are never freed one by one.
+ * Dicts keep insertion order, as Python's and the hub's rows do. Integers are 64-bit; what does not fit is an error where
+ * it arises (never a silent float).
+ */
+#ifndef ASSAY_VALUE_H
+#define ASSAY_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/base/arena.h"
+#include "kernels/base/err.h"
+#include "kernels/base/str.h"
+
+enum vtype {
+	V_UNDEFINED, /* {0}; a Jinja undefined */
+	V_NONE,
+	V_BOOL,
+	V_INT,
+	V_FLOAT,
+	V_STR,
+	V_LIST,
+	V_TUPLE,
+	V_DICT,
+	V_OBJECT,    /* private to the Jinja evaluator: macros, namespaces, loop, methods, ranges */
+};
+
+struct value;
+struct list {
+	struct value *v;
+	size_t n, cap;
+};
+struct pair;
+struct dict {
+	struct pair *v;      /* in insertion order */
+	size_t n, cap;
+	uint32_t *index;     /* open-addressing hash of positions + 1, built from 8 entries up */
+	size_t nindex;
+};
+struct value {
+	enum vtype type;
+	bool safe;           /* strings: marked safe (Jinja Markup); kept for autoescape-off equality with jinja2 */
+	union {
+		bool b;
+		int64_t i;
+		double f;
+		struct str s;
+		struct list *list; /* LIST, TUPLE */
+		struct dict *dict;
+		void *obj;
+	};
+};
+struct pair {
+	struct value key, val; /* keys from JSON are strings; Jinja dict literals may have others */
+};
+
+#define VNONE ((struct value){ .type = V_NONE })
+static inline struct value v_bool(bool b) { return (struct value){ .type = V_BOOL, .b = b }; }
+static inline struct value v_int(int64_t i) { return (struct value){ .type = V_INT, .i = i }; }
+static inline struct value v_float(double f) { return (struct value){ .type = V_FLOAT, .f = f }; }
+static inline struct value v_str(struct str s) { return (struct value){ .type = V_STR, .s = s }; }
+static inline struct value v_cstr(const char *s) { return v_str(str_of(s)); }
+
+struct value v_list(struct arena *a, size_t cap);
+struct value v_tuple(struct arena *a, size_t cap);
+struct value v_dict(struct arena *a);
+void v_push(struct arena *a, struct value list, struct value item);
+void v_set(struct arena *a, struct value dict, struct str key, struct value val);          /* replaces, keeps the place */
+void v_set_key(struct arena *a, struct value dict, struct value key, struct value val);
+const struct value *v_get(struct value dict, struct str key);                               /* NULL: absent */
+const struct value *v_get_key(struct value dict, struct value key);
+const struct value *v_getc(struct value dict, const char *key);
+struct value v_copy(struct arena *a, struct value v);                                       /* deep */
+
+const char *v_type_name(struct value v);        /* Python's: "NoneType" "bool" "int" "float" "str" "list" "tuple" "dict" */
+bool v_truth(struct value v);
+bool v_equal(struct value a, struct value b);   /* ==: 1 == 1.0 == True */
+struct str v_text(struct arena *a, struct value v);  /* str(v) */
+struct str v_repr(struct arena *a, struct value v);  /* repr(v): strings quoted as Python does, floats shortest round trip */
+struct str v_float_repr(struct arena *a, double f);
+/* ast.literal_eval: numbers, strings, lists, tuples, dicts, True/False/None, negatives. -1 with E_FORMAT otherwise. */
+int v_literal(struct arena *a, struct str s, struct value *out, struct err *e);
+
+#endif

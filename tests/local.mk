@@ -1,0 +1,3 @@
+# tests/local.mk - CUnit programs, one per module; `make check` needs no Python, GPU or network.
+TEST_PROGRAMS =
+TEST_SCRIPTS =
