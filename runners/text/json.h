@@ -19,8 +19,16 @@ enum {
 };
 /* json.dumps. indent < 0: one line; else as Python's indent=N. Floats as repr(float). */
 void json_write(struct buf *out, struct value v, int flags, int indent);
-struct str json_dumps(struct arena *a, struct value v, int flags, int indent);
+struct str json_text(struct arena *a, struct value v, int flags, int indent); /* (jansson owns the name json_dumps) */
 void json_write_str(struct buf *out, struct str s, int flags); /* a quoted string */
+/* Any separators and indent, within the budget of `walk` (values that a template built). */
+struct json_style {
+	int flags;               /* JSON_ASCII, JSON_SORT, JSON_NAN */
+	bool indented;           /* a new line per item */
+	struct str indent;       /* of one level */
+	struct str item_sep, key_sep;
+};
+void json_write_styled(struct buf *out, struct value v, const struct json_style *style, struct vwalk *walk);
 /* The two number styles of CLI.md: doubles %.17g, floats %.9g; null when not finite. */
 void json_write_double(struct buf *out, double d);
 void json_write_float(struct buf *out, float f);

@@ -81,6 +81,34 @@ bool v_equal(struct value a, struct value b);   /* ==: 1 == 1.0 == True */
 struct str v_text(struct arena *a, struct value v);  /* str(v) */
 struct str v_repr(struct arena *a, struct value v);  /* repr(v): strings quoted as Python does, floats shortest round trip */
 struct str v_float_repr(struct arena *a, double f);
+/* What a V_OBJECT points at begins with this: how it names, prints, tests and compares itself. truth NULL: true; equal NULL:
+ * identity. */
+struct vwalk;
+struct vobject_type {
+	const char *name;                                          /* type(x).__name__ */
+	void (*repr)(struct buf *out, const void *obj, struct vwalk *w);
+	bool (*truth)(const void *obj);
+	bool (*equal)(const void *a, const void *b, struct vwalk *w); /* both of this type */
+};
+struct vobject {
+	const struct vobject_type *type;
+};
+
+/* Walks over values that a template built: shared parts can make a short program's value print as 2^40 items, and nesting
+ * can be deep. `left` counts items and string bytes, `depth` levels; `over` is set when one of them runs out. */
+struct vwalk {
+	uint64_t left;
+	int depth;
+	bool over;
+};
+#define VWALK_DEPTH 1000
+bool v_walk_in(struct vwalk *w, size_t cost); /* one level down: false (and over) when it must stop; undo with w->depth++ */
+void v_write_repr(struct buf *out, struct value v, struct vwalk *w);
+bool v_equal_walk(struct value a, struct value b, struct vwalk *w);
+int v_compare_num(struct value a, struct value b); /* bool, int, float exactly as Python: -1, 0, 1; 2 when one is a NaN */
+bool v_is_num(struct value v);                     /* bool, int or float */
+bool v_hashable(struct value v);                   /* may be a key of a dict */
+
 /* ast.literal_eval: numbers, strings, lists, tuples, dicts, True/False/None, negatives. -1 with E_FORMAT otherwise. */
 int v_literal(struct arena *a, struct str s, struct value *out, struct err *e);
 
