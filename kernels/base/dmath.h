@@ -18,5 +18,6 @@ double dm_log2(double x);
 double dm_floor(double x);
 double dm_lgamma(double x); /* x > 0, relative 1e-13: for Student's t and the beta function */
 double dm_fma(double a, double b, double c); /* exact fused multiply-add, hardware or integer */
+double dm_fma_soft(double a, double b, double c); /* the integer path of dm_fma, for tests */
 
 #endif
