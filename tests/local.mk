@@ -1,3 +1,4 @@
 # tests/local.mk - CUnit programs, one per module; `make check` needs no Python, GPU or network.
 TEST_PROGRAMS =
 TEST_SCRIPTS =
+TEST_PROGRAMS += tests/test_utf8
