@@ -3,7 +3,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_text_libtext_a_SOURCES = \
 	%D%/text/utf8.c %D%/text/utf8.h %D%/text/utf8_tables.h %D%/text/value.c %D%/text/value.h %D%/text/pyrepr.c %D%/text/json.c %D%/text/json_read.c %D%/text/json.h \
 	%D%/text/jinja.h %D%/text/jinja_int.h %D%/text/jinja.c %D%/text/jinja_lex.c %D%/text/jinja_parse.c %D%/text/jinja_eval.c \
-	%D%/text/jinja_builtin.c %D%/text/jinja_method.c
+	%D%/text/jinja_builtin.c %D%/text/jinja_method.c %D%/text/chat_cut.c %D%/text/chat_cut.h
 %C%_librunners_a_SOURCES = \
 	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
 	%D%/session.c %D%/session.h %D%/generate.c %D%/sample.c %D%/sample.h %D%/chat.c \
