@@ -21,6 +21,7 @@ int regex_sub(const struct regex *r, struct arena *a, struct str with, struct st
 int regex_split(const struct regex *r, struct arena *a, struct str subject, struct value *out, struct err *e);
 
 int filter_step_compile(struct filter_step *s, struct err *e);
+void filter_step_free(struct filter_step *s); /* what filter_step_compile made */
 /* resps: the document's responses (strings, in order); out: the list that the metric sees (lm-eval's filtered_resps: usually one). */
 int filter_apply(const struct filter *f, struct arena *a, const struct value *doc, const struct str *resps, int n, struct value *out, struct err *e);
 

@@ -25,6 +25,7 @@ struct score {
 	double v, w; /* pairs: sum and weight; else w = 1 */
 };
 int metric_compile(struct suite_metric *m, struct err *e);
+void metric_free(struct suite_metric *m); /* what metric_compile made */
 /* One document: filtered is what the filter gave (generate) or V_UNDEFINED; resps are the answers to it->req. */
 int metric_doc(const struct suite_metric *m, const struct suite *s, const struct item *it, const struct resp *resps,
 	       const struct value *filtered, struct arena *a, struct score *out, struct err *e);

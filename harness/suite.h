@@ -33,18 +33,20 @@ struct field {
 enum row_op_kind { ROW_FILTER, ROW_MAP, ROW_REPLACE, ROW_STRIP, ROW_RENAME, ROW_DROP, ROW_SPLIT };
 struct row_op {
 	enum row_op_kind kind;
-	struct str column;           /* the column read or written */
-	struct value equals;         /* filter: column == value */
-	struct field map;            /* map: column = rendered value (lists by element with `each`) */
-	bool each;                   /* apply to every string of a list column */
-	struct str pattern, with;    /* replace: regex (Python's re.sub with PCRE2), replacement */
+	struct str column;           /* the column read or written; string operations take every string of a list column */
+	struct value equals;         /* filter: column == value; a list: any of them */
+	bool negate;                 /* filter: keep the others */
+	struct field map;            /* map: column = value of a field */
+	struct str type;             /* map: "" as it is, "int", "string" or "list" */
+	struct str pattern, with;    /* replace, split: regular expression (Python's re.sub), replacement */
+	bool literal;                /* replace, split: `pattern` is plain text */
 	struct str into;             /* rename, split */
-	void *regex;                 /* compiled by suite_load */
+	void *regex;                 /* struct regex, compiled by suite_find */
 	int line;
 };
 
 enum filter_kind { FILTER_TAKE_FIRST, FILTER_TAKE_FIRST_K, FILTER_REGEX, FILTER_MAJORITY, FILTER_LOWERCASE, FILTER_STRIP,
-		   FILTER_MAP, FILTER_MULTI_CHOICE_REGEX, FILTER_REMOVE_WHITESPACE, FILTER_KINDS };
+		   FILTER_MAP, FILTER_MULTI_CHOICE_REGEX, FILTER_REMOVE_WHITESPACE, FILTER_UPPERCASE, FILTER_KINDS };
 struct filter_step {
 	enum filter_kind kind;
 	struct str pattern, fallback; /* regex */
@@ -81,14 +83,21 @@ struct suite {
 
 	/* data */
 	struct str dataset, config;     /* "allenai/ai2_arc", "ARC-Easy" */
+	struct split_digest {
+		struct str split;
+		unsigned char digest[DIGEST_BYTES];
+	} *sha256;                      /* dataset.sha256: what the published files must be */
+	int nsha256;
 	struct str test_split, validation_split, train_split, shot_split; /* n == 0: none */
 	struct row_op *rows;
 	int nrows;
 
 	/* prompts */
 	struct field description, prompt, target, choices, answer_prefix;
+	struct field counted;           /* rolling: the text whose words and bytes are counted; not set: the target */
 	struct str target_delimiter, shot_delimiter;
 	int shots;                      /* default */
+	bool shots_given;               /* the definition says how many; 0 given is not overridden in lm-eval profiles */
 	struct str shot_sampler;        /* "random" (default) or "first_n" */
 	struct value shot_examples;     /* a list of documents used as the pool; V_UNDEFINED: the split */
 
@@ -109,8 +118,11 @@ struct suite {
 	struct suite **member;          /* KIND_GROUP: suites or groups */
 	int nmembers;
 	bool weight_by_size;            /* micro mean (default) or macro */
+	struct str member_of;           /* the group that this suite joins without being listed there */
 
-	unsigned char digest[DIGEST_BYTES]; /* over the resolved definition (canonical JSON), not over comments or file name */
+	unsigned char digest[DIGEST_BYTES]; /* over the resolved definition (canonical JSON): not over comments, file name, title,
+					       licence and source. A group: over its members' digests too */
+	struct value definition;        /* that canonical definition */
 };
 
 /* A collection of suites loaded in one run arena. dirs: where names are looked up (NULL-ended), first match wins. */
