@@ -2,3 +2,4 @@
 TEST_PROGRAMS =
 TEST_SCRIPTS =
 TEST_PROGRAMS += tests/test_utf8
+TEST_PROGRAMS += tests/test_dmath

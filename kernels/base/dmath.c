@@ -13,7 +13,6 @@
  */
 #include "kernels/base/dmath.h"
 
-#include <limits.h>
 #include <math.h>
 
 #include "kernels/base/fma.h"
@@ -397,6 +396,8 @@ double dm_lgamma(double x)
 		return x == 0 ? INFINITY : nan_of(x);
 	if (x == INFINITY)
 		return x;
+	if (x == 1 || x == 2)
+		return 0;
 	if (x > 0.99 && x < 1.01)
 		return series(-0x1.2788cfc6fb619p-1, at1, 8, x - 1.0);
 	if (x > 1.99 && x < 2.01)
@@ -494,11 +495,13 @@ double dm_fma_soft(double a, double b, double c)
 	if (a == 0 || b == 0)
 		return a * b + c;
 	int ea, eb, ec;
-	u128 m = (u128)mantissa(a, &ea) * mantissa(b, &eb);
+	u128 m = mantissa(a, &ea);
+	m *= mantissa(b, &eb);
 	struct big p = big_norm(m, ea + eb);
 	if (c == 0)
 		return big_round(p, sp);
-	struct big q = big_norm(mantissa(c, &ec), ec);
+	m = mantissa(c, &ec);
+	struct big q = big_norm(m, ec);
 	if (p.e < q.e || (p.e == q.e && p.m < q.m)) { /* p the larger */
 		struct big t = p;
 		p = q;
