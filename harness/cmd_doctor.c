@@ -1,0 +1,158 @@
+/* cmd_doctor.c - `assay doctor [MODEL]`: the plan of memory for a model; the machine, its instruction sets, self-tests,
+ * libraries, and what is slow and why. */
+#include <archive.h>
+#include <dlfcn.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <pcre2.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utf8proc.h>
+#include <yaml.h>
+
+#include "config.h"
+#include "harness/cmd.h"
+#include "kernels/base/pool.h"
+#include "kernels/selfcheck.h"
+#include "runners/runner.h"
+#include "runners/text/json.h"
+
+struct report {
+	bool json, colour;
+	int bad;
+};
+
+/* One finding. state: "ok", "no" (absent, no harm), "bad". */
+static void say(struct report *r, const char *section, const char *what, const char *state, const char *text)
+{
+	if (!strcmp(state, "bad"))
+		r->bad++;
+	if (r->json) {
+		struct buf b = { 0 };
+		const char *names[] = { "section", "what", "state", "text" }, *values[] = { section, what, state, text };
+		for (int i = 0; i < 4; i++) {
+			buf_printf(&b, "%s\"%s\":", i ? "," : "{", names[i]);
+			json_write_str(&b, str_of(values[i]), 0);
+		}
+		printf("%s}\n", b.p);
+		buf_fini(&b);
+		return;
+	}
+	const char *c = !r->colour ? "" : !strcmp(state, "ok") ? "\033[32m" : !strcmp(state, "bad") ? "\033[31m" : "\033[33m";
+	printf("%-11s %-22s %s%-4s%s %s\n", section, what, c, state, *c ? "\033[0m" : "", text);
+}
+
+static void machine(struct report *r)
+{
+	char text[256];
+	snprintf(text, sizeof text, "%s, %d processors for this process", cpu_brand(), pool_cpus());
+	say(r, "machine", "processor", "ok", text);
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	snprintf(text, sizeof text, "%.1f GiB", (double)pages * (double)size / 1073741824.0);
+	say(r, "machine", "memory", "ok", text);
+	for (int l = CPU_SCALAR; l < CPU_LEVELS; l++) {
+		int has = cpu_has((enum cpu_level)l);
+		const char *why = has ? "" : l == CPU_NEON ? "this is no ARM processor" : "the processor or the system does not offer it: slower, same bits";
+#ifndef HAVE_AVX2
+		if (l == CPU_AVX2)
+			why = "not compiled in";
+#endif
+#ifndef HAVE_AVX512
+		if (l >= CPU_AVX512)
+			why = "not compiled in";
+#endif
+		say(r, "isa", cpu_level_name((enum cpu_level)l), has ? "ok" : "no", why);
+	}
+}
+
+static void self_tests(struct report *r)
+{
+	struct selfcheck rows[64];
+	int n = selfcheck_run(rows, 64);
+	for (int i = 0; i < n; i++) {
+		char what[80];
+		snprintf(what, sizeof what, "%s %s", rows[i].name, cpu_level_name(rows[i].level));
+		say(r, "self-test", what, rows[i].ok > 0 ? "ok" : rows[i].ok < 0 ? "no" : "bad",
+		    rows[i].ok > 0 ? "the same bits as scalar" : rows[i].ok < 0 ? "not on this machine" : "OTHER BITS than scalar: do not trust results of this level");
+	}
+}
+
+static void gpu(struct report *r)
+{
+	void *h = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+	if (h)
+		dlclose(h);
+	say(r, "gpu", "cuda driver", "no", h ? "a driver is here, but this version has no GPU kernels yet: everything runs on the CPU"
+					    : "no driver (libcuda.so.1): everything runs on the CPU");
+}
+
+static void libraries(struct report *r)
+{
+	char pcre[64], yaml[32];
+	pcre2_config(PCRE2_CONFIG_VERSION, pcre);
+	int major, minor, patch;
+	yaml_get_version(&major, &minor, &patch);
+	snprintf(yaml, sizeof yaml, "%d.%d.%d", major, minor, patch);
+	const struct {
+		const char *name, *version;
+	} lib[] = { { "libarchive", archive_version_string() }, { "PCRE2", pcre }, { "libyaml", yaml }, { "jansson", JANSSON_VERSION },
+		    { "SQLite", sqlite3_libversion() }, { "utf8proc", utf8proc_version() }, { "libcrypto", OpenSSL_version(OPENSSL_VERSION) } };
+	for (size_t i = 0; i < sizeof lib / sizeof *lib; i++)
+		say(r, "library", lib[i].name, "ok", lib[i].version);
+}
+
+static int plan(struct report *r, const char *spec, const struct globals *g, struct err *e)
+{
+	struct arena a;
+	struct plan_row rows[64];
+	const char *path, *name;
+	char text[64];
+	arena_init(&a);
+	int n = -1;
+	if (model_resolve(spec, &a, &path, &name, e) == 0) {
+		struct runner_opts o = { .kind = "engine", .model = path, .device = g->device, .numerics = g->numerics, .threads = g->threads,
+					 .max_level = g->cpu_mask, .memory = g->memory };
+		n = runner_plan(&o, rows, 64, e);
+	}
+	
+	for (int i = 0; i < n; i++) {
+		snprintf(text, sizeof text, rows[i].bytes < 1048576 ? "%.1f KiB" : "%.1f MiB", rows[i].bytes / (rows[i].bytes < 1048576 ? 1024 : 1048576));
+		say(r, "plan", rows[i].what, "ok", text);
+		
+	}
+	arena_fini(&a);
+	
+	return n < 0 ? -1 : 0;
+}
+
+static int exec(const struct args *args, const struct globals *g, struct err *e)
+{
+	int n;
+	const char *const *w = args_words(args, &n);
+	struct report r = { .json = g->json, .colour = g->colour_out };
+	if (n)
+		return plan(&r, w[0], g, e) ? -1 : EXIT_DONE;
+	say(&r, "assay", "version", "ok", PACKAGE_VERSION);
+	say(&r, "assay", "data", access(data_dir(), R_OK) ? "bad" : "ok", data_dir());
+	machine(&r);
+	self_tests(&r);
+	gpu(&r);
+	libraries(&r);
+	return r.bad ? EXIT_FAILED : EXIT_DONE;
+}
+
+static const struct opt opts[] = { { NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false } };
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.usage = "[MODEL]",
+	.summary = "Examines the machine; with a MODEL: the memory it would need.",
+	.description = "Without a MODEL: instruction sets, self-tests of every kernel against its scalar twin, GPU, libraries. With one: what would be "
+		       "held in memory, without running it. Exit status 1 when a self-test fails.",
+	.opts = opts,
+	.max_words = 1,
+	.word = "the model",
+	.exec = exec,
+};
