@@ -119,7 +119,7 @@ static int show_tokens(const struct paint *p, struct runner *r, const struct req
 
 static void show_value(const char *what, struct value v, struct arena *a)
 {
-	struct str s = json_dumps(a, v, 0, -1);
+	struct str s = json_text(a, v, 0, -1);
 	printf("%s%.*s\n", what, (int)s.n, s.p);
 }
 
