@@ -4,7 +4,7 @@ noinst_LIBRARIES += %D%/libharness.a
 	%D%/settings.h %D%/profile.c %D%/suite.h %D%/suite.c %D%/schema.c %D%/schema.h %D%/yaml.c %D%/yaml.h \
 	%D%/dataset.h %D%/dataset.c %D%/reader.c %D%/reader.h %D%/rows.c %D%/task.h %D%/task.c %D%/fewshot.c %D%/fewshot.h \
 	%D%/pyrandom.h %D%/pyrandom.c %D%/field.c %D%/field.h \
-	%D%/resp.h %D%/resp.c %D%/filter.h %D%/filter.c %D%/regex.c %D%/regex_int.h %D%/regex_python.c %D%/metric.h %D%/metric.c %D%/metric_text.c %D%/stats.c %D%/stats.h \
+	%D%/resp.h %D%/resp.c %D%/filter.h %D%/filter.c %D%/regex.c %D%/regex_int.h %D%/regex_python.c %D%/metric.h %D%/metric.c %D%/metric_int.h %D%/metric_text.c %D%/stats.c %D%/stats.h \
 	%D%/journal.h %D%/journal.c %D%/manifest.h %D%/manifest.c %D%/samples.c %D%/samples.h \
 	%D%/results.h %D%/results.c %D%/board.c %D%/atomic.c %D%/registry.c %D%/run.h %D%/run.c
 

@@ -6,7 +6,13 @@
 #include "harness/settings.h"
 #include "harness/task.h"
 
-enum aggregate { AGG_MEAN, AGG_PERPLEXITY, AGG_WEIGHTED_PERPLEXITY, AGG_BITS_PER_BYTE, AGG_MEDIAN };
+enum aggregate {
+	AGG_MEAN,
+	AGG_BRIER,               /* a mean to which lm-eval gives no standard error */
+	AGG_PERPLEXITY,          /* exp(-mean) */
+	AGG_WEIGHTED_PERPLEXITY, /* exp(-sum v / sum w) */
+	AGG_BITS_PER_BYTE,       /* -(sum v / sum w) / ln 2 */
+};
 
 struct metric_info {
 	const char *name;      /* "acc" */
@@ -32,11 +38,13 @@ int metric_doc(const struct suite_metric *m, const struct suite *s, const struct
 
 struct aggregate_result {
 	double value, stderr_; /* stderr NaN: not available ("N/A") */
-	double ci_low, ci_high;  /* 95 %: Wilson for 0/1 metrics, Student's t otherwise; NaN: not available */
+	double ci_low, ci_high;  /* 95 %: Wilson for 0/1 metrics, Student's t otherwise (perplexities: on the log scale); NaN: not available */
 	size_t n;
 };
-/* x[n]: documents in order. Standard errors as the profile says (bootstrap: SCORING.md 2.8). threads: for the bootstrap. */
-void metric_aggregate(const struct metric_info *m, const struct score *x, size_t n, const struct profile *p, struct aggregate_result *out);
+/* x[n]: documents in order. Standard errors as the profile says (bootstrap: SCORING.md 2.8; what lm-eval leaves out is
+ * given outside its profiles: the delta method for ratios). threads, 0: all: for the bootstrap; changes no bit. */
+void metric_aggregate(const struct metric_info *m, const struct score *x, size_t n, const struct profile *p, int threads,
+		      struct aggregate_result *out);
 /* A group over leaf results (SCORING.md 2.8). */
 void metric_group(const struct aggregate_result *leaf, int n, bool weight_by_size, const struct profile *p, struct aggregate_result *out);
 

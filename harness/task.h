@@ -17,6 +17,7 @@ struct item {
 	struct value doc_id;   /* the data's own id column ("id", "idx", "ind", "question_id", "task_id", "key"), else V_NONE */
 	unsigned char doc_hash[DIGEST_BYTES]; /* SHA-256 of json.dumps(doc, indent=2, ensure_ascii=False) */
 	struct value target;   /* what the target field gave: int, string or list */
+	struct str counted;    /* KIND_ROLLING: the text whose words and bytes are counted; p NULL: the text that is scored */
 	struct str *choice;    /* KIND_CHOICE: texts without delimiter */
 	int nchoices;
 	struct str delimiter;  /* that was put before each choice */
