@@ -19,7 +19,7 @@
 #include "harness/regex_int.h"
 #include "runners/text/utf8.h"
 
-enum { MATCH_LIMIT = 5000000, DEPTH_LIMIT = 1000000, HEAP_LIMIT_KIB = 65536 };
+enum { MATCH_LIMIT = 10000000, DEPTH_LIMIT = 1000000, HEAP_LIMIT_KIB = 65536 };
 
 struct regex {
 	pcre2_code *code;
