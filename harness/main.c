@@ -101,6 +101,7 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), said in one sentence */
+	signal(SIGXFSZ, SIG_IGN); /* so is a file size limit */
 	int status = c->exec(a, &g, &e);
 	args_free(a);
 	if (status == -1 && e.code != E_STOPPED)

@@ -1,0 +1,94 @@
+#!/bin/sh
+# cli.sh - the command line as CLI documents promise it: exit statuses, JSON lines filters, errors in place, help.
+set -u
+assay=${builddir:-.}/assay
+bad=0
+n=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# t STATUS PATTERN ARGS...: exit status, and a pattern that stdout+stderr must hold; stdin is $tmp/in
+t() {
+	want=$1
+	pattern=$2
+	shift 2
+	n=$((n + 1))
+	"$assay" "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	if [ "$got" -ne "$want" ] || ! cat "$tmp/out" "$tmp/err" | grep -qE -- "$pattern"; then
+		echo "assay $*: exit $got (wanted $want), wanted /$pattern/, got:"
+		head -5 "$tmp/out" "$tmp/err"
+		bad=1
+	fi
+}
+in_() { printf '%s\n' "$@" >"$tmp/in"; }
+in_ ''
+
+t 0 '^assay [0-9]+\.[0-9]+' --version
+t 0 '^usage: assay COMMAND' --help
+t 2 '^usage: assay COMMAND'
+t 2 "unknown command 'rum', did you mean 'run'" rum
+t 2 "unknown option '--modell', did you mean '--model'" run --modell x
+t 2 '--limit wants a whole number' run --limit x
+t 2 '--limit must lie between' run --limit 0
+t 2 'wants a value' run --model
+t 2 '--date wants' run --date 2025-02-30
+t 2 '--memory wants' run --memory lots
+t 2 'cpu-mask' run --cpu-mask avx3
+t 2 '--model is missing' run
+t 2 '--suite is missing' run --model stories260k
+t 1 "no such directory" run --model no-such-model --suite tiny-cloze
+t 1 "tiny-cloze" run --model stories260k --suite tiny-clozed
+t 2 'profile' run --model stories260k --suite tiny-cloze --profile lm-eval-9
+t 2 '--docs' run --model stories260k --suite tiny-cloze --docs 5-2
+t 2 'nothing to list' list suits
+t 2 'one of --model' tokens
+t 0 'JSON lines' help score
+t 0 'target_delimiter' help suite
+t 1 'No such file' board --out "$tmp/nowhere"
+
+# tokens: text, ids, base64, a bad line in its place, ids given back
+in_ '{"id":7,"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' '{"text":{"base64":"T25jZQ=="}}' '{"txt":"x"}' '[1]' '{"text":1}' '{"ids":[99999]}' 'x'
+t 3 '^\{"id":7,"ids":\[1,' tokens --model stories260k
+[ "$(wc -l <"$tmp/out")" -eq 8 ] || { echo "tokens: not one answer per line"; bad=1; }
+[ "$(grep -c '^{"error":' "$tmp/out")" -eq 5 ] || { echo "tokens: five lines should fail"; cat "$tmp/out"; bad=1; }
+sed -n 4p "$tmp/out" | grep -q "line 4: unknown field 'txt'" || { echo "tokens: line number missing"; bad=1; }
+
+# score: each form, errors in place
+in_ '{"id":"a","context":"Once upon a","continuation":" time"}' '{"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' \
+	'{"ids":[1,403],"logits":[1]}' '{"context":"Once upon a","generate":{"max_tokens":4}}' '{"context":"x"}' \
+	'{"ids":[1,2,3000]}' '{"context":"a","generate":{"max_token":4}}' '{"ids":[1],"generate":{"max_tokens":3}}'
+t 3 '^\{"id":"a","logprob":-[0-9.]+,"ntokens":[0-9]+,"greedy":(true|false)\}' score --model stories260k --quiet
+[ "$(wc -l <"$tmp/out")" -eq 9 ] || { echo "score: not one answer per line"; bad=1; }
+[ "$(grep -c '^{"error":' "$tmp/out")" -eq 3 ] || { echo "score: three lines should fail"; cat "$tmp/out"; bad=1; }
+sed -n 3p "$tmp/out" | grep -qE '^\{"logprobs":\[[^]]*\],"argmax":\[[0-9,]*\],"hash":"[0-9a-f]{64}"\}$' || { echo "score: ids"; sed -n 3p "$tmp/out"; bad=1; }
+sed -n 5p "$tmp/out" | grep -qE '"stop":"length"\}$' || { echo "score: generation"; sed -n 5p "$tmp/out"; bad=1; }
+cp "$tmp/out" "$tmp/out1"
+t 3 '' score --model stories260k --quiet --threads 1 --cpu-mask scalar --batch 1
+cmp -s "$tmp/out" "$tmp/out1" || { echo "score: other bits on one thread, scalar, batch 1"; bad=1; }
+
+# render: both environments
+printf '{%% for m in messages %%}[{{ m.role }}] {{ m.content }}{{ eos }}\n{%% endfor %%}{%% if add_generation_prompt %%}>{%% endif %%}' >"$tmp/t.jinja"
+in_ '{"messages":[{"role":"user","content":"hi"}],"add_generation_prompt":true,"vars":{"eos":"|"}}' '{"messages":[{"role":"assistant","content":"hi you"}],"continue_final_message":true,"vars":{"eos":"|"}}'
+t 0 '\[user\] hi\|' render --template "$tmp/t.jinja"
+sed -n 2p "$tmp/out" | grep -qxF '{"text":"[assistant] hi you"}' || { echo "render: continue_final_message"; cat "$tmp/out"; bad=1; }
+printf '{{ nothing }}' >"$tmp/t2.jinja"
+in_ '{"vars":{}}'
+t 0 '^\{"text":""\}' render --template "$tmp/t2.jinja"
+t 3 "undefined" render --template "$tmp/t2.jinja" --env suite
+t 1 'chat template' render --model stories260k
+
+# explain and doctor
+in_ ''
+t 0 'context \| continuation' explain tiny-cloze --doc 3 --model stories260k
+t 1 'there is no document' explain tiny-cloze --doc 100000 --model stories260k
+t 0 'acc' explain tiny-cloze --doc 0 --model babyllama105
+t 0 'the same bits as scalar' doctor
+t 0 'plan' doctor stories260k
+if [ -w /dev/full ]; then
+	"$assay" list suites >/dev/full 2>"$tmp/err"
+	[ $? -eq 1 ] || { echo "a full disk under stdout is no error"; bad=1; }
+	n=$((n + 1))
+fi
+[ $bad -eq 0 ] && echo "$n command lines"
+exit $bad
