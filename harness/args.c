@@ -345,6 +345,24 @@ fail:
 	return -1;
 }
 
+int args_again(const struct args *a, struct arena *ar, int argc, char **argv, char ***out)
+{
+	int n = argc;
+	for (int i = 0; i < a->nlist; i++)
+		n += a->list[i].n;
+	char **v = ARENA_ARRAY(ar, n + 1, char *);
+	if (argc)
+		memcpy(v, argv, (size_t)argc * sizeof *v);
+	n = argc;
+	for (int i = 0; i < a->nlist; i++)
+		for (int j = 0; j < a->list[i].n; j++) {
+			const char *name = a->list[i].opt->name, *value = a->list[i].v[j];
+			v[n++] = (char *)(value ? arena_printf(ar, "--%s=%s", name, value) : arena_printf(ar, "--%s", name)).p;
+		}
+	*out = v;
+	return n;
+}
+
 void args_free(struct args *a)
 {
 	if (!a)

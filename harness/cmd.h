@@ -57,6 +57,8 @@ const struct opt *global_opts(void);
 
 int args_parse(struct args **out, const struct cmd *c, int argc, char **argv, struct globals *g, struct err *e);
 void args_free(struct args *a);
+/* The options that were given, as words again, appended to argv[argc] (for a plan whose options the command line overrides). */
+int args_again(const struct args *a, struct arena *ar, int argc, char **argv, char ***out);
 void cmd_print_help(FILE *f, const struct cmd *c);
 
 /* Where the program's own data lie: suites/ and models/ (ASSAY_DATADIR, else beside the build, else the installed folder). */

@@ -6,6 +6,7 @@
 
 #include "harness/cmd.h"
 #include "harness/common.h"
+#include "harness/planfile.h"
 #include "harness/progress.h"
 #include "harness/run.h"
 #include "kernels/base/log.h"
@@ -48,7 +49,7 @@ static void say_summary(const struct globals *g, const struct run_opts *o, const
 	fprintf(stderr, "\nassay: leaderboard in %s/leaderboard.csv\n", o->out);
 }
 
-static int exec(const struct args *args, const struct globals *g, struct err *e)
+static int run(const struct args *args, const struct globals *g, struct err *e)
 {
 	struct arena a;
 	arena_init(&a);
@@ -82,6 +83,34 @@ done:
 	return status;
 }
 
+/* A plan's options, then those of the command line over them. */
+static int run_plan(const char *path, const struct args *args, const struct globals *g, struct err *e)
+{
+	struct arena a;
+	struct args *all = NULL;
+	struct globals both = *g;
+	char **words;
+	int n, status = -1;
+	arena_init(&a);
+	if (plan_words(path, &cmd_run, &a, &n, &words, e) == 0) {
+		n = args_again(args, &a, n, words, &words);
+		if (args_parse(&all, &cmd_run, n, words, &both, e))
+			err_wrap(e, "%s", path);
+		else
+			status = run(all, &both, e);
+	}
+	args_free(all);
+	arena_fini(&a);
+	return status;
+}
+
+static int exec(const struct args *args, const struct globals *g, struct err *e)
+{
+	int n;
+	const char *const *w = args_words(args, &n);
+	return n ? run_plan(w[0], args, g, e) : run(args, g, e);
+}
+
 static const struct opt opts[] = {
 	COMMON_RUN_OPTS
 	{ "out", 'o', OPT_STRING, "DIR", "Results folder: journal, leaderboard, runs (default: results).", 0, 0, NULL, false, false },
@@ -90,14 +119,17 @@ static const struct opt opts[] = {
 
 const struct cmd cmd_run = {
 	.name = "run",
-	.usage = "--model MODEL... --suite SUITE... [options]",
+	.usage = "(PLAN.yaml | --model MODEL... --suite SUITE...) [options]",
 	.summary = "Runs suites over models and writes the leaderboard.",
 	.description =
 		"Asks every model every question of every suite, scores the answers and writes DIR/leaderboard.csv, a manifest and a "
 		"sample log per run. Answers are kept in DIR/journal.db as they come: the same command again computes nothing that is "
 		"there and writes the same bytes; a run that was stopped or killed goes on where it was.\n\n"
 		"A MODEL is a folder in Hugging Face layout (config.json, *.safetensors, tokenizer.json), or the name of an embedded model; "
-		"MODEL=NAME gives its name in the registry. A SUITE is a name (assay list suites), a group such as mmlu, or a path to a .yaml.",
+		"MODEL=NAME gives its name in the registry. A SUITE is a name (assay list suites), a group such as mmlu, or a path to a .yaml.\n\n"
+		"PLAN.yaml holds the same options as keys (model: [...], suite: [...], limit: 100); those of the command line come on top.",
 	.opts = opts,
+	.max_words = 1,
+	.word = "the plan",
 	.exec = exec,
 };

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += %D%/libharness.a
 %C%_libharness_a_SOURCES = \
 	%D%/settings.h %D%/profile.c %D%/suite.h %D%/suite.c %D%/schema.c %D%/schema.h %D%/yaml.c %D%/yaml.h \
-	%D%/dataset.h %D%/dataset.c %D%/reader.c %D%/reader.h %D%/rows.c %D%/task.h %D%/task.c %D%/fewshot.c %D%/fewshot.h \
+	%D%/dataset.h %D%/dataset.c %D%/reader.c %D%/reader.h %D%/rows.c %D%/rows.h %D%/turns.c %D%/turns.h %D%/task.h %D%/task.c %D%/fewshot.c %D%/fewshot.h \
 	%D%/pyrandom.h %D%/pyrandom.c %D%/field.c %D%/field.h \
 	%D%/resp.h %D%/resp.c %D%/filter.h %D%/filter.c %D%/regex.c %D%/regex_int.h %D%/regex_python.c %D%/metric.h %D%/metric.c %D%/metric_int.h %D%/metric_text.c %D%/stats.c %D%/stats.h \
 	%D%/journal.h %D%/journal.c %D%/manifest.h %D%/manifest.c %D%/samples.c %D%/samples.h \
@@ -10,7 +10,7 @@ noinst_LIBRARIES += %D%/libharness.a
 
 bin_PROGRAMS += assay
 assay_SOURCES = \
-	%D%/main.c %D%/cmd.h %D%/cmd.c %D%/args.c %D%/common.c %D%/common.h %D%/paths.c %D%/progress.c %D%/progress.h \
+	%D%/main.c %D%/cmd.h %D%/cmd.c %D%/args.c %D%/common.c %D%/common.h %D%/planfile.c %D%/planfile.h %D%/paths.c %D%/progress.c %D%/progress.h \
 	%D%/cmd_run.c %D%/cmd_board.c %D%/cmd_score.c %D%/cmd_tokens.c %D%/cmd_render.c %D%/cmd_explain.c \
 	%D%/cmd_list.c %D%/cmd_doctor.c %D%/cmd_help.c %D%/manual.c %D%/manual.h %D%/cmd_bench.c %D%/jsonlines.c %D%/jsonlines.h
 assay_LDADD = $(ASSAY_LIBS)
