@@ -1,0 +1,16 @@
+/* device.h - what every kind of device begins with. Private to kernels/: ops.c opens by name, ops_cpu.c is one kind. */
+#ifndef ASSAY_DEVICE_H
+#define ASSAY_DEVICE_H
+
+#include "kernels/ops.h"
+
+struct device {
+	const struct ops *ops;
+	void (*close)(struct device *d); /* frees d too */
+	int threads;
+	char describe[160];
+};
+
+int cpu_device_open(struct device **out, const struct device_opts *o, struct err *e);
+
+#endif
