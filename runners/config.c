@@ -1,0 +1,470 @@
+/* config.c - config.json by table.
+ *
+ * Every key that the program reads is a row: its names (the first that the file has counts), type, range, place in the
+ * struct, default. A family's row may change a default. A null counts as absent, as in Python. Keys inside "text_config"
+ * go before keys outside. What config.json says and this program would not honour (quantised weights, a rotary scaling
+ * or an activation that is not known) is an error that names it and what is known; keys that no row names are left alone.
+ *
+ * Transformers 5 writes rope_parameters in place of rope_theta and rope_scaling: both are read.
+ */
+#include "runners/config.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/base/arena.h"
+#include "runners/families.h"
+#include "runners/text/json.h"
+
+#define CONFIG_MAX_BYTES (16u << 20)
+
+enum key_type { K_INT, K_NUM, K_BOOL };
+#define NEEDED (-1e300) /* default of a key that must be there */
+
+struct key {
+	const char *names[4];
+	enum key_type type;
+	size_t offset;
+	double def, lo, hi;
+};
+
+#define AT(field) offsetof(struct config, field)
+static const struct key keys[] = {
+	{ { "vocab_size" }, K_INT, AT(vocab), NEEDED, 1, 1 << 24 },
+	{ { "hidden_size", "n_embd", "d_model" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
+	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), NEEDED, 1, CONFIG_MAX_LAYERS },
+	{ { "num_attention_heads", "n_head", "n_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
+	{ { "num_key_value_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
+	{ { "head_dim" }, K_INT, AT(head_dim), 0, 1, 1024 },
+	{ { "intermediate_size", "n_inner", "ffn_dim" }, K_INT, AT(inner), 0, 1, 1 << 20 },
+	{ { "n_positions", "max_position_embeddings", "n_ctx" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
+	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
+	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope.theta), 10000, 2, 1e15 },
+	{ { "partial_rotary_factor", "rotary_pct" }, K_NUM, AT(rope.partial), 1, 0, 1 },
+	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
+	{ { "attention_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
+	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
+	{ { "use_sliding_window" }, K_BOOL, AT(use_window), 0, 0, 1 },
+	{ { "sliding_window" }, K_INT, AT(window), 0, 1, 1 << 30 },
+	{ { "max_window_layers" }, K_INT, AT(window_from), 28, 0, 1 << 20 },
+	{ { "tie_word_embeddings" }, K_BOOL, AT(tied), 0, 0, 1 },
+};
+#undef AT
+
+#define AT(field) offsetof(struct rope_config, field)
+static const struct key rope_keys[] = {
+	{ { "rope_theta" }, K_NUM, AT(theta), 10000, 2, 1e15 },
+	{ { "partial_rotary_factor" }, K_NUM, AT(partial), 1, 0, 1 },
+	{ { "factor" }, K_NUM, AT(factor), 0, 1e-6, 1e6 },
+	{ { "low_freq_factor" }, K_NUM, AT(low_freq_factor), 0, 1e-6, 1e6 },
+	{ { "high_freq_factor" }, K_NUM, AT(high_freq_factor), 0, 1e-6, 1e6 },
+	{ { "original_max_position_embeddings" }, K_INT, AT(original_positions), 0, 1, 1 << 30 },
+	{ { "beta_fast" }, K_NUM, AT(beta_fast), 32, 1e-6, 1e6 },
+	{ { "beta_slow" }, K_NUM, AT(beta_slow), 1, 1e-6, 1e6 },
+	{ { "attention_factor" }, K_NUM, AT(attention_factor), 0, 1e-6, 1e6 },
+	{ { "mscale" }, K_NUM, AT(mscale), 0, 0, 1e6 },
+	{ { "mscale_all_dim" }, K_NUM, AT(mscale_all_dim), 0, 0, 1e6 },
+	{ { "truncate" }, K_BOOL, AT(truncate), 1, 0, 1 },
+};
+#undef AT
+
+static const struct {
+	const char *name;
+	enum act act;
+} acts[] = {
+	{ "silu", ACT_SILU },
+	{ "swish", ACT_SILU },
+	{ "gelu", ACT_GELU_ERF },
+	{ "gelu_python", ACT_GELU_ERF },
+	{ "gelu_new", ACT_GELU_TANH },
+	{ "gelu_fast", ACT_GELU_TANH },
+	{ "gelu_pytorch_tanh", ACT_GELU_TANH },
+	{ "relu", ACT_RELU },
+};
+
+static const struct {
+	const char *name;
+	enum rope_type type;
+	const char *needs[4];
+} rope_types[] = {
+	{ "default", ROPE_PLAIN, { NULL } },
+	{ "linear", ROPE_LINEAR, { "factor", NULL } },
+	{ "llama3", ROPE_LLAMA3, { "factor", "low_freq_factor", "high_freq_factor", NULL } },
+	{ "yarn", ROPE_YARN, { "factor", NULL } },
+};
+
+/* ---- looking keys up ---- */
+
+struct source {
+	const char *path;           /* of the file, for messages */
+	const char *inside;         /* "" or "rope_scaling." */
+	struct value first, second; /* text_config, if any, and the outer object */
+};
+
+/* A key's value; nulls count as absent. */
+static const struct value *look(const struct source *s, const char *name)
+{
+	const struct value *v = v_getc(s->first, name);
+	if ((!v || v->type == V_NONE) && s->second.type == V_DICT)
+		v = v_getc(s->second, name);
+	return v && v->type != V_NONE ? v : NULL;
+}
+
+static int put_key(void *base, const struct key *k, double v)
+{
+	char *at = (char *)base + k->offset;
+	if (k->type == K_INT)
+		*(int *)at = (int)v;
+	else if (k->type == K_BOOL)
+		*(bool *)at = v != 0;
+	else
+		*(double *)at = v;
+	return 0;
+}
+
+static int read_key(const struct source *s, void *base, const struct key *k, const char *name, const struct value *v, struct err *e)
+{
+	static const char *const wanted[] = { "an integer", "a number", "true or false" };
+	bool ok = k->type == K_BOOL ? v->type == V_BOOL : v->type == V_INT || (k->type == K_NUM && v->type == V_FLOAT);
+	if (!ok)
+		return err_set(e, E_FORMAT, "%s: '%s%s' is of type %s, wanted %s", s->path, s->inside, name, v_type_name(*v),
+			       wanted[k->type]);
+	double d = v->type == V_BOOL ? v->b : v->type == V_INT ? (double)v->i : v->f;
+	if (!(d >= k->lo && d <= k->hi))
+		return err_set(e, E_RANGE, "%s: '%s%s' is %.17g, allowed is %.9g to %.9g", s->path, s->inside, name, d, k->lo, k->hi);
+	return put_key(base, k, d);
+}
+
+static int read_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct key *k = &table[i];
+		const struct value *v = NULL;
+		int j = 0;
+		for (; j < 4 && k->names[j]; j++)
+			if ((v = look(s, k->names[j])))
+				break;
+		if (v) {
+			if (read_key(s, base, k, k->names[j], v, e) != 0)
+				return -1;
+			continue;
+		}
+		double def = k->def;
+		for (int d = 0; f && d < 8 && f->defaults[d].key; d++)
+			for (j = 0; j < 4 && k->names[j]; j++)
+				if (!strcmp(f->defaults[d].key, k->names[j]))
+					def = f->defaults[d].value;
+		if (def == NEEDED)
+			return err_set(e, E_FORMAT, "%s: '%s%s' is missing", s->path, s->inside, k->names[0]);
+		put_key(base, k, def);
+	}
+	return 0;
+}
+
+static const char *look_string(const struct source *s, const char *name, struct arena *a, struct err *e)
+{
+	const struct value *v = look(s, name);
+	if (!v)
+		return "";
+	if (v->type != V_STR || memchr(v->s.p, 0, v->s.n)) {
+		err_set(e, E_FORMAT, "%s: '%s%s' is of type %s, wanted a string", s->path, s->inside, name, v_type_name(*v));
+		return NULL;
+	}
+	return arena_cstr(a, v->s);
+}
+
+/* ---- parts ---- */
+
+static int find_family(struct config *c, const struct source *s, struct arena *a, struct err *e)
+{
+	const char *architecture = NULL, *model_type;
+	const struct value *v = v_getc(s->second.type == V_DICT ? s->second : s->first, "architectures");
+
+	if (v && v->type == V_LIST && v->list->n) {
+		if (v->list->v[0].type != V_STR)
+			return err_set(e, E_FORMAT, "%s: 'architectures' is no list of strings", s->path);
+		architecture = arena_cstr(a, v->list->v[0].s);
+	} else if (v && v->type != V_NONE && v->type != V_LIST) {
+		return err_set(e, E_FORMAT, "%s: 'architectures' is no list of strings", s->path);
+	}
+	if (!(model_type = look_string(s, "model_type", a, e)))
+		return -1;
+	if (family_find(&c->family, architecture, *model_type ? model_type : NULL, e) != 0)
+		return err_wrap(e, "%s", s->path);
+	return 0;
+}
+
+static int read_act(struct config *c, const struct source *s, struct arena *a, struct err *e)
+{
+	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", NULL };
+	const char *words[sizeof acts / sizeof acts[0] + 1], *name = "", *key = names[0];
+	char known[200] = "", hint[200];
+	size_t n = 0, i;
+
+	for (i = 0; names[i] && !*name; i++)
+		if (!(name = look_string(s, key = names[i], a, e)))
+			return -1;
+	if (!*name)
+		name = c->family->act;
+	for (i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+		if (!strcmp(acts[i].name, name)) {
+			c->act = acts[i].act;
+			return 0;
+		}
+		words[i] = acts[i].name;
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", acts[i].name);
+	}
+	words[i] = NULL;
+	return err_set(e, E_UNSUPPORTED, "%s: '%s': activation '%.100s' is not known%s (known: %s)", s->path, key, name,
+		       err_hint(hint, sizeof hint, name, words), known);
+}
+
+static int read_rope(struct config *c, const struct source *s, struct arena *a, struct err *e)
+{
+	static const char *const names[] = { "rope_parameters", "rope_scaling", NULL };
+	struct rope_config *r = &c->rope;
+	double theta = r->theta, partial = r->partial;
+	char inside[32], hint[200];
+
+	r->type = ROPE_PLAIN;
+	for (int i = 0; names[i]; i++) {
+		const struct value *v = look(s, names[i]);
+		if (!v)
+			continue;
+		if (v->type != V_DICT)
+			return err_set(e, E_FORMAT, "%s: '%s' is of type %s, wanted an object", s->path, names[i], v_type_name(*v));
+		snprintf(inside, sizeof inside, "%s.", names[i]);
+		struct source in = { s->path, inside, *v, VNONE };
+		for (size_t j = 0; j < v->dict->n; j++)
+			if (v->dict->v[j].val.type == V_DICT)
+				return err_set(e, E_UNSUPPORTED, "%s: '%s' differs between kinds of layers ('%.60s'), which %s does not know",
+					       s->path, names[i], v->dict->v[j].key.s.p, c->family->name);
+		const char *type = look_string(&in, "rope_type", a, e);
+		if (type && !*type)
+			type = look_string(&in, "type", a, e);
+		if (!type || read_keys(&in, r, rope_keys, sizeof rope_keys / sizeof rope_keys[0], NULL, e) != 0)
+			return -1;
+		if (!look(&in, "rope_theta"))
+			r->theta = theta;
+		if (!look(&in, "partial_rotary_factor"))
+			r->partial = partial;
+		const char *words[sizeof rope_types / sizeof rope_types[0] + 1] = { NULL };
+		size_t k, n = sizeof rope_types / sizeof rope_types[0];
+		for (k = 0; k < n && strcmp(rope_types[k].name, *type ? type : "default"); k++)
+			words[k] = rope_types[k].name;
+		if (k == n)
+			return err_set(e, E_UNSUPPORTED, "%s: '%srope_type': '%.100s' is not known%s (known: default, linear, llama3, yarn)",
+				       s->path, inside, type, err_hint(hint, sizeof hint, type, words));
+		r->type = rope_types[k].type;
+		for (int j = 0; rope_types[k].needs[j]; j++)
+			if (!look(&in, rope_types[k].needs[j]))
+				return err_set(e, E_FORMAT, "%s: '%s%s' is missing, '%s' needs it", s->path, inside,
+					       rope_types[k].needs[j], rope_types[k].name);
+		if (!r->original_positions)
+			r->original_positions = c->max_positions;
+		if ((r->type == ROPE_LLAMA3 || r->type == ROPE_YARN) && !r->original_positions)
+			return err_set(e, E_FORMAT, "%s: '%soriginal_max_position_embeddings' is missing, '%s' needs it", s->path, inside,
+				       rope_types[k].name);
+		if (r->type == ROPE_LLAMA3 && r->low_freq_factor >= r->high_freq_factor)
+			return err_set(e, E_RANGE, "%s: '%slow_freq_factor' %.9g is not below 'high_freq_factor' %.9g", s->path, inside,
+				       r->low_freq_factor, r->high_freq_factor);
+		return 0;
+	}
+	return 0;
+}
+
+/* A list of the layers' length, each item 0 or 1 or one of the names; out[i] = 1 where it equals `one`. */
+static int read_layers(struct config *c, const struct source *s, const char *name, const char *zero, const char *one,
+		       unsigned char *out, bool *given, struct err *e)
+{
+	const struct value *v = look(s, name);
+	*given = v != NULL;
+	if (!v)
+		return 0;
+	if (v->type != V_LIST || v->list->n != (size_t)c->layers)
+		return err_set(e, E_FORMAT, "%s: '%s' is no list with one entry for each of the %d layers", s->path, name, c->layers);
+	for (int i = 0; i < c->layers; i++) {
+		struct value x = v->list->v[i];
+		bool is_int = !zero && x.type == V_INT && (x.i == 0 || x.i == 1);
+		if (!is_int && !(zero && x.type == V_STR && (str_is(x.s, zero) || str_is(x.s, one))))
+			return err_set(e, E_UNSUPPORTED, "%s: '%s' holds something other than %s and %s for layer %d", s->path, name,
+				       zero ? zero : "0", zero ? one : "1", i);
+		out[i] = is_int ? x.i != 0 : str_is(x.s, one);
+	}
+	return 0;
+}
+
+/* Which layers slide, which have no rotary embedding. */
+static int read_layer_kinds(struct config *c, const struct source *s, struct err *e)
+{
+	const struct family *f = c->family;
+	bool given = false;
+
+	if (f->window == WINDOW_NONE || (f->window == WINDOW_FLAG && !c->use_window))
+		c->window = 0;
+	if (c->window && f->window != WINDOW_ALL &&
+	    read_layers(c, s, "layer_types", "full_attention", "sliding_attention", c->slides, &given, e) != 0)
+		return -1;
+	for (int i = 0; i < c->layers && c->window && !given; i++)
+		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from);
+
+	if (f->nope != NOPE_LIST)
+		return 0;
+	unsigned char rope[CONFIG_MAX_LAYERS];
+	if (read_layers(c, s, "no_rope_layers", NULL, NULL, rope, &given, e) != 0)
+		return -1;
+	int interval = 4;
+	const struct key k = { { "no_rope_layer_interval" }, K_INT, 0, 4, 1, 1 << 20 };
+	if (!given && read_keys(s, &interval, &k, 1, NULL, e) != 0)
+		return -1;
+	for (int i = 0; i < c->layers; i++)
+		c->nope[i] = given ? !rope[i] : (i + 1) % interval == 0;
+	return 0;
+}
+
+static int read_id(int32_t *out, const char *path, const char *name, struct value v, struct err *e)
+{
+	if (v.type != V_INT || v.i < -1 || v.i > INT32_MAX)
+		return err_set(e, E_FORMAT, "%s: '%s' is no token id", path, name);
+	*out = (int32_t)v.i;
+	return 0;
+}
+
+/* eos_token_id: one id or a list. */
+static int read_eos(struct config *c, const char *path, const struct value *v, struct err *e)
+{
+	c->neos = 0;
+	size_t n = v->type == V_LIST ? v->list->n : 1;
+	if (n > CONFIG_MAX_EOS)
+		return err_set(e, E_LIMIT, "%s: 'eos_token_id' lists %zu ids, at most %d are allowed", path, n, CONFIG_MAX_EOS);
+	for (size_t i = 0; i < n; i++) {
+		int32_t id = -1;
+		if (read_id(&id, path, "eos_token_id", v->type == V_LIST ? v->list->v[i] : *v, e) != 0)
+			return -1;
+		if (id >= 0)
+			c->eos[c->neos++] = id;
+	}
+	return 0;
+}
+
+static int read_ids(struct config *c, const struct source *s, const char *dir, struct arena *a, struct err *e)
+{
+	const struct value *v = look(s, "bos_token_id");
+	c->bos = -1;
+	if (v && read_id(&c->bos, s->path, "bos_token_id", *v, e) != 0)
+		return -1;
+	if ((v = look(s, "eos_token_id")) && read_eos(c, s->path, v, e) != 0)
+		return -1;
+
+	char *path = arena_cstr(a, arena_printf(a, "%s/generation_config.json", dir));
+	struct value g;
+	if (access(path, F_OK) != 0)
+		return 0;
+	if (json_load(a, path, CONFIG_MAX_BYTES, &g, e) != 0)
+		return -1;
+	if (g.type != V_DICT)
+		return err_set(e, E_FORMAT, "%s: is no JSON object", path);
+	v = v_getc(g, "eos_token_id");
+	return v && v->type != V_NONE ? read_eos(c, path, v, e) : 0;
+}
+
+/* What follows from several keys together. */
+static int complete(struct config *c, struct err *e)
+{
+	const struct family *f = c->family;
+
+	if (!c->kv_heads)
+		c->kv_heads = c->heads;
+	if (c->heads % c->kv_heads)
+		return err_set(e, E_RANGE, "%s: 'num_attention_heads' %d is no multiple of 'num_key_value_heads' %d", c->path, c->heads,
+			       c->kv_heads);
+	if (!c->head_dim) {
+		if (c->width % c->heads)
+			return err_set(e, E_RANGE, "%s: 'hidden_size' %d is no multiple of 'num_attention_heads' %d", c->path, c->width,
+				       c->heads);
+		c->head_dim = c->width / c->heads;
+	}
+	if (c->head_dim > 1024)
+		return err_set(e, E_RANGE, "%s: a head of %d channels ('hidden_size' %d over 'num_attention_heads' %d), at most 1024 are allowed",
+			       c->path, c->head_dim, c->width, c->heads);
+	if (!c->inner && f->inner_4x)
+		c->inner = 4 * c->width;
+	if (!c->inner)
+		return err_set(e, E_FORMAT, "%s: 'intermediate_size' is missing", c->path);
+	if (f->parallel != PARALLEL_CONFIG)
+		c->parallel = f->parallel == PARALLEL_ALWAYS;
+	if (f->position == POSITION_LEARNED && !c->max_positions)
+		return err_set(e, E_FORMAT, "%s: 'max_position_embeddings' is missing", c->path);
+	if (f->position == POSITION_ROPE) {
+		int r = c->rotary_dim ? c->rotary_dim : (int)(c->head_dim * c->rope.partial);
+		if (r < 2 || r % 2 || r > c->head_dim)
+			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
+				       c->path, r, c->head_dim);
+		c->rotary_dim = r;
+	}
+	return 0;
+}
+
+static void make_digest(struct config *c, struct arena *a, struct value root)
+{
+	struct digest *d = digest_new();
+	struct str text = json_text(a, root, JSON_SORT | JSON_COMPACT, -1);
+	digest_field(d, text.p, text.n);
+	digest_u64(d, (uint64_t)c->neos);
+	for (int i = 0; i < c->neos; i++)
+		digest_u64(d, (uint64_t)c->eos[i]);
+	digest_end(d, c->digest);
+}
+
+static int load(struct config *c, const char *dir, struct arena *a, struct err *e)
+{
+	struct value root;
+	const char *dtype;
+
+	if (json_load(a, c->path, CONFIG_MAX_BYTES, &root, e) != 0)
+		return -1;
+	if (root.type != V_DICT)
+		return err_set(e, E_FORMAT, "%s: is no JSON object", c->path);
+	struct source s = { c->path, "", root, VNONE };
+	const struct value *text = v_getc(root, "text_config");
+	if (text && text->type == V_DICT) {
+		s.first = *text;
+		s.second = root;
+	}
+	if (find_family(c, &s, a, e) != 0)
+		return -1;
+	const struct value *q = look(&s, "quantization_config");
+	if (q) {
+		const struct value *m = q->type == V_DICT ? v_getc(*q, "quant_method") : NULL;
+		return err_set(e, E_UNSUPPORTED, "%s: 'quantization_config': weights quantised by '%.60s' are not known", c->path,
+			       m && m->type == V_STR ? m->s.p : "?");
+	}
+	if (read_keys(&s, c, keys, sizeof keys / sizeof keys[0], c->family, e) != 0)
+		return -1;
+	c->tied_given = look(&s, "tie_word_embeddings") != NULL;
+	if (!(dtype = look_string(&s, look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
+		return -1;
+	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
+	if (read_act(c, &s, a, e) != 0 || read_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
+	    read_layer_kinds(c, &s, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
+		return -1;
+	make_digest(c, a, root);
+	return 0;
+}
+
+int config_load(struct config *c, const char *dir, struct err *e)
+{
+	struct arena a;
+
+	memset(c, 0, sizeof *c);
+	if (snprintf(c->path, sizeof c->path, "%s/config.json", dir) >= (int)sizeof c->path)
+		return err_set(e, E_USAGE, "%.100s...: the path is too long", dir);
+	arena_init(&a);
+	int rc = load(c, dir, &a, e);
+	arena_fini(&a);
+	return rc;
+}

@@ -1,0 +1,57 @@
+/* config.h - config.json and generation_config.json as one struct, read by table.
+ */
+#ifndef ASSAY_CONFIG_H
+#define ASSAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernels/base/digest.h"
+#include "kernels/base/err.h"
+#include "kernels/ops.h"
+
+#define CONFIG_MAX_LAYERS 1024
+#define CONFIG_MAX_EOS 16
+
+struct family;
+
+enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
+
+struct rope_config {
+	enum rope_type type;
+	double theta;
+	double partial;   /* share of a head's channels that is rotated */
+	double factor;
+	double low_freq_factor, high_freq_factor; /* llama3 */
+	double beta_fast, beta_slow;              /* yarn */
+	double attention_factor, mscale, mscale_all_dim; /* yarn; 0: not given */
+	int original_positions;                   /* 0: not given */
+	bool truncate;                            /* yarn: whole channel numbers as bounds of the ramp */
+};
+
+struct config {
+	char path[4096];             /* of config.json, for messages */
+	const struct family *family;
+	int vocab, layers, width, heads, kv_heads, head_dim, inner;
+	int max_positions;           /* 0: not given (SCORING.md 2.2.7: n_positions, max_position_embeddings, n_ctx) */
+	enum act act;
+	double norm_eps;
+	struct rope_config rope;
+	bool attention_bias, mlp_bias, parallel, use_window;
+	bool tied, tied_given;       /* tie_word_embeddings, and whether the file says it */
+	int window;                  /* 0: none */
+	int window_from;             /* first layer that slides (qwen2's max_window_layers) */
+	unsigned char slides[CONFIG_MAX_LAYERS]; /* attention of layer i sees `window` positions */
+	unsigned char nope[CONFIG_MAX_LAYERS];   /* layer i has no rotary embedding */
+	int rotary_dim;              /* gpt-j's way to say it; 0: rope.partial counts */
+	int32_t bos;                 /* -1: none */
+	int32_t eos[CONFIG_MAX_EOS];
+	int neos;
+	char dtype[16];              /* torch_dtype as stated, "" when not */
+	unsigned char digest[DIGEST_BYTES]; /* of config.json's canonical JSON and the stop ids */
+};
+
+/* Reads DIR/config.json, finds the family, and DIR/generation_config.json where there is one. */
+int config_load(struct config *c, const char *dir, struct err *e);
+
+#endif

@@ -1,0 +1,85 @@
+/* families.h - what one architecture is: how its tensors are named, which switches of the one forward pass it sets.
+ *
+ * A row of the table in families.c is the whole description; model.c binds tensors by it, forward.c reads the switches.
+ *
+ *     x = embed(ids) [+ positions]                       NORM_PRE                     NORM_POST (olmo2)
+ *     per layer, sequential:                             x += attn(norm1(x))          x += norm1(attn(x))
+ *                                                        x += mlp(norm2(x))           x += norm2(mlp(x))
+ *     per layer, parallel:                               x += attn(norm1(x)) + mlp(norm2(x))   (norm2 absent: norm1 for both)
+ *     logits = head(norm(x))
+ */
+#ifndef ASSAY_FAMILIES_H
+#define ASSAY_FAMILIES_H
+
+#include "kernels/base/err.h"
+#include "kernels/base/str.h"
+#include "kernels/ops.h"
+
+enum role {
+	R_END, R_EMBED, R_POSITIONS, R_HEAD, R_FINAL_NORM,
+	R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
+	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O,
+	R_GATE, R_UP, R_GATE_UP, R_DOWN,
+	R_COUNT
+};
+
+/* When a linear layer has a bias: by a key of config.json, always, or never. */
+enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_MLP };
+
+struct role_name {
+	enum role role;
+	const char *name;    /* without ".weight"; "{}" stands for the layer's number */
+	enum bias_rule bias; /* linear layers */
+};
+
+enum norm_kind { NORM_RMS, NORM_LAYER, NORM_LAYER_NOBIAS, NORM_LAYER_PLAIN /* neither weight nor bias */ };
+enum parallel_rule { PARALLEL_NEVER, PARALLEL_ALWAYS, PARALLEL_CONFIG /* use_parallel_residual */ };
+enum qkv_layout {
+	QKV_GROUPED, /* rows [key/value head][its query heads, k, v][d]; with as many of each this is [head][q, k, v][d] */
+	QKV_PLAIN,   /* rows [all q][all k][all v] */
+};
+enum qk_norm { QK_NONE, QK_HEAD /* per head, before rotary */, QK_PROJECTION /* over all heads at once */ };
+enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_TYPES /* layer_types */ };
+enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */ };
+enum position_kind { POSITION_ROPE, POSITION_LEARNED };
+
+struct config_default {
+	const char *key; /* first name of the key in config.c */
+	double value;
+};
+
+struct family {
+	const char *name;            /* as `assay list families` shows it */
+	const char *text;            /* one line for people */
+	const char *architectures[4];
+	const char *model_types[4];
+	const struct role_name *names; /* up to R_END */
+	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
+	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
+	struct config_default defaults[8];
+	const char *act;             /* where config.json names none */
+	enum norm_kind norm;
+	bool norm_post;              /* NORM_POST of the drawing: only R_POST1, R_POST2 */
+	enum parallel_rule parallel;
+	enum position_kind position;
+	int position_offset;         /* learned positions: row pos + offset */
+	enum rope_layout rope;
+	enum qkv_layout qkv;
+	enum qk_norm qk_norm;
+	enum window_rule window;
+	enum nope_rule nope;
+	bool gated;
+	bool transposed;             /* linear weights are [in, out] */
+	bool inner_4x;               /* the default of the inner width is four times the width */
+};
+
+extern const struct family families[];
+extern const int nfamilies;
+
+/* By the name in "architectures" (preferred) or "model_type"; either may be NULL. Error: names it and all that is known. */
+int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e);
+const struct role_name *family_role(const struct family *f, enum role r); /* NULL: the family has none */
+/* Does the whole of s match the pattern ("{}" one or more digits; "*", at the end, any bytes)? */
+bool family_match(const char *pattern, struct str s);
+
+#endif

@@ -1,0 +1,15 @@
+/* ropetable.h - cosines and sines of rotary position embeddings, for every position and rotated pair of channels.
+ */
+#ifndef ASSAY_ROPETABLE_H
+#define ASSAY_ROPETABLE_H
+
+#include "runners/config.h"
+
+/* Rotation per position of pair k, in radians: out[dims/2]. */
+void ropetable_frequencies(double *out, const struct rope_config *r, int dims);
+/* What cosines and sines are multiplied by (yarn); 1 otherwise. */
+double ropetable_scale(const struct rope_config *r);
+/* Rows from..from+n-1 of the tables, [n][dims/2], rounded once from double. */
+void ropetable_fill(float *cos, float *sin, const double *freq, double scale, int dims, int from, int n);
+
+#endif

@@ -1,0 +1,279 @@
+/* test_config.c - config.json: what is read from it, defaults by family, and what is refused with which words; the rotary
+ * tables that follow from it, against values computed in Python with mpmath (given in the table).
+ */
+#include <fcntl.h>
+
+#include "kernels/base/arena.h"
+#include "runners/config.h"
+#include "runners/families.h"
+#include "runners/ropetable.h"
+#include "tests/test.h"
+
+static const char *dir;
+
+static void put(const char *name, const char *text)
+{
+	char path[4400];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (!text) {
+		unlink(path);
+		return;
+	}
+	FILE *f = fopen(path, "wb");
+	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
+		exit(99);
+}
+
+#define LLAMA(more) \
+	"{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
+	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
+#define NEOX(more) \
+	"{\"architectures\":[\"GPTNeoXForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
+	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
+#define QWEN2(more) \
+	"{\"architectures\":[\"Qwen2ForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
+	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
+#define SMOLLM3(more) \
+	"{\"architectures\":[\"SmolLM3ForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
+	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
+
+static int load(struct config *c, const char *config, const char *generation, struct err *e)
+{
+	memset(e, 0, sizeof *e);
+	put("config.json", config);
+	put("generation_config.json", generation);
+	return config_load(c, dir, e);
+}
+
+static void test_defaults(void)
+{
+	static struct config c;
+	struct err e;
+
+	CU_ASSERT_FATAL(load(&c, LLAMA(""), NULL, &e) == 0);
+	CU_ASSERT(!strcmp(c.family->name, "llama") && c.vocab == 512 && c.width == 64 && c.layers == 4 && c.heads == 8);
+	CU_ASSERT(c.kv_heads == 8 && c.head_dim == 8 && c.inner == 172 && c.max_positions == 0 && c.rotary_dim == 8);
+	CU_ASSERT(c.norm_eps == 1e-6 && c.rope.theta == 10000 && c.rope.type == ROPE_PLAIN && c.act == ACT_SILU);
+	CU_ASSERT(!c.attention_bias && !c.mlp_bias && !c.tied && !c.tied_given && c.window == 0 && !c.parallel);
+	CU_ASSERT(c.bos == -1 && c.neos == 0);
+
+	CU_ASSERT_FATAL(load(&c, NEOX(""), NULL, &e) == 0);
+	CU_ASSERT(!strcmp(c.family->name, "gpt_neox") && c.attention_bias && c.parallel && c.norm_eps == 1e-5);
+	CU_ASSERT(c.rotary_dim == 2 && c.act == ACT_GELU_ERF && c.rope.theta == 10000);
+}
+
+static void test_values(void)
+{
+	static struct config c;
+	struct err e;
+
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"num_key_value_heads\":2,\"head_dim\":16,\"rms_norm_eps\":0.5,\"rope_theta\":500000,"
+				       "\"max_position_embeddings\":2048,\"tie_word_embeddings\":true,\"attention_bias\":true,\"mlp_bias\":true,"
+				       "\"hidden_act\":\"gelu_new\",\"torch_dtype\":\"bfloat16\",\"bos_token_id\":1,\"eos_token_id\":[2,7],"
+				       "\"sliding_window\":32,\"something\":{\"else\":[1]}"), NULL, &e) == 0);
+	CU_ASSERT(c.kv_heads == 2 && c.head_dim == 16 && c.norm_eps == 0.5 && c.rope.theta == 500000 && c.max_positions == 2048);
+	CU_ASSERT(c.tied && c.tied_given && c.attention_bias && c.mlp_bias && c.act == ACT_GELU_TANH && !strcmp(c.dtype, "bfloat16"));
+	CU_ASSERT(c.bos == 1 && c.neos == 2 && c.eos[0] == 2 && c.eos[1] == 7);
+	CU_ASSERT(c.window == 0); /* llama has no window */
+
+	/* nulls are absent; generation_config.json's stop ids go first */
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"num_key_value_heads\":null,\"rope_scaling\":null,\"eos_token_id\":2,\"bos_token_id\":null,"
+				       "\"hidden_act\":null,\"tie_word_embeddings\":null"), "{\"eos_token_id\":[5,6]}", &e) == 0);
+	CU_ASSERT(c.kv_heads == 8 && c.bos == -1 && c.neos == 2 && c.eos[0] == 5 && c.eos[1] == 6 && !c.tied_given);
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"eos_token_id\":2"), "{\"eos_token_id\":9}", &e) == 0);
+	CU_ASSERT(c.neos == 1 && c.eos[0] == 9);
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"eos_token_id\":2"), "{\"eos_token_id\":null}", &e) == 0);
+	CU_ASSERT(c.neos == 1 && c.eos[0] == 2);
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"eos_token_id\":2"), "{}", &e) == 0);
+	CU_ASSERT(c.neos == 1 && c.eos[0] == 2);
+
+	/* the order of names that bound positions; text_config first */
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"n_ctx\":3,\"max_position_embeddings\":2"), NULL, &e) == 0);
+	CU_ASSERT(c.max_positions == 2);
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"n_ctx\":3,\"n_positions\":1,\"max_position_embeddings\":2"), NULL, &e) == 0);
+	CU_ASSERT(c.max_positions == 1);
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"max_position_embeddings\":2,\"text_config\":{\"max_position_embeddings\":77,\"vocab_size\":99,\"head_dim\":null}"),
+			     NULL, &e) == 0);
+	CU_ASSERT(c.max_positions == 77 && c.vocab == 99 && c.width == 64);
+
+	/* transformers 5 */
+	CU_ASSERT_FATAL(load(&c, LLAMA(",\"rope_parameters\":{\"rope_theta\":1234.5,\"rope_type\":\"default\"},\"dtype\":\"float16\""), NULL, &e) == 0);
+	CU_ASSERT(c.rope.theta == 1234.5 && c.rope.type == ROPE_PLAIN && !strcmp(c.dtype, "float16"));
+	CU_ASSERT_FATAL(load(&c, NEOX(",\"rope_parameters\":{\"rope_theta\":77,\"partial_rotary_factor\":0.5}"), NULL, &e) == 0);
+	CU_ASSERT(c.rope.theta == 77 && c.rotary_dim == 4);
+	CU_ASSERT_FATAL(load(&c, NEOX(",\"rotary_pct\":1.0,\"rotary_emb_base\":100,\"use_parallel_residual\":false,\"hidden_act\":\"gelu_fast\""), NULL, &e) == 0);
+	CU_ASSERT(c.rope.theta == 100 && c.rotary_dim == 8 && !c.parallel && c.act == ACT_GELU_TANH);
+
+	/* model_type where architectures is missing */
+	CU_ASSERT_FATAL(load(&c, "{\"model_type\":\"gpt_neox\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
+				 "\"intermediate_size\":3}", NULL, &e) == 0);
+	CU_ASSERT(!strcmp(c.family->name, "gpt_neox"));
+}
+
+static void test_layers(void)
+{
+	static struct config c;
+	struct err e;
+
+	CU_ASSERT_FATAL(load(&c, QWEN2(",\"sliding_window\":32,\"use_sliding_window\":false,\"max_window_layers\":1"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 0 && !c.slides[1]);
+	CU_ASSERT_FATAL(load(&c, QWEN2(",\"sliding_window\":32,\"use_sliding_window\":true,\"max_window_layers\":1"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 32 && !c.slides[0] && c.slides[1] && c.slides[3]);
+	CU_ASSERT_FATAL(load(&c, QWEN2(",\"sliding_window\":32,\"use_sliding_window\":true,\"layer_types\":[\"sliding_attention\","
+				       "\"full_attention\",\"full_attention\",\"sliding_attention\"]"), NULL, &e) == 0);
+	CU_ASSERT(c.slides[0] && !c.slides[1] && !c.slides[2] && c.slides[3]);
+	CU_ASSERT_FATAL(load(&c, SMOLLM3(""), NULL, &e) == 0);
+	CU_ASSERT(!c.nope[0] && !c.nope[2] && c.nope[3] && c.rope.theta == 2000000);
+	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layer_interval\":2"), NULL, &e) == 0);
+	CU_ASSERT(!c.nope[0] && c.nope[1] && c.nope[3]);
+	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layers\":[0,1,1,0]"), NULL, &e) == 0);
+	CU_ASSERT(c.nope[0] && !c.nope[1] && c.nope[3]);
+}
+
+static const struct {
+	const char *what, *config, *generation, *message;
+} refused[] = {
+	{ "no JSON", "{", NULL, "config.json" },
+	{ "a list", "[]", NULL, "config.json: is no JSON object" },
+	{ "an unknown architecture", "{\"architectures\":[\"LammaForCausalLM\"]}", NULL,
+	  "architecture 'LammaForCausalLM' is not known, did you mean 'LlamaForCausalLM'? (known: LlamaForCausalLM, " },
+	{ "another", "{\"architectures\":[\"T5ForConditionalGeneration\"]}", NULL, "architecture 'T5ForConditionalGeneration' is not known (known: " },
+	{ "an unknown model type", "{\"model_type\":\"gpt_neo\"}", NULL, "model_type 'gpt_neo' is not known, did you mean 'gpt_neox'?" },
+	{ "no architecture", "{}", NULL, "neither 'architectures' nor 'model_type'" },
+	{ "architectures of numbers", "{\"architectures\":[1]}", NULL, "'architectures' is no list of strings" },
+	{ "architectures as string", "{\"architectures\":\"LlamaForCausalLM\"}", NULL, "'architectures' is no list of strings" },
+	{ "model_type as number", "{\"model_type\":1}", NULL, "'model_type' is of type int, wanted a string" },
+	{ "a missing key", "{\"model_type\":\"llama\"}", NULL, "'vocab_size' is missing" },
+	{ "no inner width", "{\"model_type\":\"llama\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1}", NULL,
+	  "'intermediate_size' is missing" },
+	{ "a string for a number", LLAMA(",\"rope_theta\":\"10000\""), NULL, "'rope_theta' is of type str, wanted a number" },
+	{ "a fraction for an integer", LLAMA(",\"head_dim\":8.0"), NULL, "'head_dim' is of type float, wanted an integer" },
+	{ "a number for a boolean", LLAMA(",\"attention_bias\":1"), NULL, "'attention_bias' is of type int, wanted true or false" },
+	{ "a boolean for a number", LLAMA(",\"head_dim\":true"), NULL, "'head_dim' is of type bool, wanted an integer" },
+	{ "too small", LLAMA(",\"head_dim\":-3"), NULL, "'head_dim' is -3, allowed is 1 to 1024" },
+	{ "too large", LLAMA(",\"max_position_embeddings\":99999999999"), NULL, "'max_position_embeddings' is 99999999999, allowed is" },
+	{ "too many layers", "{\"model_type\":\"llama\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":2000}", NULL, "'num_hidden_layers' is 2000" },
+	{ "heads that do not divide", LLAMA(",\"num_key_value_heads\":3"), NULL,
+	  "'num_attention_heads' 8 is no multiple of 'num_key_value_heads' 3" },
+	{ "a width that does not divide", "{\"model_type\":\"llama\",\"vocab_size\":5,\"hidden_size\":10,\"num_hidden_layers\":1,"
+					  "\"num_attention_heads\":3,\"intermediate_size\":4}", NULL,
+	  "'hidden_size' 10 is no multiple of 'num_attention_heads' 3" },
+	{ "an odd head", LLAMA(",\"head_dim\":7"), NULL, "7 rotated channels of a head of 7" },
+	{ "nothing rotated", LLAMA(",\"partial_rotary_factor\":0.1"), NULL, "0 rotated channels of a head of 8" },
+	{ "an unknown activation", LLAMA(",\"hidden_act\":\"sillu\""), NULL, "'hidden_act': activation 'sillu' is not known, did you mean 'silu'? (known: silu, swish, gelu, " },
+	{ "an activation of no kin", LLAMA(",\"hidden_act\":\"quick_gelu\""), NULL, "activation 'quick_gelu' is not known" },
+	{ "activation as number", LLAMA(",\"hidden_act\":3"), NULL, "'hidden_act' is of type int, wanted a string" },
+	{ "an unknown scaling", LLAMA(",\"rope_scaling\":{\"type\":\"longrope\",\"factor\":2}"), NULL,
+	  "'rope_scaling.rope_type': 'longrope' is not known (known: default, linear, llama3, yarn)" },
+	{ "a scaling misspelt", LLAMA(",\"rope_scaling\":{\"rope_type\":\"lama3\"}"), NULL, "did you mean 'llama3'?" },
+	{ "a scaling without factor", LLAMA(",\"rope_scaling\":{\"type\":\"linear\"}"), NULL, "'rope_scaling.factor' is missing, 'linear' needs it" },
+	{ "llama3 without a bound", LLAMA(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"original_max_position_embeddings\":64}"),
+	  NULL, "'rope_scaling.high_freq_factor' is missing" },
+	{ "llama3 without context", LLAMA(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4}"),
+	  NULL, "'rope_scaling.original_max_position_embeddings' is missing" },
+	{ "llama3 with bounds swapped", LLAMA(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":1,"
+					      "\"original_max_position_embeddings\":64}"), NULL, "'rope_scaling.low_freq_factor' 4 is not below" },
+	{ "a scaling that is a string", LLAMA(",\"rope_scaling\":\"linear\""), NULL, "'rope_scaling' is of type str, wanted an object" },
+	{ "a factor of zero", LLAMA(",\"rope_scaling\":{\"type\":\"linear\",\"factor\":0}"), NULL, "'rope_scaling.factor' is 0" },
+	{ "tables by kind of layer", LLAMA(",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1}}"), NULL, "differs between kinds of layers ('full_attention')" },
+	{ "quantised weights", LLAMA(",\"quantization_config\":{\"quant_method\":\"gptq\"}"), NULL, "weights quantised by 'gptq' are not known" },
+	{ "layer types of the wrong length", QWEN2(",\"sliding_window\":8,\"use_sliding_window\":true,\"layer_types\":[\"full_attention\"]"), NULL,
+	  "'layer_types' is no list with one entry for each of the 4 layers" },
+	{ "an unknown layer type", QWEN2(",\"sliding_window\":8,\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"a\",\"b\",\"c\"]"), NULL,
+	  "'layer_types' holds something other than full_attention and sliding_attention for layer 1" },
+	{ "an id that is none", LLAMA(",\"bos_token_id\":\"<s>\""), NULL, "'bos_token_id' is no token id" },
+	{ "a negative id", LLAMA(",\"eos_token_id\":-5"), NULL, "'eos_token_id' is no token id" },
+	{ "a list with a string", LLAMA(",\"eos_token_id\":[1,\"x\"]"), NULL, "'eos_token_id' is no token id" },
+	{ "too many ids", LLAMA(",\"eos_token_id\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"), NULL, "'eos_token_id' lists 17 ids, at most 16" },
+	{ "a broken generation_config", LLAMA(""), "{", "generation_config.json" },
+	{ "a generation_config that is a list", LLAMA(""), "[]", "generation_config.json: is no JSON object" },
+	{ "a bad id in generation_config", LLAMA(""), "{\"eos_token_id\":1.5}", "generation_config.json: 'eos_token_id' is no token id" },
+};
+
+static void test_refused(void)
+{
+	static struct config c;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		int rc = load(&c, refused[i].config, refused[i].generation, &e);
+		CHECK(rc == -1, "%s: accepted", refused[i].what);
+		CHECK(strstr(e.msg, refused[i].message) && strstr(e.msg, "config.json"), "%s: message is: %s", refused[i].what, e.msg);
+	}
+	put("config.json", NULL);
+	CHECK(config_load(&c, dir, &e) == -1 && strstr(e.msg, "config.json"), "message is: %s", e.msg);
+}
+
+/* The digest follows what the file says, not how it is laid out, and the stop ids. */
+static void test_digest(void)
+{
+	static struct config a, b;
+	struct err e;
+	CU_ASSERT(load(&a, LLAMA(",\"rope_theta\":5000,\"eos_token_id\":2"), NULL, &e) == 0);
+	CU_ASSERT(load(&b, LLAMA(" ,\n \"eos_token_id\" : 2, \"rope_theta\":5000"), NULL, &e) == 0);
+	CU_ASSERT(!memcmp(a.digest, b.digest, DIGEST_BYTES));
+	CU_ASSERT(load(&b, LLAMA(",\"rope_theta\":5001,\"eos_token_id\":2"), NULL, &e) == 0);
+	CU_ASSERT(memcmp(a.digest, b.digest, DIGEST_BYTES) != 0);
+	CU_ASSERT(load(&b, LLAMA(",\"rope_theta\":5000,\"eos_token_id\":2"), "{\"eos_token_id\":3}", &e) == 0);
+	CU_ASSERT(memcmp(a.digest, b.digest, DIGEST_BYTES) != 0);
+}
+
+static void test_families(void)
+{
+	CU_ASSERT(family_match("a.{}.b", STR("a.12.b")) && !family_match("a.{}.b", STR("a..b")) && !family_match("a.{}.b", STR("a.1x.b")));
+	CU_ASSERT(!family_match("a.{}.b", STR("a.1.bc")) && !family_match("a.{}.b", STR("a.1.")) && family_match("m.*", STR("m.x.y")));
+	CU_ASSERT(!family_match("m.*", STR("n.x")) && family_match("", STR("")) && !family_match("a", STR("")));
+	for (int i = 0; i < nfamilies; i++) {
+		const struct family *f = &families[i], *g = NULL;
+		struct err e;
+		CHECK(f->name && f->text && f->names && f->act, "row %d is not complete", i);
+		CHECK(family_find(&g, f->architectures[0], NULL, &e) == 0 && g == f, "%s is not found by architecture", f->name);
+		CHECK(family_find(&g, NULL, f->model_types[0], &e) == 0 && g == f, "%s is not found by model_type", f->name);
+		CHECK(family_role(f, R_EMBED) && family_role(f, R_O) && family_role(f, R_DOWN), "%s lacks a role", f->name);
+		CHECK(family_role(f, R_QKV) || (family_role(f, R_Q) && family_role(f, R_K) && family_role(f, R_V)), "%s lacks q, k, v", f->name);
+		CHECK(!f->gated || family_role(f, R_GATE_UP) || (family_role(f, R_GATE) && family_role(f, R_UP)), "%s lacks gate, up", f->name);
+	}
+}
+
+#include "tests/golden/ropetable.h"
+
+static void test_ropetable(void)
+{
+	for (size_t i = 0; i < sizeof golden_rope / sizeof golden_rope[0]; i++) {
+		const struct golden_rope *g = &golden_rope[i];
+		double freq[128];
+		float cos[128], sin[128];
+		int half = g->dims / 2;
+		ropetable_frequencies(freq, &g->config, g->dims);
+		double scale = ropetable_scale(&g->config);
+		CHECK(scale > g->scale * (1 - 1e-14) && scale < g->scale * (1 + 1e-14), "%s: scale %.17g, wanted %.17g", g->name, scale, g->scale);
+		for (int k = 0; k < half; k++)
+			CHECK(freq[k] >= g->freq[k] * (1 - 1e-14) && freq[k] <= g->freq[k] * (1 + 1e-14), "%s: frequency %d is %.17g, wanted %.17g",
+			      g->name, k, freq[k], g->freq[k]);
+		for (int p = 0; p < GOLDEN_ROPE_POSITIONS; p++) {
+			ropetable_fill(cos, sin, freq, scale, g->dims, golden_rope_at[p], 1);
+			for (int k = 0; k < half; k++)
+				/* one unit in the last place of a float near 1.4, or an angle that is off by 1e-14 of itself */
+				CHECK(cos[k] - g->cos[p][k] < 1.2e-7 && g->cos[p][k] - cos[k] < 1.2e-7 && sin[k] - g->sin[p][k] < 1.2e-7 &&
+					      g->sin[p][k] - sin[k] < 1.2e-7, "%s: position %d, pair %d", g->name, golden_rope_at[p], k);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "defaults", test_defaults },
+		{ "what is read", test_values },
+		{ "kinds of layers", test_layers },
+		{ "what is refused", test_refused },
+		{ "digest", test_digest },
+		{ "the table of families", test_families },
+		{ "rotary tables", test_ropetable },
+		{ NULL, NULL },
+	};
+	dir = test_tmpdir();
+	int rc = test_main("config", tests, argc, argv);
+	test_rmdir(dir);
+	return rc;
+}
