@@ -95,8 +95,8 @@ struct row_draft {
 	X("kind", "one of multiple_choice|loglik|rolling|generate", "", "What is asked of the model.", put_kind, S(kind), 0) \
 	X("description", "template", "", "Put before everything, rendered on the document; as the system message in a chat.", put_field, S(description), 0) \
 	X("prompt", "template", "", "The question. A column's name alone is that column; an integer among choices: contexts are the choices.", put_field, S(prompt), 0) \
-	X("target", "template", "", "The answer: text, the number of the right choice, or a list of answers.", put_field, S(target), 0) \
-	X("choices", "template, or list of templates", "", "The choices; a template must give a Python list.", put_choices, S(choices), 0) \
+	X("target", "template, or list of strings", "", "The answer: text, the number of the right choice, or a list of answers.", put_field, S(target), 0) \
+	X("choices", "template, or list of strings", "", "The choices; a template must give a Python list.", put_choices, S(choices), 0) \
 	X("answer_prefix", "template", "", "Begins the answer: after the prompt, or open in the assistant's turn.", put_field, S(answer_prefix), 0) \
 	X("target_delimiter", "string", "\" \"", "Between prompt and answer.", put_string, S(target_delimiter), 0) \
 	X("shot_delimiter", "string", "\"\\n\\n\"", "After every shot.", put_string, S(shot_delimiter), 0) \

@@ -11,6 +11,9 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/err.h"
 #include "runners/runner.h"
+#include "runners/text/jinja.h"
+
+#define SETTINGS_SEED 1234 /* of shots, when nobody says otherwise */
 
 /* One row per profile (profile.c): what lm-evaluation-harness of a version, or assay itself, does. */
 struct profile {
@@ -22,6 +25,7 @@ struct profile {
 	bool lmeval;              /* field semantics, shots, metrics and standard errors as SCORING.md 2.1-2.8 */
 	bool macro_se_pooled;     /* group standard errors of macro means as before 0.4.13 */
 	bool chat_delimiter_kept; /* keep target_delimiter under chat (before Nov 2024) */
+	bool chat_prefix_delimiter; /* keep it where answer_prefix does not end in white space (since Jan 2026) */
 };
 const struct profile *profile_find(const char *name, struct err *e); /* NULL: e names the nearest */
 const struct profile *profile_table(void);                           /* ends with name NULL */

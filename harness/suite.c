@@ -305,9 +305,6 @@ static void free_metric(void *p)
 
 static int compile_field(struct suites *s, const struct suite *u, struct field *f, const char *key, struct err *e)
 {
-	for (int i = 0; i < f->nitems; i++)
-		if (compile_field(s, u, &f->items[i], key, e))
-			return -1;
 	if (!f->set || f->is_list || f->is_int || !(memchr(f->text.p, '{', f->text.n) || memchr(f->text.p, '\r', f->text.n)))
 		return 0;
 	struct str name = arena_printf(&s->a, "%s:%d: %s", u->file.p, f->line, key);

@@ -17,6 +17,8 @@ struct item {
 	struct value doc_id;   /* the data's own id column ("id", "idx", "ind", "question_id", "task_id", "key"), else V_NONE */
 	unsigned char doc_hash[DIGEST_BYTES]; /* SHA-256 of json.dumps(doc, indent=2, ensure_ascii=False) */
 	struct value target;   /* what the target field gave: int, string or list */
+	struct value gold;     /* KIND_CHOICE: what is right among the choices: the target, or the prompt's integer for multiple_input */
+	bool multiple_input;   /* KIND_CHOICE: the choices are the contexts, the target is the one continuation (WinoGrande) */
 	struct str counted;    /* KIND_ROLLING: the text whose words and bytes are counted; p NULL: the text that is scored */
 	struct str *choice;    /* KIND_CHOICE: texts without delimiter */
 	int nchoices;
@@ -38,8 +40,12 @@ struct task_file {
 	unsigned char digest[DIGEST_BYTES];
 	size_t rows;
 	bool local;
+	const char *wanted; /* the split that the suite names, where this one stands in for it; else NULL */
 };
 int task_files(const struct task *t, const struct task_file **files);
+/* What of the files a result must own up to, for settings_json: {"test":"=validation"} a stand-in, {"test":"<SHA-256>"} a
+ * local file. NULL when all is as published. */
+const char *task_files_json(const struct task *t);
 /* 1: *out filled, in arena a. 0: no more. -1: error naming suite, file and document. */
 int task_next(struct task *t, struct arena *a, struct item *out, struct err *e);
 
