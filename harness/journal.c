@@ -18,15 +18,12 @@
  */
 #include "harness/journal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { SCHEMA = 1, PAYLOAD = 1, GROUP = 512, HEAD = 28, BUSY_MS = 10000 };
 #define APPLICATION 0x61737379 /* "assy" */

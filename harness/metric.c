@@ -72,10 +72,15 @@ static int gold_index(const struct item *it, struct value t)
 	return -1;
 }
 
-/* gold[k] is called for every accepted index until it says yes. */
+static struct value gold_of(const struct item *it)
+{
+	return it->gold.type == V_UNDEFINED ? it->target : it->gold;
+}
+
+/* Does `yes` hold for any accepted index? */
 static bool any_gold(const struct view *v, bool (*yes)(const struct view *, int gold, int arg), int arg)
 {
-	struct value t = v->it->target;
+	struct value t = gold_of(v->it);
 	bool many = t.type == V_LIST || t.type == V_TUPLE;
 	for (size_t k = 0; k < (many ? t.list->n : 1); k++) {
 		int g = gold_index(v->it, many ? t.list->v[k] : t);
@@ -126,7 +131,7 @@ static int do_exact_match(const struct view *v, struct score *out, struct err *e
 
 static int do_brier(const struct view *v, struct score *out, struct err *e)
 {
-	int n = v->it->nchoices, gold = gold_index(v->it, v->it->target);
+	int n = v->it->nchoices, gold = gold_index(v->it, gold_of(v->it));
 	if (gold < 0)
 		return err_set(e, E_RANGE, "brier_score needs a target that is one of the %d choices", n);
 	double top = v->resps[argmax(v, NORM_NONE)].logprob, sum = 0;
