@@ -1,14 +1,11 @@
-/* ops.c - devices by name, the names of types, and the last step of a log-probability.
+/* ops.c - devices by name, and the names of types.
  *
  * A kind of device is a row of `kinds`. "auto" is the first row.
  */
 #include "kernels/ops.h"
 
-#include <assert.h>
-#include <math.h>
 #include <string.h>
 
-#include "kernels/base/dmath.h"
 #include "kernels/device.h"
 
 const char *dtype_name(enum dtype t)
@@ -21,13 +18,6 @@ const char *act_name(enum act a)
 {
 	static const char *const names[ACT_COUNT] = { "silu", "gelu", "gelu_tanh", "relu" };
 	return (unsigned)a < ACT_COUNT ? names[a] : "?";
-}
-
-double lse_logprob(const struct lse *r)
-{
-	if (r->argmax < 0)
-		return NAN;
-	return ((double)r->z - (double)r->m) * 0x1.62e42fefa39efp-1 - dm_log((double)r->l);
 }
 
 static const struct kind {

@@ -22,3 +22,4 @@ TEST_PROGRAMS += tests/test_dmath
 TEST_PROGRAMS += tests/test_safetensors
 TEST_PROGRAMS += tests/test_config
 TEST_PROGRAMS += tests/test_model
+TEST_PROGRAMS += tests/test_matmul
