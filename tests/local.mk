@@ -23,3 +23,4 @@ TEST_PROGRAMS += tests/test_safetensors
 TEST_PROGRAMS += tests/test_config
 TEST_PROGRAMS += tests/test_model
 TEST_PROGRAMS += tests/test_matmul
+TEST_PROGRAMS += tests/test_pyrandom
