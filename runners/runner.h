@@ -74,6 +74,10 @@ struct request {
 	struct decode decode;     /* ASK_GENERATE */
 	const int *logits_at;     /* ASK_IDS: positions whose full logits are wanted, ascending */
 	int nlogits_at;
+	struct {                  /* where it comes from: what the replay runner looks answers up by; others ignore it */
+		struct str suite, doc_id; /* doc_id as text: 7 and "7" are the same */
+		int index;                /* number of the request among its document's, from 0 */
+	} origin;
 };
 
 enum stop { STOP_NONE, STOP_EOS, STOP_UNTIL, STOP_LENGTH };
@@ -193,6 +197,11 @@ struct named_str {
 	struct str name, value;
 };
 int chat_template_load(const char *dir, struct arena *a, struct str *text, struct named_str **special, int *nspecial, struct err *e);
+
+/* Renders a compiled chat template over vars ("messages", ...) as transformers does, an open last message included. */
+struct jinja;
+struct value;
+int chat_render(const struct jinja *j, struct arena *a, struct value vars, bool continue_final, const char *date, struct str *out, struct err *e);
 
 /* Tables for `assay list`. Each returns rows; ends with a row whose name is NULL. */
 struct list_row {

@@ -1,0 +1,613 @@
+/* session.c - the scheduler behind runner_run (session.h): fills batches, hands out KV pages, walks the trie depth first.
+ *
+ * Pages (64 positions each) are counted. A child shares its parent's full pages. Where it branches inside a page, the
+ * first child to begin exactly where the page's use ends goes on in place; every other one gets a copy of the first slots,
+ * which is possible once the parent's rows were computed in an earlier batch. A segment that has nothing left below it
+ * gives its pages back after its batch.
+ *
+ *     batch t      [generations: 1 row each][rest of a long segment][segments by rising number .......]
+ *     batch t+1    [generations            ][children that waited for a copy, then the next documents  ]
+ *
+ * Taking ready segments by rising number is depth-first order, which frees pages soonest. All but the first of a batch
+ * leave a reserve of pages that the deepest path could need. If nothing can go on all the same, the children of the last
+ * holder are cut loose: they compute their whole path themselves and the holder's pages come back. So any request that
+ * fits by itself is answered, however small the cache.
+ */
+#include "runners/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/arena.h"
+
+enum { NONE = -1 };
+
+/* One segment's progress. */
+struct state {
+	int32_t start, parent; /* as planned, or 0 and NONE once cut loose */
+	int32_t live;          /* NONE: holds no pages */
+	int32_t at;            /* next row to compute */
+	int32_t pending;       /* children and generations that have not begun */
+	size_t want;           /* next want */
+	uint32_t batch;        /* that holds its last row; 0: none yet */
+	bool begun;
+};
+
+/* A sequence that holds pages: a segment or a generation. */
+struct live {
+	int32_t *page; /* [pages_per_sequence] */
+	int32_t npages;
+	int32_t seg;   /* whose, NONE: a generation's, or free */
+	uint32_t batch; /* of the last eval it was part of */
+	int32_t row;   /* its row of that eval's table */
+};
+
+struct stream { /* a generation after its first token */
+	uint32_t item;
+	int32_t owner; /* segment it goes on from; NONE once begun or cut loose */
+	int32_t live;
+	int32_t at, len; /* rows computed, rows known: prompt and generated tokens */
+	int32_t promised; /* pages reserved for it and not yet taken */
+	int32_t *token;   /* generated */
+	int32_t cap;
+	bool begun, ended;
+};
+
+struct hit { /* what a scored row is for */
+	int32_t stream; /* or NONE: */
+	int32_t seg;
+	size_t want, nwants;
+	bool logits;
+};
+
+struct session {
+	const struct machine *m;
+	const struct plan *p;
+	const struct session_hooks *h;
+	struct session_stats stats;
+	struct state *seg;
+	int32_t *heap, *later, *closed;   /* ready segments; those that wait for the next batch; those that end in this one */
+	size_t nheap, nlater, nclosed;
+	int32_t partial;                  /* the segment that the last batch cut, or NONE */
+	struct live *live;
+	int32_t *live_pages, *live_free;
+	int nlive, nlive_free, ld;
+	int32_t *page_refs, *page_filled, *page_free;
+	int nfree, promised, reserve;
+	struct stream *stream;
+	size_t nstreams, cap_streams;
+	int running;                      /* streams that have begun */
+	uint32_t batch;                   /* number of the batch being filled, from 1 */
+	/* the batch */
+	int n, nseq, nscored, max_scored;
+	int32_t *ids, *pos, *seq, *table, *scored, *target;
+	struct lse *out;
+	struct hit *hit;
+	float *logits;
+	bool want_logits;
+	double done, total;
+};
+
+static int32_t pages_of(int32_t rows)
+{
+	return (int32_t)(((int64_t)rows + KV_PAGE - 1) / KV_PAGE);
+}
+
+/* -- pages and tables -- */
+
+static int32_t page_take(struct session *s, int32_t filled)
+{
+	assert(s->nfree > 0);
+	int32_t p = s->page_free[--s->nfree];
+	s->page_refs[p] = 1;
+	s->page_filled[p] = filled;
+	int used = s->m->pages - s->nfree;
+	if (used > s->stats.peak_pages)
+		s->stats.peak_pages = used;
+	return p;
+}
+
+static void page_drop(struct session *s, int32_t p)
+{
+	assert(s->page_refs[p] > 0);
+	if (--s->page_refs[p] == 0)
+		s->page_free[s->nfree++] = p;
+}
+
+static int32_t live_take(struct session *s, int32_t seg)
+{
+	int32_t i = s->live_free[--s->nlive_free];
+	s->live[i].npages = 0;
+	s->live[i].seg = seg;
+	s->live[i].batch = 0;
+	return i;
+}
+
+static void live_trim(struct session *s, int32_t i, int32_t npages)
+{
+	struct live *l = &s->live[i];
+	while (l->npages > npages)
+		page_drop(s, l->page[--l->npages]);
+}
+
+static void live_drop(struct session *s, int32_t *i)
+{
+	live_trim(s, *i, 0);
+	s->live[*i].seg = NONE;
+	s->live_free[s->nlive_free++] = *i;
+	*i = NONE;
+}
+
+/* A path that goes on at row `start` of segment `parent` (NONE: from nothing): new pages needed for rows up to `end`. */
+static int32_t pages_needed(const struct session *s, int32_t parent, int32_t start, int32_t end, bool *copy)
+{
+	int32_t slot = start % KV_PAGE, full = start / KV_PAGE;
+	bool claim = slot && parent != NONE && s->page_filled[s->live[s->seg[parent].live].page[full]] == slot;
+	*copy = slot && !claim;
+	return pages_of(end) - full - claim;
+}
+
+/* Shares and takes pages so that rows start..end-1 may be written; `filled`: slots of the last page that are spoken for. */
+static int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool fill_last)
+{
+	int32_t i = live_take(s, owner), slot = start % KV_PAGE, full = start / KV_PAGE, need = pages_of(end);
+	struct live *l = &s->live[i];
+	const int32_t *from = parent == NONE ? NULL : s->live[s->seg[parent].live].page;
+	for (int32_t k = 0; k < need; k++) {
+		int32_t filled = k < need - 1 || fill_last ? KV_PAGE : end - k * KV_PAGE;
+		if (k < full) {
+			l->page[k] = from[k];
+			s->page_refs[from[k]]++;
+		} else if (k == full && slot && s->page_filled[from[k]] == slot) {
+			l->page[k] = from[k];
+			s->page_refs[from[k]]++;
+			s->page_filled[from[k]] = filled;
+		} else {
+			l->page[k] = page_take(s, filled);
+			if (k == full && slot) {
+				s->m->copy(s->m->ctx, l->page[k], from[k], slot);
+				s->stats.copies++;
+			}
+		}
+		l->npages = k + 1;
+	}
+	return i;
+}
+
+/* -- ready segments: a heap by number -- */
+
+static void heap_push(struct session *s, int32_t v)
+{
+	size_t i = s->nheap++;
+	while (i > 0 && s->heap[(i - 1) / 2] > v) {
+		s->heap[i] = s->heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	s->heap[i] = v;
+}
+
+static int32_t heap_pop(struct session *s)
+{
+	int32_t top = s->heap[0], v = s->heap[--s->nheap];
+	size_t i = 0;
+	for (;;) {
+		size_t c = 2 * i + 1;
+		if (c >= s->nheap)
+			break;
+		if (c + 1 < s->nheap && s->heap[c + 1] < s->heap[c])
+			c++;
+		if (s->heap[c] >= v)
+			break;
+		s->heap[i] = s->heap[c];
+		i = c;
+	}
+	s->heap[i] = v;
+	return top;
+}
+
+/* -- filling a batch -- */
+
+/* The sequence's row of this batch's page table, NONE when the batch has no room for another sequence. */
+static int32_t table_row(struct session *s, int32_t live)
+{
+	struct live *l = &s->live[live];
+	if (l->batch == s->batch)
+		return l->row;
+	if (s->nseq == s->m->sequences)
+		return NONE;
+	l->batch = s->batch;
+	l->row = s->nseq++;
+	memcpy(s->table + (size_t)l->row * (size_t)s->ld, l->page, (size_t)l->npages * sizeof *l->page);
+	return l->row;
+}
+
+static void add_row(struct session *s, int32_t table, int32_t id, int32_t pos)
+{
+	s->ids[s->n] = id;
+	s->pos[s->n] = pos;
+	s->seq[s->n++] = table;
+}
+
+static void add_scored(struct session *s, int32_t target, struct hit hit)
+{
+	s->scored[s->nscored] = s->n - 1;
+	s->target[s->nscored] = target;
+	s->hit[s->nscored++] = hit;
+	s->want_logits |= hit.logits;
+}
+
+/* Adds what fits of a segment that has begun. True: its last row and all its wants are in. */
+static bool add_segment(struct session *s, int32_t i)
+{
+	struct state *st = &s->seg[i];
+	const struct seg *sg = &s->p->segs[i];
+	const int32_t *ids = s->p->items[sg->item].ids;
+	size_t end = sg->want + sg->nwants;
+	int32_t table = table_row(s, st->live);
+	if (table == NONE)
+		return false;
+	for (; st->at < sg->end; st->at++) {
+		bool wanted = st->want < end && s->p->wants[st->want].row == st->at;
+		if (s->n == s->m->rows || (wanted && s->nscored == s->max_scored))
+			return false;
+		add_row(s, table, ids[st->at], st->at);
+		while (st->want < end && s->p->wants[st->want].row == st->at) {
+			if (s->nscored == s->max_scored)
+				return false; /* this row once more in the next batch, for the rest of its wants */
+			const struct want *w = &s->p->wants[st->want];
+			struct hit hit = { .stream = NONE, .seg = i, .want = st->want };
+			for (; st->want < end && s->p->wants[st->want].row == w->row && s->p->wants[st->want].target == w->target; st->want++) {
+				hit.nwants++;
+				hit.logits |= s->p->wants[st->want].logits;
+			}
+			add_scored(s, w->target, hit);
+		}
+	}
+	return true;
+}
+
+static void add_stream(struct session *s, int32_t i)
+{
+	struct stream *t = &s->stream[i];
+	struct live *l = &s->live[t->live];
+	const struct plan_item *it = &s->p->items[t->item];
+	while (l->npages < pages_of(t->len)) {
+		l->page[l->npages++] = page_take(s, KV_PAGE);
+		t->promised--;
+		s->promised--;
+	}
+	int32_t table = table_row(s, t->live);
+	if (table == NONE)
+		return;
+	for (; t->at < t->len; t->at++) {
+		bool last = t->at == t->len - 1;
+		if (s->n == s->m->rows || (last && s->nscored == s->max_scored))
+			return;
+		add_row(s, table, t->at < it->n ? it->ids[t->at] : t->token[t->at - it->n], t->at);
+		if (last)
+			add_scored(s, -1, (struct hit){ .stream = i, .seg = NONE, .logits = it->nlogits_at < 0 });
+	}
+}
+
+static void seg_release(struct session *s, int32_t i)
+{
+	struct state *st = &s->seg[i];
+	if (st->pending == 0 && st->live != NONE && st->batch && st->batch < s->batch)
+		live_drop(s, &st->live);
+}
+
+/* A child or generation has begun, or will not: its parent may be done with. */
+static void seg_served(struct session *s, int32_t i)
+{
+	if (i == NONE)
+		return;
+	s->seg[i].pending--;
+	seg_release(s, i);
+}
+
+enum begin { BEGUN, WAIT_BATCH, NO_ROOM };
+
+static enum begin seg_begin(struct session *s, int32_t i, int spare)
+{
+	struct state *st = &s->seg[i];
+	bool copy;
+	int32_t need = pages_needed(s, st->parent, st->start, s->p->segs[i].end, &copy);
+	if (copy && s->seg[st->parent].batch == s->batch)
+		return WAIT_BATCH;
+	if (s->nlive_free == 0 || need > s->nfree - s->promised - spare)
+		return NO_ROOM;
+	st->live = live_begin(s, i, st->parent, st->start, s->p->segs[i].end, false);
+	st->begun = true;
+	st->at = st->start;
+	seg_served(s, st->parent);
+	return BEGUN;
+}
+
+static bool stream_begin(struct session *s, int32_t i)
+{
+	struct stream *t = &s->stream[i];
+	const struct plan_item *it = &s->p->items[t->item];
+	int32_t start = t->owner == NONE ? 0 : it->n, most = pages_of(it->n + it->growth);
+	bool copy;
+	int32_t need = pages_needed(s, t->owner, start, it->n + it->growth, &copy);
+	if (s->running >= s->m->rows || s->running >= s->m->sequences || s->running >= s->max_scored || s->nlive_free == 0 ||
+	    need > s->nfree - s->promised)
+		return false;
+	t->live = live_begin(s, NONE, t->owner, start, t->len, true);
+	t->at = start;
+	t->promised = most - s->live[t->live].npages;
+	s->promised += t->promised;
+	t->begun = true;
+	s->running++;
+	seg_served(s, t->owner);
+	t->owner = NONE;
+	return true;
+}
+
+/* The last row of a segment is in the batch: its children may begin (some in this very batch). */
+static void seg_closed(struct session *s, int32_t i)
+{
+	s->seg[i].batch = s->batch;
+	s->closed[s->nclosed++] = i;
+	for (int32_t c = s->p->segs[i].child; c != NONE; c = s->p->segs[c].sibling)
+		heap_push(s, c);
+}
+
+static void fill(struct session *s)
+{
+	s->batch++;
+	s->n = s->nseq = s->nscored = 0;
+	s->want_logits = false;
+	s->nclosed = s->nlater = 0;
+	for (size_t i = 0; i < s->nstreams; i++)
+		if (s->stream[i].begun)
+			add_stream(s, (int32_t)i);
+	for (size_t i = 0; i < s->nstreams; i++)
+		if (!s->stream[i].begun && stream_begin(s, (int32_t)i))
+			add_stream(s, (int32_t)i);
+	if (s->partial != NONE && add_segment(s, s->partial)) {
+		int32_t i = s->partial;
+		s->partial = NONE;
+		seg_closed(s, i);
+	}
+	bool first = s->n == 0;
+	while (s->partial == NONE && s->nheap && s->n < s->m->rows && s->nseq < s->m->sequences && s->nscored < s->max_scored) {
+		int32_t i = heap_pop(s);
+		switch (seg_begin(s, i, first ? 0 : s->reserve)) {
+		case WAIT_BATCH:
+			s->later[s->nlater++] = i;
+			continue;
+		case NO_ROOM:
+			heap_push(s, i);
+			goto full;
+		case BEGUN:
+			break;
+		}
+		first = false;
+		if (add_segment(s, i))
+			seg_closed(s, i);
+		else
+			s->partial = i;
+	}
+full:
+	while (s->nlater)
+		heap_push(s, s->later[--s->nlater]);
+}
+
+/* Nothing could go on: takes the pages of the last segment that holds some for others. False: there is none. */
+static bool cut_loose(struct session *s)
+{
+	int32_t i = NONE;
+	for (int k = 0; k < s->nlive; k++) {
+		int32_t g = s->live[k].seg;
+		if (g != NONE && s->seg[g].batch && g > i)
+			i = g;
+	}
+	if (i == NONE)
+		return false;
+	for (int32_t c = s->p->segs[i].child; c != NONE; c = s->p->segs[c].sibling)
+		if (!s->seg[c].begun) {
+			s->total += s->seg[c].start;
+			s->seg[c].start = 0;
+			s->seg[c].parent = NONE;
+			s->stats.loosened++;
+		}
+	for (size_t k = 0; k < s->nstreams; k++)
+		if (s->stream[k].owner == i) {
+			s->total += s->p->items[s->stream[k].item].n;
+			s->stream[k].owner = NONE;
+			s->stats.loosened++;
+		}
+	s->seg[i].pending = 0;
+	live_drop(s, &s->seg[i].live);
+	return true;
+}
+
+/* -- after a batch -- */
+
+static void stream_push(struct session *s, int32_t i, int32_t token)
+{
+	struct stream *t = &s->stream[i];
+	int32_t k = t->len - s->p->items[t->item].n;
+	if (k == t->cap) {
+		t->cap = t->cap ? 2 * t->cap : 32;
+		t->token = xrealloc(t->token, (size_t)t->cap * sizeof *t->token);
+	}
+	t->token[k] = token;
+	t->len++;
+}
+
+/* The prompt of a generation is computed: asks for the first token. */
+static void stream_open(struct session *s, uint32_t item, int32_t seg, const struct lse *l, const float *logits)
+{
+	int32_t token;
+	const struct plan_item *it = &s->p->items[item];
+	if (!s->h->next(s->h->ctx, item, l, logits, &token)) {
+		s->total -= it->growth;
+		s->seg[seg].pending--;
+		return;
+	}
+	assert(it->growth > 0);
+	if (s->nstreams == s->cap_streams) {
+		s->cap_streams = s->cap_streams ? 2 * s->cap_streams : 64;
+		s->stream = xrealloc(s->stream, s->cap_streams * sizeof *s->stream);
+	}
+	s->stream[s->nstreams++] = (struct stream){ .item = item, .owner = seg, .live = NONE, .len = it->n };
+	stream_push(s, (int32_t)s->nstreams - 1, token);
+}
+
+static void stream_next(struct session *s, int32_t i, const struct lse *l, const float *logits)
+{
+	struct stream *t = &s->stream[i];
+	const struct plan_item *it = &s->p->items[t->item];
+	int32_t token;
+	if (s->h->next(s->h->ctx, t->item, l, logits, &token)) {
+		assert(t->len < it->n + it->growth);
+		stream_push(s, i, token);
+		return;
+	}
+	s->total -= it->n + it->growth - t->len;
+	s->promised -= t->promised;
+	s->running--;
+	live_drop(s, &t->live);
+	t->ended = true;
+}
+
+static void deliver(struct session *s)
+{
+	for (int k = 0; k < s->nscored; k++) {
+		const struct hit *hit = &s->hit[k];
+		const float *logits = s->want_logits ? s->logits + (size_t)k * (size_t)s->m->vocab : NULL;
+		if (hit->stream != NONE) {
+			stream_next(s, hit->stream, &s->out[k], hit->logits ? logits : NULL);
+			continue;
+		}
+		for (size_t w = hit->want; w < hit->want + hit->nwants; w++) {
+			const struct want *wt = &s->p->wants[w];
+			const struct plan_item *it = &s->p->items[wt->item];
+			const float *row = wt->logits ? logits : NULL;
+			if (it->generate && wt->row == it->n - 1)
+				stream_open(s, wt->item, hit->seg, &s->out[k], row);
+			else
+				s->h->scored(s->h->ctx, wt->item, wt->row, &s->out[k], row);
+		}
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < s->nstreams; i++) {
+		if (s->stream[i].ended)
+			free(s->stream[i].token);
+		else
+			s->stream[kept++] = s->stream[i];
+	}
+	s->nstreams = kept;
+	for (size_t k = 0; k < s->nclosed; k++) {
+		struct state *st = &s->seg[s->closed[k]];
+		if (st->live == NONE)
+			continue;
+		if (st->pending == 0)
+			live_drop(s, &st->live);
+		else
+			live_trim(s, st->live, pages_of(s->p->segs[s->closed[k]].keep));
+	}
+}
+
+static void session_init(struct session *s, const struct machine *m, const struct plan *p, const struct session_hooks *h)
+{
+	*s = (struct session){ .m = m, .p = p, .h = h, .partial = NONE, .total = (double)p->rows };
+	size_t n = p->nsegs + 1, rows = (size_t)m->rows, scored = (size_t)m->scored, generations = 0;
+	s->seg = xcalloc(n, sizeof *s->seg);
+	s->heap = xcalloc(n, sizeof *s->heap);
+	s->later = xcalloc(n, sizeof *s->later);
+	s->closed = xcalloc(n, sizeof *s->closed);
+	for (size_t i = 0; i < p->nsegs; i++) {
+		const struct seg *g = &p->segs[i];
+		s->seg[i] = (struct state){ .start = g->start, .parent = g->parent, .live = NONE, .want = g->want,
+					    .pending = g->nchildren + g->ngenerate };
+		generations += (size_t)g->ngenerate;
+		if (g->parent == NONE)
+			s->heap[s->nheap++] = (int32_t)i; /* ascending: a heap already */
+	}
+	for (size_t i = 0; i < p->nitems; i++)
+		s->total += p->items[i].growth;
+	s->ld = pages_of(p->longest);
+	size_t lives = 2 * rows + 64, most = ((size_t)64 << 20) / (4 * (size_t)(s->ld ? s->ld : 1));
+	lives = lives < most ? lives : most;
+	lives = lives < p->nsegs + generations ? lives : p->nsegs + generations;
+	lives = lives > 4 ? lives : 4;
+	s->nlive = (int)lives;
+	s->live = xcalloc(lives, sizeof *s->live);
+	s->live_pages = xcalloc(lives * (size_t)(s->ld + 1), sizeof *s->live_pages);
+	s->live_free = xcalloc(lives, sizeof *s->live_free);
+	for (int i = 0; i < s->nlive; i++) {
+		s->live[i] = (struct live){ .page = s->live_pages + (size_t)i * (size_t)s->ld, .seg = NONE };
+		s->live_free[s->nlive_free++] = s->nlive - 1 - i;
+	}
+	s->page_refs = xcalloc((size_t)m->pages, sizeof *s->page_refs);
+	s->page_filled = xcalloc((size_t)m->pages, sizeof *s->page_filled);
+	s->page_free = xcalloc((size_t)m->pages, sizeof *s->page_free);
+	for (int i = 0; i < m->pages; i++)
+		s->page_free[s->nfree++] = m->pages - 1 - i; /* low numbers first: memory that is not needed is never touched */
+	s->reserve = s->ld + 2 < m->pages / 2 ? s->ld + 2 : m->pages / 2;
+	s->max_scored = m->scored;
+	if (p->logits) {
+		size_t fit = (m->logits_bytes ? m->logits_bytes : (size_t)64 << 20) / (4 * (size_t)m->vocab);
+		s->max_scored = fit < 1 ? 1 : fit < scored ? (int)fit : m->scored;
+		s->logits = xcalloc((size_t)s->max_scored * (size_t)m->vocab, sizeof *s->logits);
+	}
+	s->ids = xcalloc(rows, sizeof *s->ids);
+	s->pos = xcalloc(rows, sizeof *s->pos);
+	s->seq = xcalloc(rows, sizeof *s->seq);
+	s->table = xcalloc((size_t)m->sequences * (size_t)(s->ld + 1), sizeof *s->table);
+	s->scored = xcalloc(scored, sizeof *s->scored);
+	s->target = xcalloc(scored, sizeof *s->target);
+	s->out = xcalloc(scored, sizeof *s->out);
+	s->hit = xcalloc(scored, sizeof *s->hit);
+}
+
+static void session_fini(struct session *s)
+{
+	for (size_t i = 0; i < s->nstreams; i++)
+		free(s->stream[i].token);
+	void *all[] = { s->seg, s->heap, s->later, s->closed, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
+			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->hit };
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		free(all[i]);
+}
+
+static int session_loop(struct session *s, struct err *e)
+{
+	while (s->nheap || s->nstreams || s->partial != NONE) {
+		fill(s);
+		if (s->n == 0) {
+			if (!cut_loose(s))
+				return err_set(e, E_MEMORY, "%d pages of KV cache hold no request that is left", s->m->pages);
+			continue;
+		}
+		struct eval v = { .n = s->n, .ids = s->ids, .pos = s->pos, .seq = s->seq, .table = s->table, .sequences = s->nseq,
+				  .ld_table = s->ld, .nscored = s->nscored, .scored = s->scored, .target = s->target, .out = s->out,
+				  .logits = s->want_logits ? s->logits : NULL };
+		if (s->m->eval(s->m->ctx, &v, e))
+			return -1;
+		s->stats.batches++;
+		s->stats.rows += (size_t)s->n;
+		s->stats.scored += (size_t)s->nscored;
+		s->done += s->n;
+		deliver(s);
+		if (s->h->progress && s->h->progress(s->h->ctx, s->done, s->done > s->total ? s->done : s->total))
+			return err_set(e, E_STOPPED, "stopped");
+	}
+	return 0;
+}
+
+int session_run(const struct machine *m, const struct plan *p, const struct session_hooks *h, struct session_stats *stats, struct err *e)
+{
+	struct session s;
+	session_init(&s, m, p, h);
+	int rc = session_loop(&s, e);
+	s.stats.pages_left = m->pages - s.nfree;
+	if (stats)
+		*stats = s.stats;
+	session_fini(&s);
+	return rc;
+}

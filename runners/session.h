@@ -1,0 +1,44 @@
+/* session.h - computes a plan: batches of rows from many sequences, KV pages shared along the trie, continuous generation.
+ *
+ * Which rows sit in one batch, which pages they use and in which order segments come changes no bit of any result
+ * (NUMERICS.md), so everything here is chosen for speed and memory alone. The machine is a table of two functions, so that
+ * tests can run the scheduler over a fake that checks what every row can see.
+ */
+#ifndef ASSAY_SESSION_H
+#define ASSAY_SESSION_H
+
+#include "kernels/base/err.h"
+#include "kernels/ops.h"
+#include "runners/model.h"
+#include "runners/plan.h"
+
+/* What computes. Limits are of one eval; a path may use at most pages_per_sequence pages. */
+struct machine {
+	void *ctx;
+	int (*eval)(void *ctx, const struct eval *v, struct err *e);
+	void (*copy)(void *ctx, int dst, int src, int slots); /* the first slots of page src to page dst, all layers */
+	int vocab, rows, scored, sequences, pages_per_sequence;
+	int pages; /* of the cache */
+	size_t logits_bytes; /* at most this much for full rows of logits in one eval; 0: 64 MiB */
+};
+
+struct session_hooks {
+	void *ctx;
+	/* One scored row of an item. Rows of one item come in rising order. logits: only where the item asked for them. */
+	void (*scored)(void *ctx, uint32_t item, int32_t row, const struct lse *l, const float *logits);
+	/* A generating item: what comes next. True: go on with *token. False: it has ended. */
+	bool (*next)(void *ctx, uint32_t item, const struct lse *l, const float *logits, int32_t *token);
+	/* After each batch: rows computed, rows expected (generation counts its maximum). Non-zero: stop with E_STOPPED. */
+	int (*progress)(void *ctx, double rows, double total);
+};
+
+struct session_stats {
+	size_t batches, rows, scored, copies;
+	size_t loosened;   /* segments computed from their first row again, because memory was short */
+	int peak_pages, pages_left; /* most in use at once; in use at the end (0) */
+};
+
+/* Every item of the plan must fit: ceil((n + growth) / 64) <= pages and <= pages_per_sequence, at least 1 of each limit. */
+int session_run(const struct machine *m, const struct plan *p, const struct session_hooks *h, struct session_stats *stats, struct err *e);
+
+#endif
