@@ -6,7 +6,7 @@ noinst_LIBRARIES += %D%/libkernels.a
 	%D%/base/pool.c %D%/base/pool.h %D%/base/str.h \
 	%D%/ops.h %D%/ops.c %D%/ops_cpu.c %D%/exactmath.h %D%/device.h %D%/isa.h %D%/rowops.h %D%/rowops.c %D%/simd.h \
 	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/attend.c %D%/logprob.c %D%/embed.c \
-	%D%/rowops_simd.h %D%/simd_avx2.h %D%/simd_avx512.h %D%/simd_neon.h \
+	%D%/rowops_simd.h %D%/attend_simd.h %D%/simd_avx2.h %D%/simd_avx512.h %D%/simd_neon.h \
 	%D%/selfcheck.c %D%/selfcheck.h %D%/bench.c
 %C%_libkernels_a_LIBADD =
 

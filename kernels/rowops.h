@@ -32,6 +32,16 @@ struct rowops {
 };
 #define ATTEND_SCRATCH(d) (3 * (size_t)(d) + 512)
 
+/* the definitions: plain C, one file each */
+void rmsnorm_c(float *y, const float *x, const float *w, int d, float eps);
+void layernorm_c(float *y, const float *x, const float *w, const float *b, int d, float eps);
+void rope_c(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
+void act_c(float *y, const float *gate, const float *up, int d, enum act a);
+void add_c(float *y, const float *x, int d);
+void widen_c(float *y, const void *x, int d, enum dtype dt);
+void attend_c(float *o, const struct attend_head *a, float *scratch);
+void lse_c(struct lse *out, const float *logits, int v, int target);
+
 void rowops_c(struct rowops *r);      /* fills every entry */
 void rowops_avx2(struct rowops *r);   /* overwrite what they have */
 void rowops_avx512(struct rowops *r);

@@ -19,7 +19,7 @@
  *   vi_load vi_set1 vi_add vi_sub vi_and vi_iota()          vi_shl(a, n), vi_sar(a, n): n a constant; vi_sar keeps the sign
  *   vi_of_bits(vf) vf_of_bits(vi)                           reinterpretation
  *   vf_from_int(vi)          exact for |i| < 2^24
- *   vf_bf16(p)               VW bf16 values in natural order, widened exactly
+ *   vf_bf16(p)               VW bf16 values in natural order, widened exactly; p of any alignment
  *   vf_bf16_lo(v) vf_bf16_hi(v)   of VW packed dwords (ops.h): the low half, the high half of each
  *   vf_f16(p)                VW fp16 values; NaN stays NaN, its payload is not defined
  *   v_prefetch(p)

@@ -57,13 +57,13 @@ static inline vf vf_from_int(vi a) { return _mm256_cvtepi32_ps(a); }
 static inline vf vf_neg(vf a) { return vf_of_bits(_mm256_xor_si256(vi_of_bits(a), vi_set1(INT32_MIN))); }
 static inline vf vf_abs(vf a) { return vf_of_bits(vi_and(vi_of_bits(a), vi_set1(0x7fffffff))); }
 
-static inline vf vf_bf16(const uint16_t *p)
+static inline vf vf_bf16(const void *p)
 {
-	return vf_of_bits(vi_shl(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
+	return vf_of_bits(vi_shl(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
 static inline vf vf_bf16_lo(vi a) { return vf_of_bits(vi_shl(a, 16)); }
 static inline vf vf_bf16_hi(vi a) { return vf_of_bits(vi_and(a, vi_set1(-65536))); }
-static inline vf vf_f16(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+static inline vf vf_f16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 
 #include "kernels/simd.h"

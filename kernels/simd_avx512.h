@@ -56,13 +56,13 @@ static inline vf vf_from_int(vi a) { return _mm512_cvtepi32_ps(a); }
 static inline vf vf_neg(vf a) { return vf_of_bits(_mm512_xor_si512(vi_of_bits(a), vi_set1(INT32_MIN))); }
 static inline vf vf_abs(vf a) { return vf_of_bits(vi_and(vi_of_bits(a), vi_set1(0x7fffffff))); }
 
-static inline vf vf_bf16(const uint16_t *p)
+static inline vf vf_bf16(const void *p)
 {
-	return vf_of_bits(vi_shl(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16));
+	return vf_of_bits(vi_shl(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
 static inline vf vf_bf16_lo(vi a) { return vf_of_bits(vi_shl(a, 16)); }
 static inline vf vf_bf16_hi(vi a) { return vf_of_bits(vi_and(a, vi_set1(-65536))); }
-static inline vf vf_f16(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+static inline vf vf_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void v_prefetch(const void *p) { _mm_prefetch((const char *)p, _MM_HINT_T0); }
 
 #include "kernels/simd.h"

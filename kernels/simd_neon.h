@@ -77,7 +77,7 @@ static inline vf vf_from_int(vi a) { return vcvtq_f32_s32(a); }
 static inline vf vf_neg(vf a) { return vf_of_bits(veorq_s32(vi_of_bits(a), vi_set1(INT32_MIN))); }
 static inline vf vf_abs(vf a) { return vf_of_bits(vi_and(vi_of_bits(a), vi_set1(0x7fffffff))); }
 
-static inline vf vf_bf16(const uint16_t *p)
+static inline vf vf_bf16(const void *p)
 {
 	uint16_t t[4];
 	memcpy(t, p, sizeof t);
@@ -85,7 +85,7 @@ static inline vf vf_bf16(const uint16_t *p)
 }
 static inline vf vf_bf16_lo(vi a) { return vf_of_bits(vi_shl(a, 16)); }
 static inline vf vf_bf16_hi(vi a) { return vf_of_bits(vi_and(a, vi_set1(-65536))); }
-static inline vf vf_f16(const uint16_t *p)
+static inline vf vf_f16(const void *p)
 {
 	uint16_t t[4];
 	memcpy(t, p, sizeof t);

@@ -8,12 +8,12 @@
 #ifndef ASSAY_TEST_SIMD_EMU_H
 #define ASSAY_TEST_SIMD_EMU_H
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "kernels/base/fma.h"
 #include "kernels/base/half.h"
+#include "kernels/exactmath.h"
 
 #define EMU static inline __attribute__((unused))
 #define EMU_EACH(n) for (int i = 0; i < (n); i++)
@@ -49,7 +49,7 @@ typedef uint16_t __mmask16;
 	EMU F B##_sub_ps(F a, F b) { EMU_EACH(N) a.v[i] = a.v[i] - b.v[i]; return a; } \
 	EMU F B##_mul_ps(F a, F b) { EMU_EACH(N) a.v[i] = a.v[i] * b.v[i]; return a; } \
 	EMU F B##_div_ps(F a, F b) { EMU_EACH(N) a.v[i] = a.v[i] / b.v[i]; return a; } \
-	EMU F B##_sqrt_ps(F a) { EMU_EACH(N) a.v[i] = sqrtf(a.v[i]); return a; } \
+	EMU F B##_sqrt_ps(F a) { EMU_EACH(N) a.v[i] = xm_sqrt(a.v[i]); return a; } \
 	EMU F B##_fmadd_ps(F a, F b, F c) { EMU_EACH(N) c.v[i] = xfmaf(a.v[i], b.v[i], c.v[i]); return c; } \
 	EMU F B##_max_ps(F a, F b) { EMU_EACH(N) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; } \
 	EMU I B##_castps_si##S(F a) { I r; memcpy(&r, &a, sizeof r); return r; } \
@@ -195,7 +195,7 @@ EMU float32x4_t vaddq_f32(float32x4_t a, float32x4_t b) { EMU_EACH(4) a.v[i] = a
 EMU float32x4_t vsubq_f32(float32x4_t a, float32x4_t b) { EMU_EACH(4) a.v[i] = a.v[i] - b.v[i]; return a; }
 EMU float32x4_t vmulq_f32(float32x4_t a, float32x4_t b) { EMU_EACH(4) a.v[i] = a.v[i] * b.v[i]; return a; }
 EMU float32x4_t vdivq_f32(float32x4_t a, float32x4_t b) { EMU_EACH(4) a.v[i] = a.v[i] / b.v[i]; return a; }
-EMU float32x4_t vsqrtq_f32(float32x4_t a) { EMU_EACH(4) a.v[i] = sqrtf(a.v[i]); return a; }
+EMU float32x4_t vsqrtq_f32(float32x4_t a) { EMU_EACH(4) a.v[i] = xm_sqrt(a.v[i]); return a; }
 EMU float32x4_t vfmaq_f32(float32x4_t c, float32x4_t a, float32x4_t b)
 {
 	EMU_EACH(4) c.v[i] = xfmaf(a.v[i], b.v[i], c.v[i]);
