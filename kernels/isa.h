@@ -1,10 +1,10 @@
 /* isa.h - what a matmul variant is: one struct a level, chosen when a device is opened. Private to kernels/ and its tests.
  *
  * A job is y[m][n] = x[m][k] W[n][k]^T (+ bias) over packed weights (struct linear in ops.h). Activations are packed a
- * call into tiles of `rows` rows (the last tile: what is left), k ascending inside, so that a tile's step reads R
- * neighbours:
+ * call into tiles of `height` rows (the last tile: what is left), k ascending inside, so that a tile's step reads its
+ * rows as neighbours:
  *
- *     packed:  tile 0 [k][R] | tile 1 [k][R] | ... | last tile [k][m - R*tiles before]      R = rows
+ *     packed:  tile 0 [k][R] | tile 1 [k][R] | ... | last tile [k][m - R*tiles before]      R = height
  *
  * run() computes whole outputs for panels panel0..panel1-1 and tiles tile0..tile1-1; calls on disjoint ranges may run
  * side by side. No range changes a bit.
@@ -30,14 +30,18 @@ struct matmul_job {
 	int m, n, k;
 	enum dtype dt;
 	const void *panels;
+	int height;    /* rows of a tile, at most those of the variant: m = 16 is 8 + 8, not 12 + 4 */
 	float *packed; /* [m][k] in tiles; unused where pack is NULL */
 };
 
 struct matmul_isa {
 	enum cpu_level level;
-	int rows; /* of a tile */
+	int rows; /* of the highest tile */
 	void (*pack)(const struct matmul_job *j, int tile0, int tile1); /* NULL: run reads x itself */
 	void (*run)(const struct matmul_job *j, int panel0, int panel1, int tile0, int tile1);
+	/* yardsticks for bench.c, NULL where there is none */
+	double (*peak)(long steps);                      /* independent FMAs in registers; returns how many flops */
+	unsigned (*scan)(const void *p, size_t bytes);   /* plain loads of whole blocks of 256 bytes; a sum of them */
 };
 
 extern const struct matmul_isa matmul_c, matmul_avx2, matmul_avx512, matmul_neon;

@@ -79,7 +79,7 @@ static void run_c(const struct matmul_job *j, int panel0, int panel1, int tile0,
 			row_c(j, row, panel);
 }
 
-const struct matmul_isa matmul_c = { CPU_SCALAR, 1, NULL, run_c };
+const struct matmul_isa matmul_c = { CPU_SCALAR, 1, NULL, run_c, NULL, NULL };
 
 const struct matmul_isa *matmul_isa(enum cpu_level max)
 {
@@ -182,11 +182,6 @@ void matmul_pack_rows(struct pool *pool, void *panels, enum dtype dt, int k, int
 #define ALONE_FMA (1 << 18)    /* below this the caller is done before a thread would wake */
 #define ALONE_PACK (1 << 15)
 
-static int tiles_of(const struct matmul_isa *isa, int m)
-{
-	return (m - 1) / isa->rows + 1;
-}
-
 static int block_tiles(const struct matmul_isa *isa, int k)
 {
 	int t = BLOCK_FLOATS / k / isa->rows;
@@ -254,7 +249,8 @@ void matmul(struct pool *pool, const struct matmul_isa *isa, const struct matmul
 		j.m = job->m - i < rows ? job->m - i : rows;
 		j.x = job->x + (size_t)i * j.ldx;
 		j.y = job->y + (size_t)i * j.ldy;
-		d.tiles = tiles_of(isa, j.m);
+		d.tiles = (j.m - 1) / isa->rows + 1;
+		j.height = (j.m - 1) / d.tiles + 1;
 		long long work = (long long)j.m * j.n * j.k;
 		if (isa->pack) {
 			int parts = (long long)j.m * j.k < ALONE_PACK ? 1 : threads < d.tiles ? threads : d.tiles;

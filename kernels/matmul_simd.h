@@ -7,12 +7,15 @@
  *                              output   0..7     8..15    16..23   24..31
  *
  * A tile is R rows x P pairs of accumulators in registers: R = MR, P = 1 in bulk (12 x 32 with 32 registers of 16 lanes,
- * 6 x 16 with 16 of 8). With 1 to 3 rows, where the weights' bandwidth is the limit, P = 4, 2, 2 keeps enough
- * independent chains in flight. Order of loops in bulk: panel, chunk of 256 k, tile: a chunk's weights (16 or 32 KiB) stay in
- * the inner cache while the packed activations stream by; between chunks the running total lies in y.
+ * 6 x 16 with 16 of 8). With few rows, where the weights' bandwidth is the limit, P = 4 or 2 keeps enough independent
+ * chains in flight. Order of loops in bulk: panel, chunk of 256 k, tile: a chunk's weights (16 or 32 KiB) stay in
+ * the inner cache while the packed activations stream by; between chunks the running total lies in y. Meanwhile each
+ * tile asks for its share of the next chunk's weights.
  *
  * The including file defines MR (rows of a tile), ISA_LEVEL and ISA_SYMBOL.
  */
+#include <string.h>
+
 #include "kernels/isa.h"
 
 #define PAIRS (16 / VW) /* of a panel */
@@ -55,14 +58,14 @@ static void pack_tile(float *to, const float *x, size_t ldx, int rows, int k)
 
 static int tile_rows(const struct matmul_job *j, int tile)
 {
-	int left = j->m - tile * MR;
-	return left < MR ? left : MR;
+	int left = j->m - tile * j->height;
+	return left < j->height ? left : j->height;
 }
 
 static void pack(const struct matmul_job *j, int tile0, int tile1)
 {
 	for (int t = tile0; t < tile1; t++) {
-		size_t row = (size_t)t * MR;
+		size_t row = (size_t)t * (size_t)j->height;
 		pack_tile(j->packed + row * (size_t)j->k, j->x + row * j->ldx, j->ldx, tile_rows(j, t), j->k);
 	}
 }
@@ -73,10 +76,12 @@ static void pack(const struct matmul_job *j, int tile0, int tile1)
 struct spot {
 	const float *a;
 	const void *w[4];
+	const char *next; /* weights wanted soon: a line a step, `ahead` bytes apart */
+	size_t ahead;
 	const struct matmul_job *j;
 	int row, pair; /* the first of each */
-	int steps;     /* k values of this chunk */
-	int first, last; /* chunk */
+	int k0, steps;   /* first k of this chunk, how many */
+	int first, last; /* of the chunks? */
 };
 
 /* step k of a pair: its two vectors, widened */
@@ -135,6 +140,8 @@ INLINE void tile(const struct spot *s, const int R, const int P, const enum dtyp
 	}
 	for (int k = 0; k < s->steps; k++, a += R) {
 		vf w[4][2];
+		if (P == 1)
+			__builtin_prefetch(s->next + (size_t)k * s->ahead, 0, 2);
 		UNROLL
 		for (int p = 0; p < P; p++)
 			pair_load(w[p], s->w[p], (size_t)k, dt);
@@ -170,6 +177,7 @@ typedef void tile_fn(const struct spot *s);
 EACH_DT(1, 1) EACH_DT(2, 1) EACH_DT(3, 1) EACH_DT(4, 1) EACH_DT(5, 1) EACH_DT(6, 1)
 EACH_DT(1, 4) EACH_DT(2, 2) EACH_DT(3, 2)
 #if MR > 6
+EACH_DT(4, 2) EACH_DT(5, 2) EACH_DT(6, 2)
 EACH_DT(7, 1) EACH_DT(8, 1) EACH_DT(9, 1) EACH_DT(10, 1) EACH_DT(11, 1) EACH_DT(12, 1)
 #endif
 
@@ -179,8 +187,13 @@ static tile_fn *const bulk[MR][DT_COUNT] = {
 	ROW(7, 1), ROW(8, 1), ROW(9, 1), ROW(10, 1), ROW(11, 1), ROW(12, 1),
 #endif
 };
-static tile_fn *const wide[3][DT_COUNT] = { ROW(1, 4), ROW(2, 2), ROW(3, 2) };
-static const int wide_pairs[3] = { 4, 2, 2 };
+static tile_fn *const wide[][DT_COUNT] = {
+	ROW(1, 4), ROW(2, 2), ROW(3, 2),
+#if MR > 6
+	ROW(4, 2), ROW(5, 2), ROW(6, 2),
+#endif
+};
+#define FEW (int)(sizeof wide / sizeof wide[0])
 
 /* --- the loops around it ----------------------------------------------------------------------------------------- */
 
@@ -193,11 +206,11 @@ static const void *weights(const struct matmul_job *j, int q, int k)
 	return (const char *)j->panels + at + lane;
 }
 
-/* pairs q .. q+count-1 against one tile of up to 3 rows, all chunks */
+/* pairs q .. q+count-1 against one tile of up to FEW rows, all chunks */
 static void few_rows(const struct matmul_job *j, int tile_no, tile_fn *fn, int q, int count)
 {
 	int rows = tile_rows(j, tile_no);
-	struct spot s = { .j = j, .row = tile_no * MR, .pair = q };
+	struct spot s = { .j = j, .next = j->panels, .row = tile_no * j->height, .pair = q };
 	const float *a = j->packed + (size_t)s.row * (size_t)j->k;
 	for (int k = 0; k < j->k; k += MATMUL_CHUNK) {
 		s.a = a + (size_t)k * (size_t)rows;
@@ -210,31 +223,85 @@ static void few_rows(const struct matmul_job *j, int tile_no, tile_fn *fn, int q
 	}
 }
 
+static void bulk_tile(const struct matmul_job *j, struct spot *s, int t)
+{
+	int rows = tile_rows(j, t);
+	s->row = t * j->height;
+	s->a = j->packed + (size_t)s->row * (size_t)j->k + (size_t)s->k0 * (size_t)rows;
+	bulk[rows - 1][j->dt](s);
+}
+
 static void run(const struct matmul_job *j, int panel0, int panel1, int tile0, int tile1)
 {
-	if (tile1 - tile0 == 1 && tile_rows(j, tile0) <= 3) {
-		int rows = tile_rows(j, tile0), q = panel0 * PAIRS, end = panel1 * PAIRS, step = wide_pairs[rows - 1];
+	if (tile1 - tile0 == 1 && tile_rows(j, tile0) <= FEW) {
+		int rows = tile_rows(j, tile0), q = panel0 * PAIRS, end = panel1 * PAIRS, step = rows == 1 ? 4 : 2;
 		for (; end - q >= step; q += step)
 			few_rows(j, tile0, wide[rows - 1][j->dt], q, step);
 		for (; q < end; q++)
 			few_rows(j, tile0, bulk[rows - 1][j->dt], q, 1);
 		return;
 	}
+	size_t chunk = (size_t)MATMUL_CHUNK * MATMUL_PANEL * (j->dt == DT_F32 ? 4 : 2); /* bytes */
+	size_t share = chunk / (size_t)(tile1 - tile0) / PAIRS;
+	const char *end = (const char *)weights(j, panel1 * PAIRS, 0);
 	for (int panel = panel0; panel < panel1; panel++)
 		for (int k = 0; k < j->k; k += MATMUL_CHUNK) {
-			struct spot s = { .j = j, .first = k == 0 };
+			struct spot s = { .j = j, .k0 = k, .first = k == 0, .ahead = share / MATMUL_CHUNK };
 			s.steps = j->k - k < MATMUL_CHUNK ? j->k - k : MATMUL_CHUNK;
 			s.last = k + s.steps == j->k;
+			s.next = (const char *)weights(j, panel * PAIRS, k) + chunk;
+			if (s.next + chunk > end)
+				s.next = (const char *)weights(j, panel * PAIRS, k); /* at the end: what is here already */
 			for (s.pair = panel * PAIRS; s.pair < (panel + 1) * PAIRS; s.pair++) {
 				s.w[0] = weights(j, s.pair, k);
-				for (int t = tile0; t < tile1; t++) {
-					int rows = tile_rows(j, t);
-					s.row = t * MR;
-					s.a = j->packed + (size_t)s.row * (size_t)j->k + (size_t)k * (size_t)rows;
-					bulk[rows - 1][j->dt](&s);
-				}
+				for (int t = tile0; t < tile1; t++, s.next += share)
+					bulk_tile(j, &s, t);
 			}
 		}
 }
 
-const struct matmul_isa ISA_SYMBOL = { ISA_LEVEL, MR, pack, run };
+/* --- yardsticks -------------------------------------------------------------------------------------------------- */
+
+static double peak(long steps)
+{
+	enum { CHAINS = 2 * MR };
+	volatile float start = 1.0f, sink; /* so that the compiler knows no value */
+	vf acc[CHAINS], x = vf_set1(start), y = vf_set1(start);
+	float out[VW];
+	UNROLL
+	for (int i = 0; i < CHAINS; i++)
+		acc[i] = vf_set1(start);
+	for (long k = 0; k < steps; k++) {
+		UNROLL
+		for (int i = 0; i < CHAINS; i++)
+			acc[i] = vf_fma(x, y, acc[i]);
+	}
+	for (int i = 1; i < CHAINS; i++)
+		acc[0] = vf_add(acc[0], acc[i]);
+	vf_store(out, acc[0]);
+	sink = out[0];
+	(void)sink;
+	return 2.0 * CHAINS * VW * (double)steps;
+}
+
+static unsigned scan(const void *p, size_t bytes)
+{
+	vi s[4] = { vi_set1(0), vi_set1(0), vi_set1(0), vi_set1(0) };
+	const char *q = (const char *)p;
+	float out[VW];
+	unsigned sum = 0;
+	for (size_t i = 0; i + 256 <= bytes; i += 256) {
+		UNROLL
+		for (int b = 0; b < 64 / VW; b++)
+			s[b % 4] = vi_add(s[b % 4], vi_load(q + i + b * VW * 4));
+	}
+	vf_store(out, vf_of_bits(vi_add(vi_add(s[0], s[1]), vi_add(s[2], s[3]))));
+	for (int i = 0; i < VW; i++) {
+		unsigned u;
+		memcpy(&u, &out[i], sizeof u);
+		sum += u;
+	}
+	return sum;
+}
+
+const struct matmul_isa ISA_SYMBOL = { ISA_LEVEL, MR, pack, run, peak, scan };
