@@ -1,0 +1,397 @@
+/* tok_bpe.c - byte pair encoding: a piece of text to ids.
+ *
+ * The rule (Sennrich et al. 2016, arXiv 1508.07909, as tokenizers runs it): begin with characters; merge, again and again,
+ * the adjacent pair of lowest rank, the leftmost of equals, until no pair has a merge. Three observations make it fast, and
+ * none changes an id:
+ *
+ *  - Byte-level vocabularies spell bytes as printable characters. Where every byte has a token we never spell: vocabulary
+ *    and text are both kept as raw bytes.
+ *  - Most words are one token. Whether a token's own text encodes to just that token never changes, so it is worked out
+ *    once, when the word is first met, and kept in one byte per token (an atomic; two threads that race write the same).
+ *  - A pair of characters that no merge ever joins (last of its left side, first of its right side) can be cut between: no
+ *    merge could cross. Texts of SentencePiece-style models, which come as one huge piece, fall into words this way.
+ *
+ * Short words scan all pairs for the lowest; long ones use a heap of (rank, position): n log n, 1 MB of one letter included.
+ */
+#include <stdlib.h>
+
+#include "runners/text/utf8.h"
+#include "runners/tok_int.h"
+
+enum { SHORT = 40 }; /* symbols: below, scanning beats the heap */
+
+/* ---- lookups ---- */
+
+uint32_t str_hash(const char *p, size_t n)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ull ^ n, w;
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	if (n) {
+		w = 0;
+		memcpy(&w, p, n);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	h *= 0xc4ceb9fe1a85ec53ull;
+	return (uint32_t)(h >> 32);
+}
+
+void strmap_init(struct strmap *m, struct arena *a, size_t count)
+{
+	size_t n = 16;
+	while (n < 2 * count)
+		n *= 2;
+	m->slot = ARENA_ARRAY(a, n, struct strslot);
+	for (size_t i = 0; i < n; i++)
+		m->slot[i].id = -1;
+	m->mask = (uint32_t)(n - 1);
+}
+
+/* The id of s among tok, or -1; *at is the slot where it is or would go. */
+static inline int32_t find(const struct strmap *m, const struct str *tok, struct str s, uint32_t h, uint32_t *at)
+{
+	uint32_t k = h & m->mask;
+	for (; m->slot[k].id >= 0; k = (k + 1) & m->mask)
+		if (m->slot[k].hash == h && tok[m->slot[k].id].n == s.n && !memcmp(tok[m->slot[k].id].p, s.p, s.n))
+			break;
+	*at = k;
+	return m->slot[k].id;
+}
+
+int32_t bpe_find(const struct bpe *b, struct str s)
+{
+	uint32_t at;
+	return find(&b->map, b->tok, s, str_hash(s.p, s.n), &at);
+}
+
+int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other)
+{
+	uint32_t h = str_hash(tok[id].p, tok[id].n), at;
+	*other = find(m, tok, tok[id], h, &at);
+	if (*other >= 0)
+		return -1;
+	m->slot[at] = (struct strslot){ h, id };
+	return 0;
+}
+
+static inline uint32_t pair_hash(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32);
+}
+
+static inline const struct merge *pair_find(const struct bpe *b, int32_t l, int32_t r)
+{
+	uint64_t key = (uint64_t)(uint32_t)l << 32 | (uint32_t)r;
+	for (uint32_t k = pair_hash(key) & b->merge_mask;; k = (k + 1) & b->merge_mask) {
+		if (b->merge[k].key == key)
+			return &b->merge[k];
+		if (b->merge[k].key == UINT64_MAX)
+			return NULL;
+	}
+}
+
+void pair_put(struct bpe *b, struct merge m)
+{
+	uint32_t k = pair_hash(m.key) & b->merge_mask;
+	while (b->merge[k].key != UINT64_MAX && b->merge[k].key != m.key)
+		k = (k + 1) & b->merge_mask;
+	b->merge[k] = m; /* the last of two equal pairs counts, as in tokenizers */
+}
+
+static inline int32_t char_find(const struct bpe *b, uint32_t cp)
+{
+	const int32_t *page = b->char_id[cp >> 8];
+	return page ? page[cp & 255] : -1;
+}
+
+/* May a merge join a text that ends in character l to one that begins with r? */
+static inline bool joins(const struct bpe *b, uint32_t l, uint32_t r)
+{
+	if (l < 128 && r < 128)
+		return b->edge_ascii[l][r >> 6] >> (r & 63) & 1;
+	uint64_t key = ((uint64_t)l << 21 | r) + 1;
+	for (uint32_t k = pair_hash(key) & b->edge_mask;; k = (k + 1) & b->edge_mask) {
+		if (b->edge[k] == key)
+			return true;
+		if (!b->edge[k])
+			return false;
+	}
+}
+
+void edge_put(struct bpe *b, uint32_t l, uint32_t r)
+{
+	if (l < 128 && r < 128) {
+		b->edge_ascii[l][r >> 6] |= 1ull << (r & 63);
+		return;
+	}
+	uint64_t key = ((uint64_t)l << 21 | r) + 1;
+	uint32_t k = pair_hash(key) & b->edge_mask;
+	while (b->edge[k] && b->edge[k] != key)
+		k = (k + 1) & b->edge_mask;
+	b->edge[k] = key;
+}
+
+/* ---- merging ---- */
+
+static inline void room(struct enc *x, size_t n)
+{
+	if (n > x->nsym) {
+		x->nsym = n + n / 2 + 64;
+		x->sym = xrealloc(x->sym, x->nsym * sizeof *x->sym);
+	}
+}
+
+/* Symbols side by side in s[0..n): the number left. */
+static size_t merge_short(const struct bpe *b, struct sym *s, size_t n)
+{
+	uint32_t rank[SHORT];
+	int32_t id[SHORT];
+	for (size_t i = 0; i + 1 < n; i++) {
+		const struct merge *m = pair_find(b, s[i].id, s[i + 1].id);
+		rank[i] = m ? m->rank : UINT32_MAX;
+		id[i] = m ? m->id : -1;
+	}
+	while (n > 1) {
+		size_t best = 0;
+		for (size_t i = 1; i + 1 < n; i++)
+			if (rank[i] < rank[best])
+				best = i;
+		if (rank[best] == UINT32_MAX)
+			break;
+		s[best].id = id[best];
+		s[best].len += s[best + 1].len;
+		n--;
+		for (size_t i = best + 1; i < n; i++)
+			s[i] = s[i + 1];
+		for (size_t i = best + 1; i + 1 < n; i++) {
+			rank[i] = rank[i + 1];
+			id[i] = id[i + 1];
+		}
+		for (size_t i = best ? best - 1 : 0; i <= best && i + 1 < n; i++) {
+			const struct merge *m = pair_find(b, s[i].id, s[i + 1].id);
+			rank[i] = m ? m->rank : UINT32_MAX;
+			id[i] = m ? m->id : -1;
+		}
+	}
+	return n;
+}
+
+struct waiting {
+	uint64_t key; /* rank << 32 | position */
+	int32_t id;
+};
+struct heap {
+	struct waiting *v;
+	size_t n, cap;
+};
+
+static void heap_push(struct heap *h, const struct bpe *b, const struct sym *s, int32_t pos, int32_t next)
+{
+	const struct merge *m = pair_find(b, s[pos].id, s[next].id);
+	if (!m)
+		return;
+	if (h->n == h->cap) {
+		h->cap = h->cap ? 2 * h->cap : 256;
+		h->v = xrealloc(h->v, h->cap * sizeof *h->v);
+	}
+	struct waiting w = { (uint64_t)m->rank << 32 | (uint32_t)pos, m->id };
+	size_t i = h->n++;
+	for (; i > 0 && h->v[(i - 1) / 4].key > w.key; i = (i - 1) / 4)
+		h->v[i] = h->v[(i - 1) / 4];
+	h->v[i] = w;
+}
+
+static struct waiting heap_pop(struct heap *h)
+{
+	struct waiting top = h->v[0], w = h->v[--h->n];
+	size_t i = 0;
+	for (;;) {
+		size_t c = 4 * i + 1, best = c;
+		if (c >= h->n)
+			break;
+		for (size_t k = c + 1; k < c + 4 && k < h->n; k++)
+			if (h->v[k].key < h->v[best].key)
+				best = k;
+		if (h->v[best].key >= w.key)
+			break;
+		h->v[i] = h->v[best];
+		i = best;
+	}
+	if (h->n)
+		h->v[i] = w;
+	return top;
+}
+
+static size_t merge_long(struct enc *x, struct sym *s, size_t n)
+{
+	const struct bpe *b = &x->t->bpe;
+	struct heap h = { x->heap, 0, x->nheap };
+	for (size_t i = 0; i < n; i++) {
+		s[i].prev = (int32_t)i - 1;
+		s[i].next = i + 1 < n ? (int32_t)i + 1 : -1;
+	}
+	for (size_t i = 0; i + 1 < n; i++)
+		heap_push(&h, b, s, (int32_t)i, (int32_t)i + 1);
+	while (h.n) {
+		struct waiting w = heap_pop(&h);
+		int32_t i = (int32_t)(uint32_t)w.key, k;
+		if (!s[i].len || (k = s[i].next) < 0)
+			continue;
+		const struct merge *m = pair_find(b, s[i].id, s[k].id);
+		if (!m || m->id != w.id) /* the pair has changed since */
+			continue;
+		s[i].id = m->id;
+		s[i].len += s[k].len;
+		s[i].next = s[k].next;
+		s[k].len = 0;
+		if (s[i].next >= 0)
+			s[s[i].next].prev = i;
+		if (s[i].prev >= 0)
+			heap_push(&h, b, s, s[i].prev, i);
+		if (s[i].next >= 0)
+			heap_push(&h, b, s, i, s[i].next);
+	}
+	x->heap = h.v;
+	x->nheap = h.cap;
+	size_t m = 0;
+	for (size_t i = 0; i < n; i++)
+		if (s[i].len)
+			s[m++] = s[i];
+	return m;
+}
+
+/* ---- words ---- */
+
+static inline void add(struct sym *s, size_t *n, int32_t id, size_t len)
+{
+	s[(*n)++] = (struct sym){ id, (uint32_t)len, 0, 0 };
+}
+
+/* The token of one character with the prefix or suffix it takes at its place; *c becomes what was looked up. */
+static int32_t affixed(const struct bpe *b, struct str *c, bool first, bool last, char *buf)
+{
+	size_t m = 0;
+	if (!first) {
+		memcpy(buf, b->prefix.p, b->prefix.n);
+		m = b->prefix.n;
+	}
+	memcpy(buf + m, c->p, c->n);
+	m += c->n;
+	if (last) {
+		memcpy(buf + m, b->suffix.p, b->suffix.n);
+		m += b->suffix.n;
+	}
+	*c = (struct str){ buf, m };
+	return bpe_find(b, *c);
+}
+
+/* The symbols a word begins with, in x->sym. An unknown token waits (for others to fuse with) until a known one comes. */
+static int split_chars(struct enc *x, struct str w, size_t *count)
+{
+	const struct bpe *b = &x->t->bpe;
+	bool affix = b->prefix.n || b->suffix.n;
+	size_t n = 0, pending = 0;
+	room(x, w.n + 8);
+	for (size_t i = 0; i < w.n;) {
+		char buf[2 * TOK_MAX_AFFIX + 4];
+		size_t at = i;
+		uint32_t cp = utf8_next(w, &i);
+		struct str c = { w.p + at, i - at };
+		int32_t id = affix ? affixed(b, &c, at == 0, i == w.n, buf) : char_find(b, cp);
+		room(x, n + c.n + 2);
+		if (id >= 0) {
+			if (pending)
+				add(x->sym, &n, b->unk, pending);
+			pending = 0;
+			add(x->sym, &n, id, i - at);
+			continue;
+		}
+		bool bytes = b->fallback;
+		for (size_t k = 0; bytes && k < c.n; k++)
+			bytes = b->fallback_id[(unsigned char)c.p[k]] >= 0;
+		if (bytes) {
+			for (size_t k = 0; k < c.n; k++)
+				add(x->sym, &n, b->fallback_id[(unsigned char)c.p[k]], 1);
+			continue;
+		}
+		if (!b->has_unk)
+			continue;
+		if (b->unk < 0)
+			return err_set(x->e, E_FORMAT, "%s: the text needs the unknown token '%.*s', which is not in the vocabulary",
+				       x->t->name, (int)(b->unk_token.n < 60 ? b->unk_token.n : 60), b->unk_token.p);
+		if (pending && !b->fuse_unk) {
+			add(x->sym, &n, b->unk, pending);
+			pending = 0;
+		}
+		pending += i - at;
+	}
+	if (pending)
+		add(x->sym, &n, b->unk, pending);
+	*count = n;
+	return 0;
+}
+
+/* One word, pc[from..to). */
+static int word(struct enc *x, struct piece pc, size_t from, size_t to)
+{
+	const struct bpe *b = &x->t->bpe;
+	struct str w = { pc.p + from, to - from };
+	int32_t whole = -1;
+	if (w.n <= b->max_len && !b->prefix.n && !b->suffix.n) {
+		uint32_t at;
+		whole = b->bytes ? find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &at) : bpe_find(b, w);
+	}
+	bool full = w.n == pc.n; /* ignore_merges speaks of whole pieces, not of words cut out of one */
+	if (whole >= 0 && ((b->ignore_merges && full) || atomic_load_explicit(&b->whole[whole], memory_order_relaxed) == 1))
+		return enc_token(x, whole, pc, from, to, NULL);
+	size_t n = 0;
+	if (b->bytes) {
+		room(x, w.n);
+		for (size_t i = 0; i < w.n; i++)
+			add(x->sym, &n, b->byte_id[(unsigned char)w.p[i]], 1);
+	} else if (split_chars(x, w, &n) < 0) {
+		return -1;
+	}
+	n = n <= SHORT ? merge_short(b, x->sym, n) : merge_long(x, x->sym, n);
+	if (whole >= 0)
+		atomic_store_explicit(&b->whole[whole], n == 1 && x->sym[0].id == whole && x->sym[0].len == w.n ? 1 : 2, memory_order_relaxed);
+	for (size_t i = 0; i < n; i++) {
+		if (enc_token(x, x->sym[i].id, pc, from, from + x->sym[i].len, NULL) < 0)
+			return -1;
+		from += x->sym[i].len;
+	}
+	return 0;
+}
+
+int bpe_piece(struct enc *x, struct piece pc)
+{
+	const struct bpe *b = &x->t->bpe;
+	if (!b->edge_mask)
+		return word(x, pc, 0, pc.n);
+	struct str s = { pc.p, pc.n };
+	if (b->ignore_merges && pc.n <= b->max_len) {
+		int32_t id = bpe_find(b, s);
+		if (id >= 0)
+			return enc_token(x, id, pc, 0, pc.n, NULL);
+	}
+	size_t from = 0, i = 0;
+	uint32_t left = utf8_next(s, &i);
+	bool known = char_find(b, left) >= 0;
+	while (i < s.n) {
+		size_t at = i;
+		uint32_t c = utf8_next(s, &i);
+		bool k = char_find(b, c) >= 0;
+		if (k && known && !joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
+			if (word(x, pc, from, at) < 0)
+				return -1;
+			from = at;
+		}
+		left = c;
+		known = k;
+	}
+	return word(x, pc, from, s.n);
+}

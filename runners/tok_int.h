@@ -1,0 +1,258 @@
+/* tok_int.h - inside the tokenizer: its parts, and one call's scratch.
+ *
+ * Text flows through a tokenizer as pieces:
+ *
+ *   text -> added tokens (raw) -> normalizers -> added tokens (normalized) -> pre-tokenizers -> BPE -> post-processors
+ *
+ * Every step hands each of its results on at once (no list of all pieces is kept), so memory stays small and the words of
+ * a text are still in cache when BPE reads them. A piece knows where its bytes come from in the original text: either it is
+ * a plain part of it (al NULL: byte i stands for original byte o+i), or each byte carries the original span it came from,
+ * as tokenizers' alignments do. Spans are kept only when somebody will look at them (enc.track).
+ */
+#ifndef ASSAY_TOK_INT_H
+#define ASSAY_TOK_INT_H
+
+#include <stdatomic.h>
+
+#include "runners/text/value.h"
+#include "runners/tokenizer.h"
+
+enum {
+	TOK_MAX_ID = 1 << 24,          /* ids of vocabularies stay below */
+	TOK_MAX_TOKEN = 1 << 16,       /* bytes of one token */
+	TOK_MAX_AFFIX = 64,            /* bytes of continuing_subword_prefix and end_of_word_suffix */
+	TOK_MAX_FILE = 1 << 28,        /* bytes of tokenizer.json */
+	TOK_MAX_TEXT = 1 << 30,        /* bytes of one text */
+	TOK_MAX_COMPONENTS = 64,       /* after flattening sequences */
+};
+
+/* ---- JSON, streamed (tok_json.c): vocabularies have half a million entries, so no tree is built of them ---- */
+
+struct js {
+	const char *begin, *p, *end;
+	const char *name;              /* file, for messages */
+	struct arena *a;               /* strings with escapes are unescaped here */
+};
+int js_fail(struct js *j, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int js_open(struct js *j, char c, struct err *e);                 /* '{' or '[' */
+/* The next member: 1 and *key, 0 at the end. *first true before the first one. */
+int js_member(struct js *j, bool *first, struct str *key, struct err *e);
+int js_item(struct js *j, bool *first, struct err *e);            /* the next item of an array: 1, or 0 at its end */
+int js_str(struct js *j, struct str *out, struct err *e);
+int js_uint(struct js *j, uint32_t limit, uint32_t *out, struct err *e); /* a whole number below limit */
+int js_skip(struct js *j, struct str *extent, struct err *e);     /* any value; its bytes */
+char js_peek(struct js *j);                                       /* next byte that is no blank; 0 at the end */
+
+/* ---- regular expressions (tok_regex.c): Oniguruma's dialect on PCRE2 ---- */
+
+struct tokrx;
+struct scan { /* what matching needs per call */
+	void *data, *context, *stack;
+};
+int tokrx_open(struct tokrx **out, struct str pattern, bool literal, struct err *e);
+void tokrx_close(struct tokrx *rx);
+/* The next match at or after *pos in s: 1 and [*from, *to), 0: none. last: end of the match before, SIZE_MAX at first. */
+int tokrx_next(const struct tokrx *rx, struct scan *sc, struct str s, size_t *pos, size_t *last, size_t *from, size_t *to, struct err *e);
+void scan_fini(struct scan *sc);
+
+/* ---- pieces and one call ---- */
+
+struct span {
+	uint32_t s, e; /* bytes of the original text */
+};
+struct piece {
+	const char *p;
+	size_t n;
+	const struct span *al;
+	uint32_t o;
+};
+struct enc {
+	const struct tokenizer *t;
+	struct arena scratch;          /* normalized text, spans */
+	struct scan scan;
+	struct str text;               /* original, valid UTF-8 */
+	uint32_t *cp;                  /* byte -> code point number, text.n + 1 entries; NULL unless offsets are asked */
+	bool track;
+	int32_t *id;
+	int32_t (*offset)[2];
+	struct str *value;             /* tokens as text, when a post-processor trims offsets */
+	size_t n, cap;
+	struct sym *sym;               /* BPE scratch */
+	size_t nsym;
+	void *heap;
+	size_t nheap;
+	struct err *e;
+};
+int enc_token(struct enc *x, int32_t id, struct piece pc, size_t from, size_t to, const struct str *value);
+static inline struct piece piece_slice(struct piece pc, size_t from, size_t to)
+{
+	return (struct piece){ pc.p + from, to - from, pc.al ? pc.al + from : NULL,
+			       pc.al && from < pc.n ? pc.al[from].s : pc.o + (uint32_t)from };
+}
+
+/* ---- hash of strings to ids ---- */
+
+struct strmap {
+	struct strslot {
+		uint32_t hash;
+		int32_t id; /* -1: free */
+	} *slot;
+	uint32_t mask;
+};
+uint32_t str_hash(const char *p, size_t n);
+
+/* ---- the model (tok_bpe.c) ---- */
+
+struct sym {
+	int32_t id;
+	uint32_t len;  /* bytes; 0: merged into its left neighbour */
+	int32_t prev, next;
+};
+struct merge {
+	uint64_t key;  /* left << 32 | right; UINT64_MAX: free */
+	uint32_t rank;
+	int32_t id;
+};
+struct bpe {
+	struct str *tok;               /* by id; p NULL: a hole */
+	uint32_t ntok, count;          /* ids below ntok, count of them used */
+	struct strmap map;
+	struct merge *merge;
+	uint32_t merge_mask;
+	struct str unk_token, prefix, suffix;
+	bool has_unk, fuse_unk, fallback, ignore_merges;
+	int32_t unk, fallback_id[256];
+	size_t max_len;                /* longest token, bytes */
+	int32_t **char_id;             /* one-character tokens: pages of 256 */
+	bool bytes;                    /* the pre-tokenizer ends in ByteLevel and every byte has a token: work on raw bytes */
+	int32_t byte_id[256];
+	struct str *raw;               /* tokens as raw bytes (bytes only) */
+	struct strmap rawmap;
+	uint64_t *edge;                /* pairs of characters that some merge joins; others are safe places to cut */
+	uint32_t edge_mask;            /* 0: cutting is off */
+	uint64_t edge_ascii[128][2];
+	_Atomic unsigned char *whole;  /* by id: 1 the token's own text encodes to just it, 2 it does not, 0 not yet known */
+};
+/* tok_load.c */
+int bpe_load(struct tokenizer *t, struct js *j, struct err *e);
+int bpe_finish(struct tokenizer *t, struct err *e);
+int bpe_piece(struct enc *x, struct piece pc);
+int32_t bpe_find(const struct bpe *b, struct str s);
+/* Puts id under tok[id]; -1 when the map has that string already, under *other. */
+int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other);
+void pair_put(struct bpe *b, struct merge m);
+void edge_put(struct bpe *b, uint32_t left, uint32_t right);
+extern const uint16_t tok_byte_char[256];  /* GPT-2's printable stand-ins of bytes */
+int tok_char_byte(uint32_t cp);            /* back; -1: none */
+
+/* ---- added tokens (tok_added.c) ---- */
+
+struct added {
+	struct str content, normal;    /* normal: what is searched in normalized text */
+	int32_t id;
+	bool single_word, lstrip, rstrip, normalized, special;
+};
+struct trie_node {
+	unsigned char byte;
+	int32_t child, sibling, token; /* -1: none; token: index into added */
+};
+struct trie {
+	struct trie_node *node;
+	int32_t n, cap;
+	int32_t root[256];
+};
+int added_load(struct tokenizer *t, struct value list, struct err *e);
+/* Cuts pc at added tokens; what lies between goes to rest(). */
+int added_scan(struct enc *x, const struct trie *tr, struct piece pc, int (*rest)(struct enc *x, struct piece pc));
+const struct added *added_by_id(const struct tokenizer *t, int32_t id);
+
+/* ---- normalizers, pre-tokenizers, post-processors, decoders ---- */
+
+struct norm {
+	int (*run)(struct enc *x, const struct norm *n, struct piece *pc);
+	const char *form;              /* NFC ... */
+	bool left, right;
+	struct str text;               /* Prepend, Replace: content */
+	struct tokrx *rx;
+};
+int norm_load(struct tokenizer *t, struct value v, struct err *e);
+int norm_run(struct enc *x, struct piece *pc);
+int norm_prepend(struct enc *x, struct piece *pc, struct str s);
+int norm_replace(struct enc *x, struct piece *pc, const struct tokrx *rx, struct str content);
+
+enum behavior { REMOVED, ISOLATED, MERGED_WITH_PREVIOUS, MERGED_WITH_NEXT, CONTIGUOUS };
+enum scheme { ALWAYS, FIRST, NEVER };
+struct pre {
+	int (*run)(struct enc *x, size_t stage, struct piece pc);
+	struct tokrx *rx;
+	bool (*match)(uint32_t cp, const struct pre *p); /* instead of rx: single characters */
+	enum behavior behavior;
+	bool invert, prefix_space, split;
+	enum scheme scheme;
+	uint32_t cp;                   /* Metaspace: its character */
+	struct str text;
+};
+int pre_load(struct tokenizer *t, struct value v, struct err *e);
+int pre_run(struct enc *x, size_t stage, struct piece pc);
+
+struct post {
+	bool trim, prefix_space;       /* ByteLevel */
+	struct post_piece {            /* TemplateProcessing: NULL otherwise */
+		bool sequence;
+		int32_t *id;
+		struct str *token;
+		int n;
+	} *tpl;
+	int ntpl;
+};
+int post_load(struct tokenizer *t, struct value v, struct err *e);
+int post_run(struct enc *x, bool special);
+
+struct dec {
+	int (*run)(struct arena *a, const struct dec *d, struct str **tok, size_t *n, struct err *e);
+	struct tokrx *rx;
+	struct str text;
+	uint32_t cp;
+	size_t start, stop;
+	enum scheme scheme;
+};
+int dec_load(struct tokenizer *t, struct value v, struct err *e);
+
+struct tokenizer {
+	struct arena a;
+	char *name;                    /* path of tokenizer.json */
+	struct bpe bpe;
+	struct added *added;
+	int nadded;
+	struct strmap added_map;       /* content -> index into added */
+	int32_t *added_of;             /* id -> index into added or -1; bpe.ntok .. vocab too */
+	int32_t vocab;
+	struct trie raw, normal;
+	struct norm norm[TOK_MAX_COMPONENTS];
+	struct pre pre[TOK_MAX_COMPONENTS];
+	struct post post[TOK_MAX_COMPONENTS];
+	struct dec dec[TOK_MAX_COMPONENTS];
+	size_t nnorm, npre, npost, ndec;
+	bool has_decoder, byte_level_last, needs_track, trims;
+	int32_t bos, eos, unk;
+	double max_length;
+	unsigned char digest[DIGEST_BYTES];
+};
+
+/* Metaspace as pre-tokenizer and as decoder. */
+int metaspace_scheme(struct tokenizer *t, struct value v, const char *where, enum scheme *out, uint32_t *cp, struct str *text, struct err *e);
+
+/* Reads of component objects; `where` names the component in messages. */
+int comp_type(const struct tokenizer *t, struct value v, const char *where, struct str *type, struct err *e);
+int comp_str(const struct tokenizer *t, struct value v, const char *where, const char *key, struct str *out, struct err *e);
+int comp_bool(const struct tokenizer *t, struct value v, const char *where, const char *key, int fallback, bool *out, struct err *e);
+int comp_pattern(const struct tokenizer *t, struct value v, const char *where, struct tokrx **out, struct err *e);
+/* An unknown component: an error that names it and the nearest known word of `words`. */
+int comp_unknown(const struct tokenizer *t, const char *where, struct str type, const char *const *words, struct err *e);
+/* Calls one() for v, or for each member of a (nested) Sequence whose members sit under `key`. */
+int comp_each(struct tokenizer *t, struct value v, const char *where, const char *key,
+	      int (*one)(struct tokenizer *t, struct value v, struct str type, struct err *e), int depth, struct err *e);
+
+void strmap_init(struct strmap *m, struct arena *a, size_t count);
+
+#endif

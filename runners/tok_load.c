@@ -1,0 +1,412 @@
+/* tok_load.c - the model object of tokenizer.json: vocabulary, merges, and what BPE prepares from them.
+ *
+ * Read in one pass where the vocabulary stands before the merges, as every known file has it; otherwise the merges are
+ * read behind. Ids may have holes; two tokens with one id, one token with two ids, and merges whose sides or result are
+ * no tokens are errors.
+ *
+ * Refuses: models other than BPE, dropout (its results are random), files that say neither vocabulary nor merges.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runners/text/utf8.h"
+#include "runners/tok_int.h"
+
+/* GPT-2's bytes_to_unicode: printable bytes stand for themselves, the others for U+0100 and up, in order. */
+const uint16_t tok_byte_char[256] = {
+	256, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268, 269, 270, 271, 272, 273, 274, 275, 276, 277, 278, 279,
+	280, 281, 282, 283, 284, 285, 286, 287, 288, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51,
+	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81,
+	82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
+	110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 289, 290, 291, 292, 293, 294, 295,
+	296, 297, 298, 299, 300, 301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311, 312, 313, 314, 315, 316, 317, 318, 319,
+	320, 321, 322, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 323, 174, 175, 176, 177, 178, 179, 180, 181,
+	182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205,
+	206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229,
+	230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253,
+	254, 255,
+};
+
+int tok_char_byte(uint32_t cp)
+{
+	if ((cp > 32 && cp < 127) || (cp > 160 && cp < 256 && cp != 173))
+		return (int)cp;
+	if (cp < 256 || cp > 323)
+		return -1;
+	return cp <= 288 ? (int)cp - 256 : cp <= 322 ? (int)cp - 289 + 127 : 173;
+}
+
+static int shown(struct str s) /* for %.*s: long tokens are cut in messages */
+{
+	return (int)(s.n < 60 ? s.n : 60);
+}
+
+/* ---- vocabulary ---- */
+
+struct entries {
+	struct str *tok;
+	uint32_t *id;
+	size_t n, cap;
+};
+
+static int read_vocab(struct tokenizer *t, struct js *j, struct err *e)
+{
+	struct bpe *b = &t->bpe;
+	struct entries v = { NULL, NULL, 0, 0 };
+	bool first = true;
+	struct str key;
+	uint32_t max = 0;
+	size_t bytes = 0;
+	int rc = -1, more;
+	if (js_peek(j) == '[')
+		return js_fail(j, e, "model.vocab of a BPE model must be an object");
+	if (js_open(j, '{', e) < 0)
+		return -1;
+	while ((more = js_member(j, &first, &key, e)) > 0) {
+		if (v.n == v.cap) {
+			v.cap = v.cap ? 2 * v.cap : 1024;
+			v.tok = xrealloc(v.tok, v.cap * sizeof *v.tok);
+			v.id = xrealloc(v.id, v.cap * sizeof *v.id);
+		}
+		if (key.n > TOK_MAX_TOKEN) {
+			js_fail(j, e, "a token of %zu bytes, the limit is %d", key.n, TOK_MAX_TOKEN);
+			goto out;
+		}
+		if (js_uint(j, TOK_MAX_ID, &v.id[v.n], e) < 0)
+			goto out;
+		max = v.id[v.n] > max ? v.id[v.n] : max;
+		bytes += key.n + 1;
+		v.tok[v.n++] = key;
+	}
+	if (more < 0)
+		goto out;
+	if (!v.n) {
+		js_fail(j, e, "model.vocab is empty");
+		goto out;
+	}
+	b->ntok = max + 1;
+	b->count = (uint32_t)v.n;
+	b->tok = ARENA_ARRAY(&t->a, b->ntok, struct str);
+	char *pool = arena_alloc(&t->a, bytes);
+	strmap_init(&b->map, &t->a, v.n);
+	for (size_t i = 0; i < v.n; i++) {
+		struct str *s = &b->tok[v.id[i]];
+		if (s->p) {
+			js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(*s), s->p, shown(v.tok[i]), v.tok[i].p, v.id[i]);
+			goto out;
+		}
+		memcpy(pool, v.tok[i].p, v.tok[i].n);
+		pool[v.tok[i].n] = 0;
+		*s = (struct str){ pool, v.tok[i].n };
+		pool += v.tok[i].n + 1;
+		b->max_len = s->n > b->max_len ? s->n : b->max_len;
+		int32_t other;
+		if (strmap_put(&b->map, b->tok, (int32_t)v.id[i], &other) < 0) {
+			js_fail(j, e, "the token '%.*s' has two ids, %d and %u", shown(*s), s->p, other, v.id[i]);
+			goto out;
+		}
+	}
+	rc = 0;
+out:
+	free(v.tok);
+	free(v.id);
+	return rc;
+}
+
+/* ---- merges ---- */
+
+static int one_merge(struct tokenizer *t, struct js *j, struct str l, struct str r, uint32_t rank, char *buf, struct merge *out, struct err *e)
+{
+	struct bpe *b = &t->bpe;
+	int32_t li = bpe_find(b, l), ri = bpe_find(b, r);
+	if (li < 0 || ri < 0) {
+		struct str s = li < 0 ? l : r;
+		return js_fail(j, e, "merge %u names '%.*s', which is not in the vocabulary", rank, shown(s), s.p);
+	}
+	if (r.n < b->prefix.n)
+		return js_fail(j, e, "merge %u: '%.*s' is shorter than continuing_subword_prefix", rank, shown(r), r.p);
+	memcpy(buf, l.p, l.n);
+	memcpy(buf + l.n, r.p + b->prefix.n, r.n - b->prefix.n);
+	struct str s = { buf, l.n + r.n - b->prefix.n };
+	int32_t id = bpe_find(b, s);
+	if (id < 0)
+		return js_fail(j, e, "merge %u makes '%.*s', which is not in the vocabulary", rank, shown(s), s.p);
+	*out = (struct merge){ (uint64_t)(uint32_t)li << 32 | (uint32_t)ri, rank, id };
+	return 0;
+}
+
+/* Both sides of the merge at j: ["a", "b"] or "a b". */
+static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, struct err *e)
+{
+	struct str s;
+	if (js_peek(j) == '[') {
+		bool first = true;
+		js_open(j, '[', e);
+		if (js_item(j, &first, e) != 1 || js_str(j, l, e) < 0 || js_item(j, &first, e) != 1 || js_str(j, r, e) < 0 ||
+		    js_item(j, &first, e) != 0)
+			return js_fail(j, e, "merge %u must be two strings", rank);
+		return 0;
+	}
+	if (js_str(j, &s, e) < 0)
+		return -1;
+	const char *blank = memchr(s.p, ' ', s.n);
+	if (!blank || memchr(blank + 1, ' ', s.n - (size_t)(blank + 1 - s.p)))
+		return js_fail(j, e, "merge %u, '%.*s', must be two tokens with one blank between", rank, shown(s), s.p);
+	*l = (struct str){ s.p, (size_t)(blank - s.p) };
+	*r = (struct str){ blank + 1, s.n - l->n - 1 };
+	return 0;
+}
+
+static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
+{
+	struct bpe *b = &t->bpe;
+	struct merge *v = NULL;
+	size_t n = 0, cap = 0;
+	char *buf = xmalloc(2 * TOK_MAX_TOKEN + 2);
+	bool first = true;
+	int rc = js_open(j, '[', e), more = 0;
+	while (rc == 0 && (more = js_item(j, &first, e)) > 0) {
+		struct str l, r;
+		if (n == cap) {
+			cap = cap ? 2 * cap : 4096;
+			v = xrealloc(v, cap * sizeof *v);
+		}
+		rc = read_pair(j, (uint32_t)n, &l, &r, e);
+		/* old files carry the "#version" line of merges.txt along */
+		if (rc == 0 && n == 0 && str_starts(l, STR("#version")))
+			continue;
+		if (rc == 0)
+			rc = n < TOK_MAX_ID ? one_merge(t, j, l, r, (uint32_t)n, buf, &v[n], e) : js_fail(j, e, "too many merges");
+		n++;
+	}
+	if (more < 0)
+		rc = -1;
+	if (rc == 0) {
+		size_t size = 16;
+		while (size < 2 * n)
+			size *= 2;
+		b->merge = ARENA_ARRAY(&t->a, size, struct merge);
+		b->merge_mask = (uint32_t)(size - 1);
+		for (size_t i = 0; i < size; i++)
+			b->merge[i].key = UINT64_MAX;
+		for (size_t i = 0; i < n; i++)
+			pair_put(b, v[i]);
+	}
+	free(v);
+	free(buf);
+	return rc;
+}
+
+/* ---- the object ---- */
+
+static int read_flag(struct js *j, const char *key, bool *out, struct err *e)
+{
+	struct str s;
+	if (js_skip(j, &s, e) < 0)
+		return -1;
+	*out = str_is(s, "true");
+	return *out || str_is(s, "false") || str_is(s, "null") ? 0 : js_fail(j, e, "model.%s must be true or false", key);
+}
+
+/* A string or null. */
+static int read_text(struct tokenizer *t, struct js *j, bool *has, struct str *out, struct err *e)
+{
+	struct str s;
+	*has = js_peek(j) == '"';
+	*out = STR("");
+	if (!*has)
+		return js_skip(j, &s, e) < 0 ? -1 : str_is(s, "null") ? 0 : js_fail(j, e, "a string or null is expected");
+	if (js_str(j, &s, e) < 0)
+		return -1;
+	*out = arena_str(&t->a, s.p, s.n);
+	return 0;
+}
+
+static int read_type(struct js *j, struct err *e)
+{
+	struct str s;
+	if (js_str(j, &s, e) < 0)
+		return -1;
+	if (str_is(s, "BPE"))
+		return 0;
+	return err_set(e, E_UNSUPPORTED, "%s: model '%.*s' is not supported (BPE is)", j->name, shown(s), s.p);
+}
+
+static int read_dropout(struct js *j, struct err *e)
+{
+	struct str s;
+	if (js_skip(j, &s, e) < 0)
+		return -1;
+	bool zero = s.n > 0 && s.p[0] == '0';
+	for (size_t i = 0; i < s.n; i++)
+		zero &= s.p[i] == '0' || s.p[i] == '.';
+	if (str_is(s, "null") || zero)
+		return 0;
+	return err_set(e, E_UNSUPPORTED, "%s: model.dropout %.*s makes encoding random, which is not supported", j->name, shown(s), s.p);
+}
+
+int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
+{
+	struct bpe *b = &t->bpe;
+	struct str key, skipped, merges = { NULL, 0 };
+	const char *merges_at = NULL;
+	bool first = true, has, vocab = false, done = false;
+	int more;
+	if (js_open(j, '{', e) < 0)
+		return -1;
+	while ((more = js_member(j, &first, &key, e)) > 0) {
+		int rc;
+		if (str_is(key, "type")) {
+			rc = read_type(j, e);
+		} else if (str_is(key, "dropout")) {
+			rc = read_dropout(j, e);
+		} else if (str_is(key, "unk_token")) {
+			rc = read_text(t, j, &b->has_unk, &b->unk_token, e);
+		} else if (str_is(key, "continuing_subword_prefix")) {
+			rc = read_text(t, j, &has, &b->prefix, e);
+		} else if (str_is(key, "end_of_word_suffix")) {
+			rc = read_text(t, j, &has, &b->suffix, e);
+		} else if (str_is(key, "fuse_unk")) {
+			rc = read_flag(j, "fuse_unk", &b->fuse_unk, e);
+		} else if (str_is(key, "byte_fallback")) {
+			rc = read_flag(j, "byte_fallback", &b->fallback, e);
+		} else if (str_is(key, "ignore_merges")) {
+			rc = read_flag(j, "ignore_merges", &b->ignore_merges, e);
+		} else if (str_is(key, "vocab")) {
+			rc = vocab ? js_fail(j, e, "model.vocab stands twice") : read_vocab(t, j, e);
+			vocab = true;
+		} else if (str_is(key, "merges")) {
+			if (merges.p || done)
+				return js_fail(j, e, "model.merges stands twice");
+			js_peek(j);
+			merges_at = j->p;
+			rc = vocab ? read_merges(t, j, e) : js_skip(j, &merges, e);
+			done = vocab;
+		} else {
+			rc = js_skip(j, &skipped, e);
+		}
+		if (rc < 0)
+			return -1;
+		if (b->prefix.n > TOK_MAX_AFFIX || b->suffix.n > TOK_MAX_AFFIX)
+			return js_fail(j, e, "continuing_subword_prefix and end_of_word_suffix may have %d bytes", TOK_MAX_AFFIX);
+	}
+	if (more < 0)
+		return -1;
+	if (!vocab || (!done && !merges.p))
+		return err_set(e, E_FORMAT, "%s: model has no %s", t->name, vocab ? "merges" : "vocab");
+	if (!done) {
+		struct js k = *j;
+		k.p = merges_at;
+		return read_merges(t, &k, e);
+	}
+	return 0;
+}
+
+/* ---- preparation ---- */
+
+static void prepare_chars(struct tokenizer *t)
+{
+	struct bpe *b = &t->bpe;
+	b->char_id = ARENA_ARRAY(&t->a, 0x110000 >> 8, int32_t *);
+	for (uint32_t id = 0; id < b->ntok; id++) {
+		size_t i = 0;
+		if (!b->tok[id].n || b->tok[id].n > 4)
+			continue;
+		uint32_t cp = utf8_next(b->tok[id], &i);
+		if (i != b->tok[id].n)
+			continue;
+		int32_t **page = &b->char_id[cp >> 8];
+		if (!*page) {
+			*page = ARENA_ARRAY(&t->a, 256, int32_t);
+			for (int k = 0; k < 256; k++)
+				(*page)[k] = -1;
+		}
+		(*page)[cp & 255] = (int32_t)id;
+	}
+}
+
+static void prepare_fallback(struct tokenizer *t)
+{
+	struct bpe *b = &t->bpe;
+	for (int k = 0; k < 256; k++) {
+		char s[8];
+		snprintf(s, sizeof s, "<0x%02X>", (unsigned)k);
+		b->fallback_id[k] = bpe_find(b, str_of(s));
+	}
+}
+
+/* Raw bytes instead of their stand-ins: only when every byte has a token, else the strange rules for missing ones apply. */
+static void prepare_bytes(struct tokenizer *t)
+{
+	struct bpe *b = &t->bpe;
+	if (!t->byte_level_last || b->prefix.n || b->suffix.n)
+		return;
+	for (int k = 0; k < 256; k++) {
+		uint32_t cp = tok_byte_char[k];
+		b->byte_id[k] = b->char_id[cp >> 8] ? b->char_id[cp >> 8][cp & 255] : -1;
+		if (b->byte_id[k] < 0)
+			return;
+	}
+	size_t total = 0;
+	for (uint32_t id = 0; id < b->ntok; id++)
+		total += b->tok[id].n + 1;
+	char *pool = arena_alloc(&t->a, total);
+	b->raw = ARENA_ARRAY(&t->a, b->ntok, struct str);
+	strmap_init(&b->rawmap, &t->a, b->count);
+	for (uint32_t id = 0; id < b->ntok; id++) {
+		size_t n = 0, i = 0;
+		int byte = 0;
+		while (i < b->tok[id].n && (byte = tok_char_byte(utf8_next(b->tok[id], &i))) >= 0)
+			pool[n++] = (char)byte;
+		if (byte < 0 || !n) /* not spelled in stand-ins: no text can be this token */
+			continue;
+		int32_t other;
+		b->raw[id] = (struct str){ pool, n };
+		strmap_put(&b->rawmap, b->raw, (int32_t)id, &other);
+		pool += n;
+	}
+	b->bytes = true;
+}
+
+static uint32_t last_char(struct str s)
+{
+	size_t i = s.n - 1;
+	while (i > 0 && ((unsigned char)s.p[i] & 0xc0) == 0x80)
+		i--;
+	return utf8_next(s, &i);
+}
+
+static void prepare_edges(struct tokenizer *t)
+{
+	struct bpe *b = &t->bpe;
+	if (b->bytes || b->prefix.n || b->suffix.n)
+		return;
+	size_t size = 16, n = 0;
+	for (size_t i = 0; i <= b->merge_mask; i++)
+		n += b->merge[i].key != UINT64_MAX;
+	while (size < 2 * n)
+		size *= 2;
+	b->edge = ARENA_ARRAY(&t->a, size, uint64_t);
+	b->edge_mask = (uint32_t)(size - 1);
+	for (size_t i = 0; i <= b->merge_mask; i++) {
+		if (b->merge[i].key == UINT64_MAX)
+			continue;
+		struct str l = b->tok[b->merge[i].key >> 32], r = b->tok[(uint32_t)b->merge[i].key];
+		size_t k = 0;
+		if (l.n && r.n)
+			edge_put(b, last_char(l), utf8_next(r, &k));
+	}
+}
+
+int bpe_finish(struct tokenizer *t, struct err *e)
+{
+	struct bpe *b = &t->bpe;
+	(void)e;
+	b->unk = b->has_unk ? bpe_find(b, b->unk_token) : -1;
+	b->whole = ARENA_ARRAY(&t->a, b->ntok, _Atomic unsigned char);
+	prepare_chars(t);
+	prepare_fallback(t);
+	prepare_bytes(t);
+	prepare_edges(t);
+	return 0;
+}

@@ -1,0 +1,535 @@
+/* tokenizer.c - opens a tokenizer and runs the parts: encode here, decode in tok_decode.c.
+ *
+ * tokenizer.json is read as Hugging Face `tokenizers` 0.23 does (added tokens, normalizer, pre-tokenizer, model,
+ * post-processor, decoder). Its truncation and padding are ignored: who calls decides about lengths. When a folder is opened,
+ * tokenizer_config.json beside it gives the bos/eos/unk tokens, the longest input, and, for the classes that rebuild their
+ * template from them, add_bos_token and add_eos_token.
+ *
+ * Refuses: unknown components (named, with the nearest known one), texts beyond 1 GiB, everything tok_load.c refuses.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <utf8proc.h>
+
+#include "runners/text/json.h"
+#include "runners/text/utf8.h"
+#include "runners/tok_int.h"
+
+static const char engine[] = "assay tokenizer 1";
+
+/* ---- components ---- */
+
+int comp_unknown(const struct tokenizer *t, const char *where, struct str type, const char *const *words, struct err *e)
+{
+	char name[64], hint[128], list[400] = "";
+	size_t n = type.n < sizeof name - 1 ? type.n : sizeof name - 1;
+	memcpy(name, type.p, n);
+	name[n] = 0;
+	if (!*err_hint(hint, sizeof hint, name, words)) {
+		for (int i = 0; words[i]; i++)
+			snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+		return err_set(e, E_UNSUPPORTED, "%s: %s '%s' is not supported (known: %s)", t->name, where, name, list);
+	}
+	return err_set(e, E_UNSUPPORTED, "%s: %s '%s' is not supported%s", t->name, where, name, hint);
+}
+
+int comp_type(const struct tokenizer *t, struct value v, const char *where, struct str *type, struct err *e)
+{
+	const struct value *s = v.type == V_DICT ? v_getc(v, "type") : NULL;
+	if (!s || s->type != V_STR)
+		return err_set(e, E_FORMAT, "%s: a %s must be an object with a type", t->name, where);
+	*type = s->s;
+	return 0;
+}
+
+int comp_str(const struct tokenizer *t, struct value v, const char *where, const char *key, struct str *out, struct err *e)
+{
+	const struct value *s = v_getc(v, key);
+	if (!s || s->type != V_STR)
+		return err_set(e, E_FORMAT, "%s: %s: %s must be a string", t->name, where, key);
+	*out = s->s;
+	return 0;
+}
+
+int comp_bool(const struct tokenizer *t, struct value v, const char *where, const char *key, int fallback, bool *out, struct err *e)
+{
+	const struct value *s = v_getc(v, key);
+	if ((!s || s->type == V_NONE) && fallback >= 0) {
+		*out = fallback;
+		return 0;
+	}
+	if (!s || s->type != V_BOOL)
+		return err_set(e, E_FORMAT, "%s: %s: %s must be true or false", t->name, where, key);
+	*out = s->b;
+	return 0;
+}
+
+int comp_pattern(const struct tokenizer *t, struct value v, const char *where, struct tokrx **out, struct err *e)
+{
+	const struct value *p = v_getc(v, "pattern");
+	const struct value *s = p && p->type == V_DICT ? v_getc(*p, "String") : NULL;
+	const struct value *r = p && p->type == V_DICT ? v_getc(*p, "Regex") : NULL;
+	if (!s == !r || (s ? s : r)->type != V_STR)
+		return err_set(e, E_FORMAT, "%s: %s: pattern must be {\"String\": ...} or {\"Regex\": ...}", t->name, where);
+	return tokrx_open(out, (s ? s : r)->s, s != NULL, e) < 0 ? err_wrap(e, "%s: %s", t->name, where) : 0;
+}
+
+int comp_each(struct tokenizer *t, struct value v, const char *where, const char *key,
+	      int (*one)(struct tokenizer *t, struct value v, struct str type, struct err *e), int depth, struct err *e)
+{
+	struct str type;
+	if (v.type == V_NONE || v.type == V_UNDEFINED)
+		return 0;
+	if (depth > 8)
+		return err_set(e, E_LIMIT, "%s: more than 8 %s sequences inside each other", t->name, where);
+	if (comp_type(t, v, where, &type, e) < 0)
+		return -1;
+	if (!str_is(type, "Sequence"))
+		return one(t, v, type, e);
+	const struct value *list = v_getc(v, key);
+	if (!list || list->type != V_LIST)
+		return err_set(e, E_FORMAT, "%s: %s Sequence: %s must be a list", t->name, where, key);
+	for (size_t i = 0; i < list->list->n; i++) {
+		if (list->list->v[i].type == V_NONE)
+			return err_set(e, E_FORMAT, "%s: %s Sequence: item %zu is null", t->name, where, i);
+		if (comp_each(t, list->list->v[i], where, key, one, depth + 1, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- files ---- */
+
+static int read_file(const char *path, struct str *out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0)
+		return err_errno(e, E_IO, "%s", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(e, E_IO, "%s: not a regular file", path);
+	}
+	if (st.st_size > TOK_MAX_FILE) {
+		close(fd);
+		return err_set(e, E_LIMIT, "%s: %lld bytes, the limit is %d", path, (long long)st.st_size, TOK_MAX_FILE);
+	}
+	size_t size = (size_t)st.st_size, n = 0;
+	char *p = xmalloc(size + 1);
+	while (n < size) {
+		ssize_t r = read(fd, p + n, size - n);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0) {
+			err_errno(e, E_IO, "%s: cannot read", path);
+			free(p);
+			close(fd);
+			return -1;
+		}
+		n += (size_t)r;
+	}
+	close(fd);
+	p[n] = 0;
+	*out = (struct str){ p, n };
+	return 0;
+}
+
+enum part { ADDED, NORMALIZER, PRE_TOKENIZER, POST_PROCESSOR, DECODER, NPARTS };
+static const char *const part_names[NPARTS] = { "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder" };
+
+/* The top object: the model is read as it comes, the small parts are parsed to values. */
+static int read_top(struct tokenizer *t, struct js *j, struct value part[NPARTS], struct err *e)
+{
+	struct str key, s;
+	bool first = true, model = false;
+	int more;
+	if (js_open(j, '{', e) < 0)
+		return -1;
+	while ((more = js_member(j, &first, &key, e)) > 0) {
+		int k = 0;
+		while (k < NPARTS && !str_is(key, part_names[k]))
+			k++;
+		if (str_is(key, "model")) {
+			if (model)
+				return js_fail(j, e, "model stands twice");
+			model = true;
+			if (bpe_load(t, j, e) < 0)
+				return -1;
+			continue;
+		}
+		if (js_skip(j, &s, e) < 0)
+			return -1;
+		if (str_is(key, "version") && !str_is(s, "\"1.0\""))
+			return js_fail(j, e, "version must be \"1.0\"");
+		if (k < NPARTS) {
+			char name[1200];
+			snprintf(name, sizeof name, "%.1000s (%s)", t->name, part_names[k]);
+			if (json_parse(&t->a, s, name, &part[k], e) < 0)
+				return -1;
+		}
+	}
+	if (more < 0)
+		return -1;
+	if (js_peek(j) || j->p < j->end)
+		return js_fail(j, e, "something stands behind the object");
+	return model ? 0 : err_set(e, E_FORMAT, "%s: no model", t->name);
+}
+
+static int load(struct tokenizer *t, struct str file, struct err *e)
+{
+	struct arena scratch;
+	struct js j = { file.p, file.p, file.p + file.n, t->name, &scratch };
+	struct value part[NPARTS] = { { 0 } };
+	if (!utf8_valid(file))
+		return err_set(e, E_FORMAT, "%s: not UTF-8", t->name);
+	arena_init(&scratch);
+	int rc = read_top(t, &j, part, e);
+	arena_fini(&scratch);
+	if (rc < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 || bpe_finish(t, e) < 0)
+		return -1;
+	if (part[ADDED].type == V_UNDEFINED)
+		part[ADDED] = VNONE;
+	if (added_load(t, part[ADDED], e) < 0 || post_load(t, part[POST_PROCESSOR], e) < 0 || dec_load(t, part[DECODER], e) < 0)
+		return -1;
+	return 0;
+}
+
+/* ---- tokenizer_config.json ---- */
+
+/* A token named by the configuration: a string or an object with content; absent or null: -1. */
+static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id, struct str *text, struct err *e)
+{
+	const struct value *v = v_getc(c, key);
+	*id = -1;
+	if (!v || v->type == V_NONE)
+		return 0;
+	if (v->type == V_DICT)
+		v = v_getc(*v, "content");
+	if (!v || v->type != V_STR)
+		return err_set(e, E_FORMAT, "%s: %s must be a string or an object with content", path, key);
+	*text = v->s;
+	*id = tokenizer_id(t, v->s);
+	return 0;
+}
+
+/* Classes whose fast tokenizers in transformers build the template anew from add_bos_token and add_eos_token. */
+static bool rebuilds_template(struct str class)
+{
+	static const char *const names[] = { "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer", "GPTNeoXTokenizer", NULL };
+	for (int i = 0; names[i]; i++) {
+		size_t n = strlen(names[i]);
+		if (str_is(class, names[i]) || (class.n == n + 4 && str_starts(class, str_of(names[i])) && str_ends(class, STR("Fast"))))
+			return true;
+	}
+	return false;
+}
+
+static struct post_piece one_token(struct tokenizer *t, int32_t id, struct str text)
+{
+	struct post_piece p = { false, ARENA_NEW(&t->a, int32_t), ARENA_NEW(&t->a, struct str), 1 };
+	*p.id = id;
+	*p.token = text;
+	return p;
+}
+
+static int config_template(struct tokenizer *t, struct value c, const char *path, struct str bos, struct str eos, struct err *e)
+{
+	const struct value *class = v_getc(c, "tokenizer_class");
+	bool add_bos = false, add_eos = false;
+	if (comp_bool(t, c, path, "add_bos_token", 0, &add_bos, e) < 0 || comp_bool(t, c, path, "add_eos_token", 0, &add_eos, e) < 0)
+		return -1;
+	if ((!v_getc(c, "add_bos_token") && !v_getc(c, "add_eos_token")) || !class || class->type != V_STR || !rebuilds_template(class->s))
+		return 0;
+	if ((add_bos && t->bos < 0) || (add_eos && t->eos < 0))
+		return err_set(e, E_FORMAT, "%s: %s is true, but there is no such token", path, add_bos && t->bos < 0 ? "add_bos_token" : "add_eos_token");
+	struct post *p = &t->post[0];
+	t->npost = 1;
+	t->trims = false;
+	*p = (struct post){ .tpl = ARENA_ARRAY(&t->a, 3, struct post_piece) };
+	if (add_bos)
+		p->tpl[p->ntpl++] = one_token(t, t->bos, bos);
+	p->tpl[p->ntpl++] = (struct post_piece){ .sequence = true };
+	if (add_eos)
+		p->tpl[p->ntpl++] = one_token(t, t->eos, eos);
+	return 0;
+}
+
+/* Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like 1e30
+ * written out as whole numbers. */
+static int read_config(struct tokenizer *t, struct js *j, struct value c, struct err *e)
+{
+	static const char *const keys[] = { "bos_token", "eos_token", "unk_token", "add_bos_token", "add_eos_token", "tokenizer_class", NULL };
+	struct str key, s;
+	bool first = true;
+	int more;
+	if (js_open(j, '{', e) < 0)
+		return -1;
+	while ((more = js_member(j, &first, &key, e)) > 0) {
+		struct value v;
+		js_peek(j);
+		const char *at = j->p;
+		if (js_skip(j, &s, e) < 0)
+			return -1;
+		if (str_is(key, "model_max_length") && !str_is(s, "null")) {
+			char number[400], *end;
+			snprintf(number, sizeof number, "%.*s", (int)(s.n < 399 ? s.n : 399), s.p);
+			double d = strtod(number, &end);
+			j->p = at;
+			if (!s.n || *end || s.n >= 399 || strchr("\"-NI", s.p[0]))
+				return js_fail(j, e, "model_max_length must be a number from 0 up");
+			j->p = at + s.n;
+			t->max_length = d < 1e29 ? d : 0;
+		}
+		for (int k = 0; keys[k]; k++)
+			if (str_is(key, keys[k])) {
+				if (json_parse(&t->a, s, j->name, &v, e) < 0)
+					return -1;
+				v_set(&t->a, c, arena_str(&t->a, key.p, key.n), v);
+			}
+	}
+	if (more < 0)
+		return -1;
+	return js_peek(j) || j->p < j->end ? js_fail(j, e, "something stands behind the object") : 0;
+}
+
+static int load_config(struct tokenizer *t, struct str file, const char *path, struct err *e)
+{
+	struct str bos = STR(""), eos = STR(""), unk;
+	struct js j = { file.p, file.p, file.p + file.n, path, &t->a };
+	struct value c = v_dict(&t->a);
+	if (!utf8_valid(file))
+		return err_set(e, E_FORMAT, "%s: not UTF-8", path);
+	if (read_config(t, &j, c, e) < 0)
+		return -1;
+	if (config_token(t, c, path, "bos_token", &t->bos, &bos, e) < 0 || config_token(t, c, path, "eos_token", &t->eos, &eos, e) < 0 ||
+	    config_token(t, c, path, "unk_token", &t->unk, &unk, e) < 0)
+		return -1;
+	return config_template(t, c, path, bos, eos, e);
+}
+
+/* ---- open and close ---- */
+
+static void make_digest(struct tokenizer *t, struct str file, struct str config)
+{
+	char uni[32] = "";
+	struct digest *d = digest_new();
+	pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, uni);
+	digest_field(d, engine, sizeof engine - 1);
+	digest_field(d, uni, strlen(uni));
+	digest_field(d, utf8proc_unicode_version(), strlen(utf8proc_unicode_version()));
+	digest_field(d, file.p, file.n);
+	digest_field(d, config.p, config.n);
+	digest_end(d, t->digest);
+}
+
+int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
+{
+	struct stat st;
+	char config_path[4200];
+	*out = NULL;
+	if (stat(path, &st) < 0)
+		return err_errno(e, E_IO, "%s", path);
+	if (strlen(path) > 4000)
+		return err_set(e, E_RANGE, "a path of %zu bytes", strlen(path));
+	struct tokenizer *t = xcalloc(1, sizeof *t);
+	arena_init(&t->a);
+	t->bos = t->eos = t->unk = -1;
+	snprintf(config_path, sizeof config_path, "%s/tokenizer_config.json", path);
+	bool dir = S_ISDIR(st.st_mode);
+	t->name = (char *)arena_printf(&t->a, "%s%s", path, dir ? "/tokenizer.json" : "").p;
+	struct str file = { NULL, 0 }, config = { NULL, 0 };
+	int rc = read_file(t->name, &file, e);
+	if (rc == 0 && dir && access(config_path, F_OK) == 0)
+		rc = read_file(config_path, &config, e);
+	if (rc == 0)
+		rc = load(t, file, e);
+	if (rc == 0 && config.p)
+		rc = load_config(t, config, config_path, e);
+	if (rc == 0) {
+		make_digest(t, file, config);
+		*out = t;
+	} else {
+		tokenizer_close(t);
+	}
+	free((char *)file.p);
+	free((char *)config.p);
+	return rc;
+}
+
+void tokenizer_close(struct tokenizer *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < TOK_MAX_COMPONENTS; i++) {
+		tokrx_close(t->norm[i].rx);
+		tokrx_close(t->pre[i].rx);
+		tokrx_close(t->dec[i].rx);
+	}
+	free(t->raw.node);
+	free(t->normal.node);
+	arena_fini(&t->a);
+	free(t);
+}
+
+/* ---- encode ---- */
+
+int enc_token(struct enc *x, int32_t id, struct piece pc, size_t from, size_t to, const struct str *value)
+{
+	if (x->n == x->cap) {
+		x->cap = x->cap ? 2 * x->cap : 64;
+		x->id = xrealloc(x->id, x->cap * sizeof *x->id);
+		if (x->cp)
+			x->offset = xrealloc(x->offset, x->cap * sizeof *x->offset);
+		if (x->cp && x->t->trims)
+			x->value = xrealloc(x->value, x->cap * sizeof *x->value);
+	}
+	if (x->cp) {
+		uint32_t s = pc.al ? pc.al[from].s : pc.o + (uint32_t)from;
+		uint32_t e = pc.al ? pc.al[to - 1].e : pc.o + (uint32_t)to;
+		x->offset[x->n][0] = (int32_t)x->cp[s];
+		/* the end of the character in which the last byte lies */
+		x->offset[x->n][1] = pc.al ? (int32_t)x->cp[e] : (int32_t)x->cp[e - 1] + 1;
+		if (x->t->trims)
+			x->value[x->n] = value ? *value : x->t->bpe.tok[id];
+	}
+	x->id[x->n++] = id;
+	return 0;
+}
+
+static int pre_first(struct enc *x, struct piece pc)
+{
+	return pre_run(x, 0, pc);
+}
+
+static int normalize(struct enc *x, struct piece pc)
+{
+	return norm_run(x, &pc) < 0 ? -1 : added_scan(x, &x->t->normal, pc, pre_first);
+}
+
+static void count_characters(struct enc *x)
+{
+	x->cp = xmalloc((x->text.n + 1) * sizeof *x->cp);
+	uint32_t n = 0;
+	for (size_t i = 0; i < x->text.n;) {
+		size_t at = i;
+		utf8_next(x->text, &i);
+		for (; at < i; at++)
+			x->cp[at] = n;
+		n++;
+	}
+	x->cp[x->text.n] = n;
+}
+
+int tokenizer_encode(const struct tokenizer *t, struct str text, int flags, struct arena *a, struct ids *out, struct err *e)
+{
+	if (text.n > TOK_MAX_TEXT)
+		return err_set(e, E_LIMIT, "a text of %zu bytes, the limit is %d", text.n, TOK_MAX_TEXT);
+	struct enc x = { .t = t, .e = e };
+	arena_init(&x.scratch);
+	x.text = utf8_clean(&x.scratch, text);
+	x.track = (flags & TOK_OFFSETS) || t->needs_track;
+	if (flags & TOK_OFFSETS)
+		count_characters(&x);
+	struct piece pc = { x.text.p, x.text.n, NULL, 0 };
+	int rc = added_scan(&x, &t->raw, pc, normalize);
+	if (rc == 0)
+		rc = post_run(&x, flags & TOK_SPECIAL);
+	if (rc == 0 && x.n > INT32_MAX)
+		rc = err_set(e, E_LIMIT, "the text has %zu tokens", x.n);
+	if (rc == 0) {
+		*out = (struct ids){ .id = ARENA_ARRAY(a, x.n, int32_t), .n = (int)x.n };
+		if (x.n)
+			memcpy(out->id, x.id, x.n * sizeof *x.id);
+		if (flags & TOK_OFFSETS) {
+			out->offset = arena_array(a, x.n, sizeof *x.offset);
+			if (x.n)
+				memcpy(out->offset, x.offset, x.n * sizeof *x.offset);
+		}
+	}
+	free(x.id);
+	free(x.offset);
+	free(x.value);
+	free(x.cp);
+	free(x.sym);
+	free(x.heap);
+	scan_fini(&x.scan);
+	arena_fini(&x.scratch);
+	return rc;
+}
+
+/* ---- questions ---- */
+
+int tokenizer_vocab(const struct tokenizer *t)
+{
+	return t->vocab;
+}
+
+int32_t tokenizer_id(const struct tokenizer *t, struct str token)
+{
+	if (t->nadded) {
+		uint32_t h = str_hash(token.p, token.n);
+		for (uint32_t k = h & t->added_map.mask; t->added_map.slot[k].id >= 0; k = (k + 1) & t->added_map.mask) {
+			const struct added *a = &t->added[t->added_map.slot[k].id];
+			if (t->added_map.slot[k].hash == h && str_eq(a->content, token))
+				return a->id;
+		}
+	}
+	return bpe_find(&t->bpe, token);
+}
+
+struct str tokenizer_token(const struct tokenizer *t, int32_t id)
+{
+	const struct added *a = added_by_id(t, id);
+	if (a)
+		return a->content;
+	return id >= 0 && (uint32_t)id < t->bpe.ntok ? t->bpe.tok[id] : (struct str){ NULL, 0 };
+}
+
+bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
+{
+	const struct added *a = added_by_id(t, id);
+	return a && a->special;
+}
+
+int32_t tokenizer_bos(const struct tokenizer *t)
+{
+	return t->bos;
+}
+
+int32_t tokenizer_eos(const struct tokenizer *t)
+{
+	return t->eos;
+}
+
+double tokenizer_model_max_length(const struct tokenizer *t)
+{
+	return t->max_length;
+}
+
+void tokenizer_digest(const struct tokenizer *t, unsigned char out[DIGEST_BYTES])
+{
+	memcpy(out, t->digest, DIGEST_BYTES);
+}
+
+const char *const *tokenizer_components(void)
+{
+	static const char *const rows[] = {
+		"model BPE",
+		"normalizer NFC", "normalizer NFD", "normalizer NFKC", "normalizer NFKD", "normalizer Lowercase", "normalizer Strip",
+		"normalizer Prepend", "normalizer Replace", "normalizer Sequence",
+		"pre-tokenizer ByteLevel", "pre-tokenizer Metaspace", "pre-tokenizer Split", "pre-tokenizer Digits",
+		"pre-tokenizer Punctuation", "pre-tokenizer Whitespace", "pre-tokenizer WhitespaceSplit", "pre-tokenizer Sequence",
+		"post-processor TemplateProcessing", "post-processor ByteLevel", "post-processor Sequence",
+		"decoder ByteLevel", "decoder ByteFallback", "decoder Metaspace", "decoder Fuse", "decoder Strip", "decoder Replace",
+		"decoder Sequence",
+		NULL,
+	};
+	return rows;
+}
