@@ -286,10 +286,9 @@ static int put_string(struct ctx *c, const struct place *p, const char *key, con
 
 static void range_of(const char *type, double *min, double *max)
 {
-	const char *p = strchr(type, ' ');
-	char *end;
-	*min = strtod(p, &end);
-	*max = strtod(end + 2, NULL);
+	const char *p = strchr(type, ' '); /* "int 0..64" */
+	*min = strtod(p, NULL);
+	*max = strtod(strstr(p, "..") + 2, NULL);
 }
 
 static int put_int(struct ctx *c, const struct place *p, const char *key, const char *type, void *obj, const struct yaml *y,

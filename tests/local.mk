@@ -24,3 +24,5 @@ TEST_PROGRAMS += tests/test_config
 TEST_PROGRAMS += tests/test_model
 TEST_PROGRAMS += tests/test_matmul
 TEST_PROGRAMS += tests/test_pyrandom
+TEST_PROGRAMS += tests/test_suite
+TEST_PROGRAMS += tests/test_lmeval_prompts
