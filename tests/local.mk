@@ -26,3 +26,4 @@ TEST_PROGRAMS += tests/test_matmul
 TEST_PROGRAMS += tests/test_pyrandom
 TEST_PROGRAMS += tests/test_suite
 TEST_PROGRAMS += tests/test_lmeval_prompts
+TEST_PROGRAMS += tests/test_dataset
