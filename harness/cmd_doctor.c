@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <sqlite3.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 # tests/local.mk - CUnit programs, one per module; `make check` needs no Python, GPU or network.
-# A test is a line `TEST_PROGRAMS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
-TEST_PROGRAMS =
-TEST_SCRIPTS = tests/layering.sh tests/docs.sh tests/cli.sh tests/hostile.sh tests/resume.sh
-dist_check_SCRIPTS = $(TEST_SCRIPTS)
+# A test is a line `TESTPROGS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
+TESTPROGS =
+TESTSH = tests/layering.sh tests/docs.sh tests/cli.sh tests/hostile.sh tests/resume.sh
+EXTRA_DIST += $(TESTSH)
 LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; export srcdir builddir ASSAY_ALLOC_GUARD;
@@ -10,20 +10,20 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY
 TSAN_TESTS = tests/test_pool tests/test_invariance tests/test_matmul
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_suite tests/test_regex
 if HAVE_CUNIT
-check_PROGRAMS += $(TEST_PROGRAMS)
-TESTS += $(TEST_PROGRAMS) $(TEST_SCRIPTS)
+check_PROGRAMS += $(TESTPROGS)
+TESTS += $(TESTPROGS) $(TESTSH)
 else
-TESTS += $(TEST_SCRIPTS)
+TESTS += $(TESTSH)
 endif
 EXTRA_DIST += tests/test.h
 
-TEST_PROGRAMS += tests/test_utf8
-TEST_PROGRAMS += tests/test_dmath
-TEST_PROGRAMS += tests/test_safetensors
-TEST_PROGRAMS += tests/test_config
-TEST_PROGRAMS += tests/test_model
-TEST_PROGRAMS += tests/test_matmul
-TEST_PROGRAMS += tests/test_pyrandom
-TEST_PROGRAMS += tests/test_suite
-TEST_PROGRAMS += tests/test_lmeval_prompts
-TEST_PROGRAMS += tests/test_dataset
+TESTPROGS += tests/test_utf8
+TESTPROGS += tests/test_dmath
+TESTPROGS += tests/test_safetensors
+TESTPROGS += tests/test_config
+TESTPROGS += tests/test_model
+TESTPROGS += tests/test_matmul
+TESTPROGS += tests/test_pyrandom
+TESTPROGS += tests/test_suite
+TESTPROGS += tests/test_lmeval_prompts
+TESTPROGS += tests/test_dataset
