@@ -1,20 +1,13 @@
 /* cmd_doctor.c - `assay doctor [MODEL]`: the plan of memory for a model; the machine, its instruction sets, self-tests,
  * libraries, and what is slow and why. */
-#include <archive.h>
 #include <dlfcn.h>
-#include <jansson.h>
-#include <openssl/crypto.h>
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <utf8proc.h>
-#include <yaml.h>
 
 #include "config.h"
 #include "harness/cmd.h"
+#include "harness/libraries.h"
 #include "kernels/base/pool.h"
 #include "kernels/selfcheck.h"
 #include "runners/runner.h"
@@ -91,16 +84,9 @@ static void gpu(struct report *r)
 
 static void libraries(struct report *r)
 {
-	char pcre[64], yaml[32];
-	pcre2_config(PCRE2_CONFIG_VERSION, pcre);
-	int major, minor, patch;
-	yaml_get_version(&major, &minor, &patch);
-	snprintf(yaml, sizeof yaml, "%d.%d.%d", major, minor, patch);
-	const struct {
-		const char *name, *version;
-	} lib[] = { { "libarchive", archive_version_string() }, { "PCRE2", pcre }, { "libyaml", yaml }, { "jansson", JANSSON_VERSION },
-		    { "SQLite", sqlite3_libversion() }, { "utf8proc", utf8proc_version() }, { "libcrypto", OpenSSL_version(OPENSSL_VERSION) } };
-	for (size_t i = 0; i < sizeof lib / sizeof *lib; i++)
+	struct library lib[16];
+	int n = libraries_used(lib, 16);
+	for (int i = 0; i < n; i++)
 		say(r, "library", lib[i].name, "ok", lib[i].version);
 }
 
