@@ -371,7 +371,7 @@ XM_FN XM_F XM_NAME(gelu_erf)(XM_F x)
 	p = XM_FMA(p, z, XM_C(XM_PHI0_2));
 	p = XM_FMA(p, z, XM_C(XM_PHI0_1));
 	p = XM_FMA(p, z, XM_C(XM_PHI0_0));
-	p = XM_FMA(XM_MUL(x, x), p, XM_MUL(x, XM_C(0.5f)));
+	p = XM_MUL(x, XM_FMA(x, p, XM_C(0.5f)));
 	y = XM_SEL(XM_GT(XM_C(0.7f), a), p, y);
 	return XM_NAME(canon)(y);
 }

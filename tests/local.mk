@@ -27,3 +27,5 @@ TESTPROGS += tests/test_pyrandom
 TESTPROGS += tests/test_suite
 TESTPROGS += tests/test_lmeval_prompts
 TESTPROGS += tests/test_dataset
+TEST_PROGRAMS += tests/test_rowops
+TEST_PROGRAMS += tests/test_exactmath
