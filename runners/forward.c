@@ -17,17 +17,20 @@
  *     up    [n][2 inner or inner]  gate | up; the product in gate's place
  *     top   [chunk][width], logits [chunk][vocab]
  */
-#include <math.h>
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/base/arena.h"
+#include "kernels/base/dmath.h"
 #include "runners/model_int.h"
 #include "runners/ropetable.h"
 
 #define LOGITS_FLOATS (1u << 20) /* logits scratch holds about this many, and at least LOGITS_ROWS rows */
 #define LOGITS_ROWS 64
+#define LOG2E 1.4426950408889634
 #define ROPE_ROWS 1024           /* rows of the rotary tables made at a time on the host */
 
 struct forward {
@@ -41,6 +44,7 @@ struct forward {
 	struct lse *lse;
 	float *cos, *sin;
 	struct rope rope;
+	float scale; /* of scores: d^-1/2 log2(e), rounded once */
 	/* host */
 	int32_t *shifted; /* learned positions: pos + offset; NULL: none */
 };
@@ -58,7 +62,7 @@ struct part {
 	size_t at; /* offset of the pointer in struct forward */
 	size_t count, size;
 };
-#define PARTS 16
+#define PARTS 24
 static int list_parts(struct part part[PARTS], const struct model *m, int max_rows, int max_scored, int sequences, int pages, int positions)
 {
 	const struct config *c = &m->cfg;
@@ -89,6 +93,7 @@ static int list_parts(struct part part[PARTS], const struct model *m, int max_ro
 		PART(where, n, int32_t);
 	}
 #undef PART
+	assert(k <= PARTS);
 	return k;
 }
 
@@ -144,6 +149,7 @@ int forward_open(struct forward **out, struct model *m, int max_rows, int max_sc
 	f->max_sequences = max_sequences;
 	f->max_pages = max_pages_per_sequence;
 	f->chunk = chunk_rows(m, max_scored);
+	f->scale = (float)(dm_pow(m->cfg.head_dim, -0.5) * LOG2E);
 	f->max_position = max_pages_per_sequence * KV_PAGE;
 	if (m->cfg.family->position == POSITION_LEARNED && f->max_position > m->cfg.max_positions)
 		f->max_position = m->cfg.max_positions;
@@ -259,7 +265,7 @@ static void attention(const struct forward *f, struct mat y, struct mat x, const
 	int d = c->head_dim, nq = c->heads * d, nk = c->kv_heads * d, ld = nq + 2 * nk;
 	struct mat qkv = rows(f->qkv, b->n, ld, ld), att = rows(f->att, b->n, nq, nq);
 	struct mat q = rows(f->qkv, b->n, nq, ld), key = rows(f->qkv + nq, b->n, nk, ld), val = rows(f->qkv + nq + nk, b->n, nk, ld);
-	struct attend a = { .scale = (float)(1.0 / sqrt((double)d)), .window = c->slides[layer] ? c->window : 0 };
+	struct attend a = { .scale = f->scale, .window = c->slides[layer] ? c->window : 0 };
 
 	m->ops->linear(m->dev, qkv, x, &k->qkv);
 	normalise_heads(f, q, c->heads, &k->q_norm);

@@ -1,0 +1,2 @@
+		{ "stories260k", "2c8dde7859ce52a9ef79e4f8724b4c5c9fe08e0ab068e112aa3a57e622051dfb" },
+		{ "babyllama105", "33dda1d3e2d324ae0975247af0ea44fb3e470f85d4139d04433bd1efb35d6714" },
