@@ -29,3 +29,6 @@ TESTPROGS += tests/test_lmeval_prompts
 TESTPROGS += tests/test_dataset
 TEST_PROGRAMS += tests/test_rowops
 TEST_PROGRAMS += tests/test_exactmath
+TEST_PROGRAMS += tests/test_pool
+TEST_PROGRAMS += tests/test_half
+TEST_PROGRAMS += tests/test_cpu
