@@ -5,6 +5,7 @@
 #include "harness/schema.h"
 #include "harness/suite.h"
 #include "harness/yaml.h"
+#include "kernels/base/file.h"
 #include "runners/text/json.h"
 
 static char dir[4096];
@@ -355,6 +356,41 @@ static void test_table(void)
 	CU_ASSERT(n > 60);
 }
 
+static void cell(struct buf *b, const char *s)
+{
+	for (; *s; s++)
+		buf_puts(b, *s == '|' ? "\\|" : (char[]){ *s, 0 });
+}
+
+/* suites/README.md has the table as it is. */
+static void test_readme(void)
+{
+	char path[4096];
+	struct arena a;
+	struct str text;
+	struct err e = { 0 };
+	arena_init(&a);
+	snprintf(path, sizeof path, "%s/suites/README.md", test_srcdir());
+	CHECK(file_load(&a, path, 1 << 20, &text, &e) == 0, "%s", e.msg);
+	for (const struct schema_key *k = schema_keys(); k->key && !e.code; k++) {
+		struct buf b = { 0 };
+		buf_printf(&b, "| `%s` | ", k->key);
+		cell(&b, k->type);
+		buf_puts(&b, " | ");
+		if (*k->def) {
+			buf_putc(&b, '`');
+			cell(&b, k->def);
+			buf_putc(&b, '`');
+		}
+		buf_puts(&b, " | ");
+		cell(&b, k->text);
+		buf_puts(&b, " |\n");
+		CHECK(strstr(text.p, b.p), "suites/README.md lacks: %s", b.p);
+		buf_fini(&b);
+	}
+	arena_fini(&a);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = { { "mistakes and their sentences", test_mistakes },
@@ -365,6 +401,7 @@ int main(int argc, char **argv)
 					     { "values", test_values },
 					     { "shipped suites load", test_shipped },
 					     { "the table of keys", test_table },
+					     { "the table in suites/README.md", test_readme },
 					     { NULL, NULL } };
 	snprintf(dir, sizeof dir, "%s", test_tmpdir());
 	int rc = test_main("suite", tests, argc, argv);
