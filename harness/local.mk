@@ -6,7 +6,7 @@ noinst_LIBRARIES += %D%/libharness.a
 	%D%/pyrandom.h %D%/pyrandom.c %D%/field.c %D%/field.h \
 	%D%/resp.h %D%/resp.c %D%/filter.h %D%/filter.c %D%/regex.c %D%/regex_int.h %D%/regex_python.c %D%/metric.h %D%/metric.c %D%/metric_int.h %D%/metric_text.c %D%/stats.c %D%/stats.h \
 	%D%/journal.h %D%/journal.c %D%/manifest.h %D%/manifest.c %D%/samples.c %D%/samples.h \
-	%D%/results.h %D%/results.c %D%/board.c %D%/atomic.c %D%/registry.c %D%/run.h %D%/run.c
+	%D%/results.h %D%/results_int.h %D%/results.c %D%/board.c %D%/atomic.c %D%/registry.c %D%/run.h %D%/run_int.h %D%/run.c %D%/run_ask.c %D%/run_score.c
 
 bin_PROGRAMS += assay
 assay_SOURCES = \
