@@ -284,7 +284,7 @@ static int request_generate(struct encoder *en, const struct request *q, struct 
 		memcpy(t.id, q->context.ids, (size_t)t.n * sizeof *t.id);
 	} else {
 		struct str own = lmeval ? en->bos_text : en->prefix_text;
-		if (need_tokenizer(en, e) || tokenize(en, text, specials_for(q->encode.bos, text, own), !lmeval, a, &t, e))
+		if (need_tokenizer(en, e) || tokenize(en, text, specials_for(q->encode.bos, text, own), !lmeval && text.n > 0, a, &t, e))
 			return -1;
 		if (t.n == 0 && !lmeval && en->prefix >= 0)
 			t = (struct ids){ &en->prefix, NULL, 1 };

@@ -1,0 +1,287 @@
+/* test_generate.c - generated text: the published greedy story, stop rules, sampling and its generator.
+ *
+ * golden/stories260k_greedy_200.txt is the text that llama2.c's own program prints for this model (MIT, Andrej Karpathy).
+ * Philox vectors: Random123's kat_vectors (Salmon et al., SC 2011).
+ */
+#include <math.h> /* NAN, INFINITY */
+
+#include "kernels/base/dmath.h"
+#include "runners/generate.h"
+#include "runners/runner.h"
+#include "runners/sample.h"
+#include "tests/test.h"
+
+static struct runner *model;
+
+static void open_model(void)
+{
+	char dir[4096];
+	snprintf(dir, sizeof dir, "%s/suites/models/stories260k", test_srcdir());
+	struct runner_opts o = { .kind = "engine", .model = dir, .max_level = CPU_LEVELS - 1, .threads = 1 };
+	struct err e;
+	if (runner_open(&model, &o, &e)) {
+		fprintf(stderr, "%s\n", e.msg);
+		exit(99);
+	}
+}
+
+/* What callbacks keep of answers. */
+struct kept {
+	char text[4096];
+	int32_t ids[600];
+	int n, nids, ncontext, nused;
+	enum stop stop;
+	bool failed;
+	char why[300];
+};
+
+static void keep(void *ctx, size_t i, const struct answer *a)
+{
+	struct kept *k = (struct kept *)ctx + i;
+	k->n++;
+	k->failed = a->status == ANSWER_FAILED;
+	if (k->failed) {
+		snprintf(k->why, sizeof k->why, "%.299s", a->why.msg);
+		return;
+	}
+	snprintf(k->text, sizeof k->text, "%.*s", (int)a->text.n, a->text.p);
+	k->nids = a->nids < 600 ? a->nids : 600;
+	memcpy(k->ids, a->ids, (size_t)k->nids * sizeof *k->ids);
+	k->stop = a->stop;
+	k->ncontext = a->ncontext;
+	k->nused = a->nused;
+}
+
+static void run(const struct request *q, size_t n, struct kept *k)
+{
+	struct err e = { 0 };
+	memset(k, 0, n * sizeof *k);
+	CHECK(runner_run(model, q, n, keep, NULL, k, &e) == 0, "%s", e.msg);
+	for (size_t i = 0; i < n; i++)
+		CHECK(k[i].n == 1, "request %zu was answered %d times", i, k[i].n);
+}
+
+static struct request ask(const char *text, int max_tokens)
+{
+	return (struct request){ .ask = ASK_GENERATE, .context = { .text = str_of(text) }, .decode = { .max_tokens = max_tokens, .top_p = 1 } };
+}
+
+static void test_story(void)
+{
+	char path[4096], want[2048];
+	snprintf(path, sizeof path, "%s/tests/golden/stories260k_greedy_200.txt", test_srcdir());
+	FILE *f = fopen(path, "rb");
+	CHECK(f != NULL, "%s", path);
+	if (!f)
+		return;
+	size_t n = fread(want, 1, sizeof want - 1, f);
+	fclose(f);
+	while (n > 0 && want[n - 1] == '\n')
+		n--;
+	want[n] = 0;
+	static const int32_t bos = 1;
+	struct request q = ask("", 200);
+	q.context = (struct prompt){ .ids = &bos, .nids = 1, .has_ids = true };
+	static struct kept k[1];
+	run(&q, 1, k);
+	const char *got = k->text + (k->text[0] == ' ');
+	size_t m = strlen(got);
+	while (m > 0 && got[m - 1] == '\n')
+		m--;
+	CHECK(k->nids == 200 && k->stop == STOP_LENGTH, "%d tokens, stop %s", k->nids, stop_name(k->stop));
+	CHECK(m == n && memcmp(got, want, n) == 0, "text: %s", got);
+	/* the same from the empty text, whose prompt is BOS alone */
+	q = ask("", 200);
+	static struct kept k2[1];
+	run(&q, 1, k2);
+	CHECK(strcmp(k2->text, k->text) == 0 && k2->ncontext == 1, "from the empty text: %s", k2->text);
+}
+
+static void test_stops(void)
+{
+	static struct kept k[8];
+	static const char begin[] = "Once upon a time";
+	struct request free_run = ask(begin, 120);
+	run(&free_run, 1, k);
+	static char text[4096];
+	memcpy(text, k->text, sizeof text);
+	/* native: for stop strings cut out of the text at every place, the text ends before their first occurrence */
+	size_t n = strlen(text);
+	for (size_t at = 0; at + 9 < n; at += 7)
+		for (size_t len = 1; len <= 9; len += 4) {
+			struct str until[2] = { { text + at, len }, STR("\x01no such text") };
+			struct request q = ask(begin, 120);
+			q.decode.until = until;
+			q.decode.nuntil = 2;
+			run(&q, 1, k);
+			char stop[16];
+			snprintf(stop, sizeof stop, "%.*s", (int)len, text + at);
+			const char *first = strstr(text, stop);
+			CHECK(strlen(k->text) == (size_t)(first - text) && strncmp(k->text, text, strlen(k->text)) == 0 && k->stop == STOP_UNTIL,
+			      "stop '%s': '%s'", stop, k->text);
+			struct request again = ask(begin, k->nids - 1); /* one token fewer: the stop is not there yet */
+			if (k->nids > 1) {
+				run(&again, 1, k + 1);
+				CHECK(strstr(k[1].text, stop) == NULL, "'%s' was there a token earlier", stop);
+			}
+		}
+	/* as lm-evaluation-harness: cut in the list's order, whatever comes first in the text */
+	struct str until[] = { STR("."), STR("a") };
+	struct request q = ask(begin, 120);
+	q.encode.split = SPLIT_LMEVAL;
+	q.decode.until = until;
+	q.decode.nuntil = 2;
+	run(&q, 1, k);
+	const char *a = strchr(text, 'a');
+	CHECK(strlen(k->text) == (size_t)(a - text) && k->stop == STOP_UNTIL, "lm-eval: '%s'", k->text);
+	/* an empty stop string ends it after one token there, and counts for nothing in the native rule */
+	struct str empty[] = { STR("") };
+	q.decode.until = empty;
+	q.decode.nuntil = 1;
+	run(&q, 1, k);
+	CHECK(k->nids == 1, "empty stop, lm-eval: %d tokens", k->nids);
+	q.encode.split = SPLIT_NATIVE;
+	run(&q, 1, k);
+	CHECK(k->nids == 120, "empty stop: %d tokens", k->nids);
+}
+
+static void test_many(void)
+{
+	/* 60 generations in one run, some with the same prompt, some whose prompts are prefixes of others: as one by one */
+	enum { N = 60 };
+	static struct kept all[N], one[1];
+	static struct request q[N];
+	static char prompt[N][64];
+	for (int i = 0; i < N; i++) {
+		snprintf(prompt[i], sizeof prompt[i], "%.*s", 3 + i % 20 * 2, "Lily and Tom went to the big park with a dog");
+		q[i] = ask(prompt[i], 5 + i % 37);
+		if (i % 3 == 2) {
+			q[i].decode.temperature = 0.8;
+			q[i].decode.seed = 7;
+			q[i].decode.sample = (uint64_t)i;
+			q[i].decode.top_k = i % 2 ? 20 : 0;
+			q[i].decode.top_p = i % 4 ? 0.9 : 1;
+		}
+	}
+	run(q, N, all);
+	for (int i = 0; i < N; i++) {
+		run(&q[i], 1, one);
+		CHECK(one->nids == all[i].nids && memcmp(one->ids, all[i].ids, (size_t)one->nids * sizeof *one->ids) == 0 &&
+			      strcmp(one->text, all[i].text) == 0,
+		      "request %d alone: '%s', together: '%s'", i, one->text, all[i].text);
+	}
+}
+
+static void test_failures(void)
+{
+	static const int32_t bad[] = { 1, 512 };
+	struct request q[8];
+	static struct kept k[8];
+	q[0] = ask("Once", 0);
+	q[1] = ask("Once", 512); /* no room for a prompt */
+	q[2] = ask("Once", 5);
+	q[3] = ask("Once", 5);
+	q[3].context = (struct prompt){ .ids = bad, .nids = 2, .has_ids = true };
+	q[4] = ask("Once", 5);
+	q[4].decode.temperature = -1;
+	q[5] = ask("Once", 5);
+	q[5].decode.temperature = 1;
+	q[5].decode.top_p = 0;
+	q[6] = ask("Once", 511);
+	q[7] = ask("", 5);
+	q[7].encode.split = SPLIT_LMEVAL;
+	q[7].encode.bos = BOS_OFF;
+	run(q, 8, k);
+	static const bool fails[8] = { true, true, false, true, true, true, false, true };
+	for (int i = 0; i < 8; i++)
+		CHECK(k[i].failed == fails[i] && (!fails[i] || k[i].why[0]), "request %d: %s", i, k[i].failed ? k[i].why : "answered");
+	CHECK(k[6].nused == 1 && k[6].nids > 0 && k[6].ncontext > 1, "prompt cut to one token: %d used of %d", k[6].nused, k[6].ncontext);
+}
+
+static void test_philox(void)
+{
+	static const struct {
+		uint32_t counter[4], key[2], out[4];
+	} kat[] = {
+		{ { 0, 0, 0, 0 }, { 0, 0 }, { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
+		{ { 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff }, { 0xffffffff, 0xffffffff }, { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd } },
+		{ { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 }, { 0xa4093822, 0x299f31d0 }, { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
+	};
+	for (size_t i = 0; i < sizeof kat / sizeof *kat; i++) {
+		uint32_t out[4];
+		philox4x32(kat[i].counter, kat[i].key, out);
+		CHECK(memcmp(out, kat[i].out, sizeof out) == 0, "vector %zu: %08x %08x %08x %08x", i, out[0], out[1], out[2], out[3]);
+	}
+}
+
+static void test_exp2(void)
+{
+	double worst = 0;
+	for (int i = 0; i < 200000; i++) {
+		double d = i * (33.0 / 200000), want = dm_exp(-d * 0.69314718055994531) * 2147483648.0, diff = want - sample_exp2(d);
+		diff = diff < 0 ? -diff : diff;
+		worst = diff > worst && d < 32 ? diff : worst;
+	}
+	CHECK(worst <= 2.0, "off by %g units", worst);
+	CHECK(sample_exp2(0) == 2147483648u && sample_exp2(1) == 1073741824u && sample_exp2(31) == 1, "powers of two");
+	CHECK(sample_exp2(32) == 0 && sample_exp2(NAN) == 0 && sample_exp2(INFINITY) == 0, "nothing left");
+}
+
+/* How often each of a few tokens is drawn, against what it should be (chi square). */
+static void test_draws(void)
+{
+	enum { V = 6, N = 20000 };
+	static const float logits[V] = { 1.0f, 2.0f, -1.0f, 2.0f, 0.5f, -20.0f };
+	static const struct {
+		double t, p;
+		int k;
+		bool in[V];
+	} cases[] = {
+		{ 1, 1, 0, { 1, 1, 1, 1, 1, 1 } },
+		{ 0.5, 1, 0, { 1, 1, 1, 1, 1, 1 } },
+		{ 1, 1, 1, { 0, 1, 0, 0, 0, 0 } },   /* a tie at the top: the lower id */
+		{ 1, 1, 3, { 1, 1, 0, 1, 0, 0 } },
+		{ 1, 0.5, 0, { 0, 1, 0, 1, 0, 0 } }, /* 0.38 < 0.5: the next one in */
+		{ 1, 0.8, 0, { 1, 1, 0, 1, 0, 0 } },
+		{ 1, 1e-9, 0, { 0, 1, 0, 0, 0, 0 } },
+	};
+	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+		struct sampler s = { .temperature = cases[c].t, .top_p = cases[c].p, .top_k = cases[c].k, .seed = 42 };
+		struct sample_scratch w = { 0 };
+		double share[V], total = 0, chi = 0;
+		int got[V] = { 0 };
+		for (int i = 0; i < V; i++)
+			total += share[i] = cases[c].in[i] ? dm_exp(logits[i] / cases[c].t) : 0;
+		for (int i = 0; i < N; i++)
+			got[sample_draw(&s, &w, logits, V, (uint64_t)i)]++;
+		for (int i = 0; i < V; i++) {
+			double want = N * share[i] / total;
+			if (!cases[c].in[i])
+				CHECK(got[i] == 0, "case %zu: token %d drawn %d times", c, i, got[i]);
+			else if (want > 5)
+				chi += (got[i] - want) * (got[i] - want) / want;
+		}
+		CHECK(chi < 25, "case %zu: chi square %.1f", c, chi);
+		int32_t a = sample_draw(&s, &w, logits, V, 3), b = sample_draw(&s, &w, logits, V, 3);
+		CHECK(a == b, "the same position again");
+		sample_scratch_free(&w);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "Philox4x32-10: published vectors", test_philox },
+		{ "powers of two in integers", test_exp2 },
+		{ "shares of draws", test_draws },
+		{ "the greedy story from BOS", test_story },
+		{ "stop strings", test_stops },
+		{ "many at once as one by one", test_many },
+		{ "what cannot be generated", test_failures },
+		{ NULL, NULL },
+	};
+	open_model();
+	int rc = test_main("generate", tests, argc, argv);
+	runner_close(model);
+	return rc;
+}

@@ -1,0 +1,338 @@
+/* test_plan.c - the planner and the scheduler over a fake machine that remembers which token every slot of every page holds.
+ *
+ * For a scored row the fake reads the whole path through the page table and answers with a hash of it; the test knows the
+ * hash of the path that it asked for. So a page shared wrongly, freed too early, copied too late or overwritten shows.
+ * Random sets of sequences with shared prefixes, duplicates, several targets for one row, and generations, under limits
+ * from ample to the least possible.
+ */
+#include "runners/plan.h"
+#include "runners/session.h"
+#include "tests/test.h"
+
+enum { VOCAB = 13, MAX_LEN = 700, MAX_ITEMS = 400 };
+
+struct slot {
+	int32_t id, pos;
+	uint32_t writer; /* batch */
+	int32_t seq;
+};
+
+struct fake {
+	struct slot *kv; /* [pages][64] */
+	struct machine m;
+	uint32_t batch;
+	int bad;         /* what went wrong, counted */
+	size_t max_rows;
+};
+
+static uint64_t mix(uint64_t h, int32_t id)
+{
+	h = (h ^ (uint32_t)id) * 0x9E3779B97F4A7C15u;
+	return h ^ h >> 31;
+}
+
+static void answer_for(uint64_t h, int32_t target, struct lse *out)
+{
+	out->argmax = (int32_t)(h % VOCAB);
+	out->m = (float)(h >> 8 & 1023);
+	out->l = 1;
+	out->z = (float)(mix(h, target) & 0xffff);
+	out->top = 0;
+}
+
+static int fake_eval(void *ctx, const struct eval *v, struct err *e)
+{
+	struct fake *f = ctx;
+	(void)e;
+	f->batch++;
+	f->bad += v->n < 1 || v->n > f->m.rows || v->nscored > f->m.scored || v->sequences > f->m.sequences;
+	f->max_rows = (size_t)v->n > f->max_rows ? (size_t)v->n : f->max_rows;
+	for (int i = 0; i < v->n; i++) {
+		int32_t page = v->table[v->seq[i] * v->ld_table + v->pos[i] / KV_PAGE];
+		if (page < 0 || page >= f->m.pages || v->seq[i] >= v->sequences) {
+			f->bad++;
+			continue;
+		}
+		struct slot *s = &f->kv[page * KV_PAGE + v->pos[i] % KV_PAGE];
+		f->bad += s->writer == f->batch; /* two rows into one slot */
+		*s = (struct slot){ v->ids[i], v->pos[i], f->batch, v->seq[i] };
+	}
+	for (int k = 0; k < v->nscored; k++) {
+		int r = v->scored[k];
+		uint64_t h = 1;
+		f->bad += r < 0 || r >= v->n;
+		for (int p = 0; p <= v->pos[r]; p++) {
+			int32_t page = v->table[v->seq[r] * v->ld_table + p / KV_PAGE];
+			const struct slot *s = &f->kv[page * KV_PAGE + p % KV_PAGE];
+			f->bad += s->pos != p;
+			h = mix(h, s->id);
+		}
+		answer_for(h, v->target[k], &v->out[k]);
+		if (v->logits)
+			for (int i = 0; i < VOCAB; i++)
+				v->logits[k * VOCAB + i] = (float)(h >> 20 & 0xffff) + (float)i;
+	}
+	return 0;
+}
+
+static void fake_copy(void *ctx, int dst, int src, int slots)
+{
+	struct fake *f = ctx;
+	f->bad += slots < 1 || slots >= KV_PAGE || dst == src;
+	for (int i = 0; i < KV_PAGE; i++) {
+		f->kv[dst * KV_PAGE + i] = i < slots ? f->kv[src * KV_PAGE + i] : (struct slot){ -1, -1, 0, 0 };
+		f->kv[dst * KV_PAGE + i].writer = 0;
+	}
+}
+
+struct seen {
+	int32_t next; /* row expected next */
+	int32_t *token;
+	int ntoken, ended, wrong;
+};
+
+struct run {
+	const struct plan_item *item;
+	struct seen *seen;
+	double last_done, last_total;
+	int stop_after;
+};
+
+static uint64_t path_hash(const int32_t *ids, int n)
+{
+	uint64_t h = 1;
+	for (int i = 0; i < n; i++)
+		h = mix(h, ids[i]);
+	return h;
+}
+
+static void on_scored(void *ctx, uint32_t item, int32_t row, const struct lse *l, const float *logits)
+{
+	struct run *u = ctx;
+	const struct plan_item *it = &u->item[item];
+	struct seen *s = &u->seen[item];
+	struct lse want;
+	uint64_t h = path_hash(it->ids, row + 1);
+	answer_for(h, it->open && row == it->n - 1 ? -1 : it->ids[row + 1], &want);
+	s->wrong += row != s->next || want.z != l->z || want.m != l->m || want.argmax != l->argmax;
+	bool asked = false;
+	for (int i = 0; i < it->nlogits_at; i++)
+		asked |= it->logits_at[i] == row;
+	s->wrong += asked != (logits != NULL);
+	if (logits)
+		s->wrong += logits[3] != (float)(h >> 20 & 0xffff) + 3;
+	s->next = row + 1;
+}
+
+static bool on_next(void *ctx, uint32_t item, const struct lse *l, const float *logits, int32_t *token)
+{
+	struct run *u = ctx;
+	const struct plan_item *it = &u->item[item];
+	struct seen *s = &u->seen[item];
+	uint64_t h = path_hash(it->ids, it->n);
+	for (int i = 0; i < s->ntoken; i++)
+		h = mix(h, s->token[i]);
+	struct lse want;
+	answer_for(h, -1, &want);
+	s->wrong += s->ended || want.z != l->z || want.argmax != l->argmax || (logits != NULL) != (it->nlogits_at < 0);
+	s->token[s->ntoken++] = *token = l->argmax;
+	s->ended = s->ntoken == it->growth + 1 || h % 37 == 0;
+	return !s->ended;
+}
+
+static int on_progress(void *ctx, double done, double total)
+{
+	struct run *u = ctx;
+	if (done < u->last_done || done > total)
+		u->stop_after = 1;
+	u->last_done = done;
+	u->last_total = total;
+	return u->stop_after;
+}
+
+struct shape {
+	const char *name;
+	int items, alphabet, max_len, branch; /* branch: percent of items that take over a prefix of an earlier one */
+	int rows, scored, sequences, pages;   /* 0 pages: the least that hold the longest; -1: ample */
+	bool share, generate;
+};
+
+static void run_shape(const struct shape *sh, unsigned long long *rng)
+{
+	static int32_t pool[MAX_ITEMS][MAX_LEN + 1];
+	struct plan_item item[MAX_ITEMS];
+	static const int at[2] = { 0, 5 };
+	int longest = 1;
+	for (int i = 0; i < sh->items; i++) {
+		int n = 1 + (int)(test_rand(rng) % (unsigned)sh->max_len), from = 0;
+		if (i > 0 && test_rand(rng) % 100 < (unsigned)sh->branch) {
+			int k = (int)(test_rand(rng) % (unsigned)i);
+			from = (int)(test_rand(rng) % (unsigned)(item[k].n + 1));
+			if (test_rand(rng) % 4 == 0)
+				from = from / KV_PAGE * KV_PAGE; /* branch at a page's edge too */
+			memcpy(pool[i], pool[k], (size_t)from * sizeof **pool);
+			n = from + (int)(test_rand(rng) % 12);
+			n = n < 1 ? 1 : n > sh->max_len ? sh->max_len : n;
+		}
+		for (int j = from; j <= n; j++)
+			pool[i][j] = (int32_t)(test_rand(rng) % (unsigned)sh->alphabet);
+		int first = n - 1 - (int)(test_rand(rng) % (unsigned)(n < 20 ? n : 20));
+		item[i] = (struct plan_item){ .ids = pool[i], .n = n, .first = test_rand(rng) % 8 ? first : 0 };
+		if (sh->generate && test_rand(rng) % 3 == 0) {
+			item[i].generate = item[i].open = true;
+			item[i].first = n - 1;
+			item[i].growth = (int)(test_rand(rng) % 90);
+			item[i].nlogits_at = test_rand(rng) % 2 ? -1 : 0;
+		} else if (test_rand(rng) % 5 == 0 && n > 5) {
+			item[i].open = true;
+			item[i].first = 0;
+			item[i].logits_at = at;
+			item[i].nlogits_at = 2;
+		}
+		int rows = item[i].n + item[i].growth;
+		longest = rows > longest ? rows : longest;
+	}
+	struct plan p;
+	plan_make(&p, item, (size_t)sh->items, sh->share);
+	CHECK(p.longest == longest, "%s: longest %d", sh->name, p.longest);
+	int pages = sh->pages < 0 ? 20000 : sh->pages ? sh->pages : (longest + KV_PAGE - 1) / KV_PAGE;
+	struct fake f = { .kv = calloc((size_t)pages * KV_PAGE, sizeof *f.kv) };
+	f.m = (struct machine){ .ctx = &f, .eval = fake_eval, .copy = fake_copy, .vocab = VOCAB, .rows = sh->rows, .scored = sh->scored,
+				.sequences = sh->sequences, .pages_per_sequence = (longest + KV_PAGE - 1) / KV_PAGE, .pages = pages };
+	struct run u = { .item = item, .seen = calloc((size_t)sh->items, sizeof *u.seen) };
+	size_t grown = 0;
+	for (int i = 0; i < sh->items; i++) {
+		u.seen[i].next = item[i].first;
+		u.seen[i].token = calloc((size_t)item[i].growth + 1, sizeof *u.seen[i].token);
+	}
+	struct session_hooks h = { &u, on_scored, on_next, on_progress };
+	struct session_stats st;
+	struct err e = { 0 };
+	int rc = session_run(&f.m, &p, &h, &st, &e);
+	CHECK(rc == 0, "%s: %s", sh->name, e.msg);
+	CHECK(f.bad == 0, "%s: the machine saw %d faults", sh->name, f.bad);
+	CHECK(st.pages_left == 0 && st.peak_pages <= pages, "%s: %d pages left, %d of %d used", sh->name, st.pages_left, st.peak_pages, pages);
+	for (int i = 0; i < sh->items; i++) {
+		struct seen *s = &u.seen[i];
+		bool whole = item[i].generate ? s->ended : s->next == item[i].n;
+		CHECK(whole && s->wrong == 0, "%s: item %d: %d wrong, next %d of %d", sh->name, i, s->wrong, s->next, item[i].n);
+		grown += s->ntoken > 0 ? (size_t)s->ntoken - 1 : 0;
+		free(s->token);
+	}
+	if (sh->pages < 0 && sh->scored >= 64) {
+		CHECK(st.loosened == 0, "%s: %zu computed again", sh->name, st.loosened);
+		CHECK(st.rows >= p.rows + grown && st.rows <= p.rows + grown + st.batches, "%s: %zu rows computed, %zu planned", sh->name, st.rows,
+		      p.rows + grown);
+	}
+	CHECK(u.last_done == (double)st.rows && u.last_done <= u.last_total, "%s: progress ends at %g of %g", sh->name, u.last_done, u.last_total);
+	free(f.kv);
+	free(u.seen);
+	plan_free(&p);
+}
+
+static void test_schedules(void)
+{
+	static const struct shape shapes[] = {
+		{ "ample", 300, 4, 200, 70, 256, 256, 256, -1, true, false },
+		{ "alone", 100, 4, 200, 70, 256, 256, 256, -1, false, false },
+		{ "one row", 40, 3, 150, 80, 1, 1, 1, -1, true, true },
+		{ "one sequence", 60, 3, 150, 80, 64, 64, 1, -1, true, true },
+		{ "few scored", 120, 4, 200, 70, 100, 3, 50, -1, true, true },
+		{ "least memory", 150, 3, 400, 90, 128, 128, 128, 0, true, true },
+		{ "least memory alone", 50, 3, 400, 90, 128, 128, 128, 0, false, true },
+		{ "little memory", 300, 3, 500, 90, 200, 200, 200, 20, true, true },
+		{ "deep", 300, 2, 60, 100, 64, 64, 64, 4, true, true },
+		{ "binary", 400, 2, 40, 50, 512, 512, 512, -1, true, true },
+		{ "unary", 200, 1, 300, 50, 100, 100, 100, -1, true, true },
+		{ "unary, little memory", 200, 1, 600, 50, 100, 100, 100, 12, true, true },
+		{ "odd limits", 200, 5, 300, 60, 37, 19, 7, 30, true, true },
+	};
+	unsigned long long rng = test_seed();
+	printf("\n    seed %llu ", rng);
+	for (int again = 0; again < 12; again++)
+		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+			run_shape(&shapes[i], &rng);
+}
+
+static void test_segments(void)
+{
+	static const int32_t a[] = { 1, 10, 11, 12, 13 }, b[] = { 1, 10, 11, 14, 15, 16 }, c[] = { 1, 10, 11 }, d[] = { 1, 10, 11, 12, 13 };
+	const struct plan_item item[] = {
+		{ .ids = a, .n = 4, .first = 2 },              /* rows 2, 3 */
+		{ .ids = b, .n = 5, .first = 2 },              /* shares 3 rows; row 2 with another target */
+		{ .ids = c, .n = 3, .first = 0, .open = true }, /* a prefix of both */
+		{ .ids = d, .n = 4, .first = 3 },              /* the same ids as the first */
+	};
+	struct plan p;
+	plan_make(&p, item, 4, true);
+	CHECK(p.nsegs == 3 && p.rows == 3 + 1 + 2, "%zu segments, %zu rows", p.nsegs, p.rows);
+	CHECK(p.segs[0].start == 0 && p.segs[0].end == 3 && p.segs[0].nchildren == 2 && p.segs[0].keep == 3, "the shared part");
+	CHECK(p.segs[1].parent == 0 && p.segs[2].parent == 0 && p.segs[0].child == 1 && p.segs[1].sibling == 2, "its children");
+	CHECK(p.nwants == 2 + 3 + 3 + 1, "%zu wants", p.nwants);
+	CHECK(p.segs[0].nwants == 3 + 2, "%zu wants in the shared part", p.segs[0].nwants);
+	for (size_t i = 1; i < p.segs[0].nwants; i++)
+		CHECK(p.wants[i - 1].row <= p.wants[i].row, "order of wants");
+	plan_free(&p);
+	plan_make(&p, item, 4, false);
+	CHECK(p.nsegs == 4 && p.rows == 4 + 5 + 3 + 4 && p.segs[3].parent == -1, "alone: %zu segments, %zu rows", p.nsegs, p.rows);
+	plan_free(&p);
+	plan_make(&p, item, 0, true);
+	CHECK(p.nsegs == 0 && p.rows == 0, "nothing");
+	plan_free(&p);
+}
+
+static void test_few_batches(void)
+{
+	/* 40 documents of 100 tokens with 4 continuations of 5: as many batches as the rows fill, and a few */
+	static int32_t ids[160][106];
+	struct plan_item item[160];
+	for (int i = 0; i < 160; i++) {
+		for (int j = 0; j < 106; j++)
+			ids[i][j] = j < 100 ? (i / 4 * 31 + j * 7) % 400 + 1 : i % 4 * 50 + j;
+		item[i] = (struct plan_item){ .ids = ids[i], .n = 105, .first = 99 };
+	}
+	struct plan p;
+	plan_make(&p, item, 160, true);
+	struct fake f = { .kv = calloc(1000 * KV_PAGE, sizeof *f.kv) };
+	f.m = (struct machine){ &f, fake_eval, fake_copy, VOCAB, 512, 512, 512, 2, 1000, 0 };
+	struct run u = { .item = item, .seen = calloc(160, sizeof *u.seen) };
+	for (int i = 0; i < 160; i++)
+		u.seen[i].next = 99;
+	struct session_hooks h = { &u, on_scored, on_next, on_progress };
+	struct session_stats st;
+	struct err e;
+	CHECK(session_run(&f.m, &p, &h, &st, &e) == 0 && f.bad == 0, "run");
+	CHECK(p.rows <= 40 * 120 && st.batches <= p.rows / 512 + 3, "%zu rows in %zu batches", p.rows, st.batches);
+	free(f.kv);
+	free(u.seen);
+	plan_free(&p);
+}
+
+static void test_stopped(void)
+{
+	static int32_t ids[3] = { 1, 2, 3 };
+	struct plan_item item[1] = { { .ids = ids, .n = 2, .first = 0 } };
+	struct plan p;
+	plan_make(&p, item, 1, true);
+	struct fake f = { .kv = calloc(4 * KV_PAGE, sizeof *f.kv) };
+	f.m = (struct machine){ &f, fake_eval, fake_copy, VOCAB, 1, 1, 1, 2, 4, 0 };
+	struct run u = { .item = item, .seen = calloc(1, sizeof *u.seen), .stop_after = 1 };
+	struct session_hooks h = { &u, on_scored, on_next, on_progress };
+	struct err e;
+	CHECK(session_run(&f.m, &p, &h, NULL, &e) == -1 && e.code == E_STOPPED && f.batch == 1, "a progress function that says stop");
+	free(f.kv);
+	free(u.seen);
+	plan_free(&p);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "segments of a small trie", test_segments },
+		{ "every schedule gives every row its own path", test_schedules },
+		{ "choices of many documents share batches", test_few_batches },
+		{ "the caller may stop", test_stopped },
+		{ NULL, NULL },
+	};
+	return test_main("plan", tests, argc, argv);
+}
