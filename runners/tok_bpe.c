@@ -335,19 +335,22 @@ static int split_chars(struct enc *x, struct str w, size_t *count)
 	return 0;
 }
 
-/* One word, pc[from..to). */
-static int word(struct enc *x, struct piece pc, size_t from, size_t to)
+/* One word, pc[from..to). *at is where its tokens are said to stand: the sum of the lengths so far. It differs from `from` when
+ * characters without a token were dropped, as in tokenizers. */
+static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *at)
 {
 	const struct bpe *b = &x->t->bpe;
 	struct str w = { pc.p + from, to - from };
 	int32_t whole = -1;
 	if (w.n <= b->max_len && !b->prefix.n && !b->suffix.n) {
-		uint32_t at;
-		whole = b->bytes ? find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &at) : bpe_find(b, w);
+		uint32_t slot;
+		whole = b->bytes ? find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot) : bpe_find(b, w);
 	}
 	bool full = w.n == pc.n; /* ignore_merges speaks of whole pieces, not of words cut out of one */
-	if (whole >= 0 && ((b->ignore_merges && full) || atomic_load_explicit(&b->whole[whole], memory_order_relaxed) == 1))
-		return enc_token(x, whole, pc, from, to, NULL);
+	if (whole >= 0 && ((b->ignore_merges && full) || atomic_load_explicit(&b->whole[whole], memory_order_relaxed) == 1)) {
+		*at += w.n;
+		return enc_token(x, whole, pc, *at - w.n, *at, NULL);
+	}
 	size_t n = 0;
 	if (b->bytes) {
 		room(x, w.n);
@@ -360,9 +363,9 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to)
 	if (whole >= 0)
 		atomic_store_explicit(&b->whole[whole], n == 1 && x->sym[0].id == whole && x->sym[0].len == w.n ? 1 : 2, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
-		if (enc_token(x, x->sym[i].id, pc, from, from + x->sym[i].len, NULL) < 0)
+		if (enc_token(x, x->sym[i].id, pc, *at, *at + x->sym[i].len, NULL) < 0)
 			return -1;
-		from += x->sym[i].len;
+		*at += x->sym[i].len;
 	}
 	return 0;
 }
@@ -370,8 +373,9 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to)
 int bpe_piece(struct enc *x, struct piece pc)
 {
 	const struct bpe *b = &x->t->bpe;
+	size_t out = 0;
 	if (!b->edge_mask)
-		return word(x, pc, 0, pc.n);
+		return word(x, pc, 0, pc.n, &out);
 	struct str s = { pc.p, pc.n };
 	if (b->ignore_merges && pc.n <= b->max_len) {
 		int32_t id = bpe_find(b, s);
@@ -386,12 +390,12 @@ int bpe_piece(struct enc *x, struct piece pc)
 		uint32_t c = utf8_next(s, &i);
 		bool k = char_find(b, c) >= 0;
 		if (k && known && !joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
-			if (word(x, pc, from, at) < 0)
+			if (word(x, pc, from, at, &out) < 0)
 				return -1;
 			from = at;
 		}
 		left = c;
 		known = k;
 	}
-	return word(x, pc, from, s.n);
+	return word(x, pc, from, s.n, &out);
 }

@@ -120,9 +120,36 @@ static bool is_normal_already(struct piece pc, const char *form)
 	return true;
 }
 
+/* Characters with a combining class or a decomposition that Unicode 9.0, whose normalization tokenizers uses, had not yet. */
+static const uint32_t late[][2] = {
+	{ 0x07fd, 0x07fd }, { 0x0898, 0x089f }, { 0x08ca, 0x08d3 }, { 0x09fe, 0x09fe }, { 0x0c3c, 0x0c3c }, { 0x0d3b, 0x0d3c },
+	{ 0x0eba, 0x0eba }, { 0x1715, 0x1715 }, { 0x1abf, 0x1ace }, { 0x1df6, 0x1dfa }, { 0x32ff, 0x32ff }, { 0xa7f2, 0xa7f4 },
+	{ 0xa82c, 0xa82c }, { 0xab69, 0xab69 }, { 0x10781, 0x10785 }, { 0x10787, 0x107b0 }, { 0x107b2, 0x107ba }, { 0x10d24, 0x10d27 },
+	{ 0x10eab, 0x10eac }, { 0x10efd, 0x10eff }, { 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 }, { 0x11070, 0x11070 }, { 0x1133b, 0x1133b },
+	{ 0x1145e, 0x1145e }, { 0x11839, 0x1183a }, { 0x11938, 0x11938 }, { 0x1193d, 0x1193e }, { 0x11943, 0x11943 }, { 0x119e0, 0x119e0 },
+	{ 0x11a34, 0x11a34 }, { 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d42 }, { 0x11d44, 0x11d45 }, { 0x11d97, 0x11d97 },
+	{ 0x11f41, 0x11f42 }, { 0x16ff0, 0x16ff1 }, { 0x1e030, 0x1e06d }, { 0x1e08f, 0x1e08f }, { 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae },
+	{ 0x1e2ec, 0x1e2ef }, { 0x1e4ec, 0x1e4ef }, { 0x1f16c, 0x1f16c }, { 0x1fbf0, 0x1fbf9 },
+};
+
+static bool is_late(uint32_t c)
+{
+	size_t lo = 0, hi = sizeof late / sizeof late[0];
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (c > late[mid][1])
+			lo = mid + 1;
+		else if (c < late[mid][0])
+			hi = mid;
+		else
+			return true;
+	}
+	return false;
+}
+
 static uint32_t ccc(uint32_t c)
 {
-	return c < 0x300 ? 0 : (uint32_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
+	return c < 0x300 || is_late(c) ? 0 : (uint32_t)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
 }
 
 /* Stable sort of a run of combining marks by class. */
@@ -145,7 +172,7 @@ static void decompose(struct str s, bool compat, struct edits *ed)
 		utf8proc_int32_t d[32];
 		uint32_t c = utf8_next(s, &i);
 		int bound = 0;
-		utf8proc_ssize_t n = c < 0x80 ? -1 : utf8proc_decompose_char((utf8proc_int32_t)c, d, 32,
+		utf8proc_ssize_t n = c < 0x80 || is_late(c) ? -1 : utf8proc_decompose_char((utf8proc_int32_t)c, d, 32,
 			(utf8proc_option_t)(UTF8PROC_DECOMPOSE | (compat ? UTF8PROC_COMPAT : 0)), &bound);
 		if (n < 1 || n > 32) {
 			d[0] = (utf8proc_int32_t)c;
@@ -170,7 +197,9 @@ static uint32_t composite(uint32_t a, uint32_t b)
 	if (b < 0x300)
 		return 0;
 	utf8proc_int32_t v[2] = { (utf8proc_int32_t)a, (utf8proc_int32_t)b };
-	return utf8proc_normalize_utf32(v, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) == 1 ? (uint32_t)v[0] : 0;
+	if (utf8proc_normalize_utf32(v, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) != 1 || is_late((uint32_t)v[0]))
+		return 0;
+	return (uint32_t)v[0];
 }
 
 static void compose(struct edits *ed)
@@ -180,8 +209,8 @@ static void compose(struct edits *ed)
 	for (size_t i = 0; i < ed->n; i++) {
 		struct edit x = ed->v[i];
 		uint32_t c = ccc(x.cp);
-		if (starter != SIZE_MAX && (last == 0 ? true : last < c)) {
-			uint32_t r = w == starter + 1 || c ? composite(ed->v[starter].cp, x.cp) : 0;
+		if (starter != SIZE_MAX && (last == 0 || last < c)) { /* nothing between them blocks x */
+			uint32_t r = composite(ed->v[starter].cp, x.cp);
 			if (r) {
 				ed->v[starter].cp = r;
 				ed->v[starter].change += x.change - 1;
