@@ -3,8 +3,8 @@
  * task_open finds and loads the rows: the evaluated split is the test split, else the validation split; shots come from
  * splits.shots, shot_examples, train, validation, test, the first that the suite names. Where a named split's file is not
  * there another of the suite's splits stands in, with a warning and a mark in the row's settings. task_next makes the
- * requests in lm-evaluation-harness's order: multiple choice one per choice (then one per choice without context for
- * acc_mutual_info), all sharing one context; loglik and generate one; rolling the target itself.
+ * requests in lm-evaluation-harness's order: multiple choice one per choice, all
+ * sharing one context; loglik and generate one; rolling the target itself.
  * What the document makes impossible (a choice index out of range, a prompt that is no text) is an error that names suite,
  * file and document; where the lm-eval profiles only score it wrong, they do.
  */
@@ -29,7 +29,7 @@ struct task {
 	size_t next;
 	int shots;
 	struct fewshot sampler;
-	bool multiple_input, mutual;
+	bool multiple_input;
 	struct task_file file[2];
 	int nfiles;
 	const char *files_json;
@@ -196,8 +196,6 @@ static int prepare(struct task *t, const struct data_sources *d, struct err *e)
 			return err_wrap(e, "%s: document 0: prompt", t->rows.path);
 		t->multiple_input = v.type == V_INT;
 	}
-	for (int i = 0; i < t->s->nmetrics; i++)
-		t->mutual |= str_is(t->s->metric[i].name, "acc_mutual_info");
 	write_files_json(t);
 	return 0;
 }
@@ -453,9 +451,6 @@ static int choice_requests(struct task *t, struct arena *a, struct turns *before
 		add_request(t, it, ASK_LOGLIK, p, log)->continuation =
 			t->multiple_input ? suffix : concat(a, it->delimiter, it->choice[i]);
 	}
-	for (int i = 0; t->mutual && i < it->nchoices; i++)
-		add_request(t, it, ASK_LOGLIK, (struct prompt){ .text = STR("") }, STR(""))->continuation =
-			concat(a, it->delimiter, it->choice[i]);
 	return 0;
 }
 
@@ -530,7 +525,7 @@ static int make_item(struct task *t, struct arena *a, struct item *it, struct er
 	it->target = it->gold = d.target;
 	it->choice = d.choice;
 	it->nchoices = t->s->kind == KIND_CHOICE ? d.nchoices : 0;
-	size_t max = t->s->kind == KIND_CHOICE ? 2 * (size_t)d.nchoices : (size_t)t->s->repeats;
+	size_t max = t->s->kind == KIND_CHOICE ? (size_t)d.nchoices : (size_t)t->s->repeats;
 	it->req = ARENA_ARRAY(a, max, struct request);
 	it->context = ARENA_ARRAY(a, max, struct str);
 	return t->s->kind == KIND_CHOICE    ? choice_requests(t, a, &turns, &d, it, e)

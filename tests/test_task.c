@@ -266,10 +266,9 @@ static void test_errors(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct buf b = { 0 };
 		const char *line = CHOICE;
-		size_t key = strcspn(strchr(cases[i].extra, '\n') && strstr(cases[i].extra, "\nprompt") ? "prompt:" : cases[i].extra, ":");
-		const char *name = strstr(cases[i].extra, "\nprompt") ? "prompt" : cases[i].extra;
+		const char *name = strstr(cases[i].extra, "\nprompt:") ? "prompt:" : cases[i].extra;
 		for (; *line; line += strcspn(line, "\n") + 1)
-			if (strncmp(line, name, key + 1) != 0)
+			if (strncmp(line, name, strcspn(name, ":") + 1) != 0)
 				buf_add(&b, line, strcspn(line, "\n") + 1);
 		buf_puts(&b, cases[i].extra);
 		buf_putc(&b, '\n');

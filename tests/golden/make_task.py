@@ -166,9 +166,8 @@ case("choices as a list", dict(MC, doc_to_choice=["no", "yes", "{{q}}"], **TT), 
 for n in (0, 2):
     case("contexts are the choices, %d shots" % n, dict(MC, doc_to_text="{{g}}", doc_to_target=" {{a}}", doc_to_choice="c", target_delimiter=" ", **TT), R, shots=n, limit=3)
     case("contexts are the choices, chat, %d shots" % n, dict(MC, doc_to_text="{{g}}", doc_to_target="{{a}}", **TT), R, shots=n, limit=2, chat=True, multiturn=True)
-case("mutual information", dict(MC, metric_list=[{"metric": m, "aggregation": "mean", "higher_is_better": True} for m in ("acc", "acc_mutual_info")], **TT), R, shots=1, limit=2)
 case("loglik", dict(GEN, output_type="loglikelihood", doc_to_target=" {{a}}", **TT), R, shots=2, limit=2)
-case("rolling", {"output_type": "loglikelihood_rolling", "doc_to_text": "", "doc_to_target": "{{q}}", "test_split": "test"}, R)
+case("rolling", {"output_type": "loglikelihood_rolling", "doc_to_text": "", "doc_to_target": "{{q}}", "test_split": "test"}, {"test": R["test"]})
 case("stops are the delimiter", dict(GEN, fewshot_delimiter="\n###\n", **TT), R, shots=2, limit=1)
 case("stops", dict(GEN, generation_kwargs={"until": ["Q:", "</s>"]}, **TT), R, shots=2, limit=1)
 odd = [{"q": "tab\there", "a": "x\u0085", "n": None, "f": 1e-7, "b": True, "l": [], "d": {}, "u": "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
