@@ -97,7 +97,7 @@ static const struct row {
 	{ "softplus", xm_softplus, d_softplus, 2.0 },
 	{ "silu", xm_silu, d_silu, 2.5 },
 	{ "gelu_tanh", xm_gelu_tanh, d_gelu_tanh, 2.5 },
-	{ "gelu_erf", xm_gelu_erf, d_gelu_erf, 4.5 },
+	{ "gelu_erf", xm_gelu_erf, d_gelu_erf, 5.0 },
 	{ "relu", xm_relu, d_relu, 0.5 },
 };
 
