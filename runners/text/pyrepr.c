@@ -80,7 +80,7 @@ struct str v_float_repr(struct arena *a, double f)
 
 /* ---- repr ---- */
 
-static bool printable(uint32_t cp)
+bool v_printable(uint32_t cp)
 {
 	if (cp < 0x7f)
 		return cp >= 0x20;
@@ -125,7 +125,7 @@ static void repr_str(struct buf *out, struct str s)
 		if (cp == (unsigned char)quote || cp == '\\') {
 			buf_putc(out, '\\');
 			buf_putc(out, (char)cp);
-		} else if (printable(cp)) {
+		} else if (v_printable(cp)) {
 			buf_add(out, s.p + from, i - from);
 		} else {
 			escape(out, cp);

@@ -107,6 +107,7 @@ void v_write_repr(struct buf *out, struct value v, struct vwalk *w);
 bool v_equal_walk(struct value a, struct value b, struct vwalk *w);
 int v_compare_num(struct value a, struct value b); /* bool, int, float exactly as Python: -1, 0, 1; 2 when one is a NaN */
 bool v_is_num(struct value v);                     /* bool, int or float */
+bool v_printable(uint32_t cp);                      /* str.isprintable() of one character */
 bool v_hashable(struct value v);                   /* may be a key of a dict */
 
 /* ast.literal_eval: numbers, strings, lists, tuples, dicts, True/False/None, negatives. -1 with E_FORMAT otherwise. */
