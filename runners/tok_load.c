@@ -59,7 +59,7 @@ static int read_vocab(struct tokenizer *t, struct js *j, struct err *e)
 	size_t bytes = 0;
 	int rc = -1, more;
 	if (js_peek(j) == '[')
-		return js_fail(j, e, "model.vocab of a BPE model must be an object");
+		return err_set(e, E_UNSUPPORTED, "%s: model.vocab is a list, as Unigram models have it; only BPE is supported", t->name);
 	if (js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {

@@ -44,8 +44,8 @@ static void fill(struct enc *x, const struct post *p)
 	struct enc y = *x;
 	y.cap = extra + 1;
 	y.id = xmalloc(y.cap * sizeof *y.id);
-	y.offset = x->offset ? xmalloc(y.cap * sizeof *y.offset) : NULL;
-	y.value = x->value ? xmalloc(y.cap * sizeof *y.value) : NULL;
+	y.offset = x->cp ? xmalloc(y.cap * sizeof *y.offset) : NULL;
+	y.value = x->cp && x->t->trims ? xmalloc(y.cap * sizeof *y.value) : NULL;
 	for (int i = 0; i < p->ntpl; i++) {
 		const struct post_piece *q = &p->tpl[i];
 		size_t n = q->sequence ? old : (size_t)q->n;

@@ -37,3 +37,4 @@ TESTPROGS += tests/test_pool
 TESTPROGS += tests/test_half
 TESTPROGS += tests/test_cpu
 TESTPROGS += tests/test_task
+TEST_PROGRAMS += tests/test_tokenizer
