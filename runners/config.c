@@ -22,10 +22,11 @@
 #define CONFIG_MAX_BYTES (16u << 20)
 
 enum key_type { K_INT, K_NUM, K_BOOL };
+#define MAX_NAMES 6
 #define NEEDED (-1e300) /* default of a key that must be there */
 
 struct key {
-	const char *names[4];
+	const char *names[MAX_NAMES];
 	enum key_type type;
 	size_t offset;
 	double def, lo, hi;
@@ -41,11 +42,12 @@ static const struct key keys[] = {
 	{ { "head_dim" }, K_INT, AT(head_dim), 0, 1, 1024 },
 	{ { "intermediate_size", "n_inner", "ffn_dim" }, K_INT, AT(inner), 0, 1, 1 << 20 },
 	{ { "n_positions", "max_position_embeddings", "n_ctx" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
-	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
+	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
 	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope.theta), 10000, 2, 1e15 },
 	{ { "partial_rotary_factor", "rotary_pct" }, K_NUM, AT(rope.partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
-	{ { "attention_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "attention_bias", "use_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
 	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
 	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
 	{ { "use_sliding_window" }, K_BOOL, AT(use_window), 0, 0, 1 },
@@ -145,7 +147,7 @@ static int read_keys(const struct source *s, void *base, const struct key *table
 		const struct key *k = &table[i];
 		const struct value *v = NULL;
 		int j = 0;
-		for (; j < 4 && k->names[j]; j++)
+		for (; j < MAX_NAMES && k->names[j]; j++)
 			if ((v = look(s, k->names[j])))
 				break;
 		if (v) {
@@ -155,7 +157,7 @@ static int read_keys(const struct source *s, void *base, const struct key *table
 		}
 		double def = k->def;
 		for (int d = 0; f && d < 8 && f->defaults[d].key; d++)
-			for (j = 0; j < 4 && k->names[j]; j++)
+			for (j = 0; j < MAX_NAMES && k->names[j]; j++)
 				if (!strcmp(f->defaults[d].key, k->names[j]))
 					def = f->defaults[d].value;
 		if (def == NEEDED)
@@ -309,9 +311,13 @@ static int read_layer_kinds(struct config *c, const struct source *s, struct err
 	if (c->window && f->window != WINDOW_ALL &&
 	    read_layers(c, s, "layer_types", "full_attention", "sliding_attention", c->slides, &given, e) != 0)
 		return -1;
+	if (c->window && f->window == WINDOW_TYPES && !given)
+		return err_set(e, E_FORMAT, "%s: 'layer_types' is missing, 'sliding_window' needs it", s->path);
 	for (int i = 0; i < c->layers && c->window && !given; i++)
 		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from);
 
+	for (int i = 0; i < c->layers && f->nope == NOPE_FULL; i++)
+		c->nope[i] = c->window && !c->slides[i];
 	if (f->nope != NOPE_LIST)
 		return 0;
 	unsigned char rope[CONFIG_MAX_LAYERS];
@@ -409,6 +415,22 @@ static int complete(struct config *c, struct err *e)
 	return 0;
 }
 
+/* Keys that the family's row knows with one value only. */
+static int check_only(const struct config *c, const struct source *s, struct err *e)
+{
+	for (int i = 0; i < 4 && c->family->only[i].key; i++) {
+		const struct key_value *o = &c->family->only[i];
+		const struct value *v = look(s, o->key);
+		if (!v)
+			continue;
+		double d = v->type == V_BOOL ? v->b : v->type == V_INT ? (double)v->i : v->type == V_FLOAT ? v->f : -1e300;
+		if (d != o->value)
+			return err_set(e, E_UNSUPPORTED, "%s: '%s': the family %s is known with the value %s only", s->path, o->key,
+				       c->family->name, o->value == 0 ? "false" : "true");
+	}
+	return 0;
+}
+
 static void make_digest(struct config *c, struct arena *a, struct value root)
 {
 	struct digest *d = digest_new();
@@ -449,7 +471,7 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	if (!(dtype = look_string(&s, look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
 		return -1;
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
-	if (read_act(c, &s, a, e) != 0 || read_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
+	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || read_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
 	    read_layer_kinds(c, &s, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);

@@ -37,7 +37,7 @@ struct config {
 	enum act act;
 	double norm_eps;
 	struct rope_config rope;
-	bool attention_bias, mlp_bias, parallel, use_window;
+	bool attention_bias, out_bias, mlp_bias, parallel, use_window;
 	bool tied, tied_given;       /* tie_word_embeddings, and whether the file says it */
 	int window;                  /* 0: none */
 	int window_from;             /* first layer that slides (qwen2's max_window_layers) */

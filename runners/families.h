@@ -2,10 +2,10 @@
  *
  * A row of the table in families.c is the whole description; model.c binds tensors by it, forward.c reads the switches.
  *
- *     x = embed(ids) [+ positions]                       NORM_PRE                     NORM_POST (olmo2)
- *     per layer, sequential:                             x += attn(norm1(x))          x += norm1(attn(x))
- *                                                        x += mlp(norm2(x))           x += norm2(mlp(x))
- *     per layer, parallel:                               x += attn(norm1(x)) + mlp(norm2(x))   (norm2 absent: norm1 for both)
+ *     x = embed(ids) [+ positions]
+ *     per layer, sequential:   x += post1(attn(norm1(x)))       each norm only where the row names it
+ *                              x += post2(mlp(norm2(x)))
+ *     per layer, parallel:     x += attn(norm1(x)) + mlp(norm2(x))     without norm2: norm1 for both
  *     logits = head(norm(x))
  */
 #ifndef ASSAY_FAMILIES_H
@@ -24,7 +24,7 @@ enum role {
 };
 
 /* When a linear layer has a bias: by a key of config.json, always, or never. */
-enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_MLP };
+enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP };
 
 struct role_name {
 	enum role role;
@@ -40,11 +40,11 @@ enum qkv_layout {
 };
 enum qk_norm { QK_NONE, QK_HEAD /* per head, before rotary */, QK_PROJECTION /* over all heads at once */ };
 enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_TYPES /* layer_types */ };
-enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */ };
+enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */, NOPE_FULL /* layers that do not slide, where some do */ };
 enum position_kind { POSITION_ROPE, POSITION_LEARNED };
 
-struct config_default {
-	const char *key; /* first name of the key in config.c */
+struct key_value {
+	const char *key;
 	double value;
 };
 
@@ -56,10 +56,10 @@ struct family {
 	const struct role_name *names; /* up to R_END */
 	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
 	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
-	struct config_default defaults[8];
+	struct key_value defaults[8]; /* for keys that config.json lacks: any name of the key in config.c */
+	struct key_value only[4];     /* keys that may be absent or have this value (true is 1): another is not known here */
 	const char *act;             /* where config.json names none */
 	enum norm_kind norm;
-	bool norm_post;              /* NORM_POST of the drawing: only R_POST1, R_POST2 */
 	enum parallel_rule parallel;
 	enum position_kind position;
 	int position_offset;         /* learned positions: row pos + offset */

@@ -267,11 +267,11 @@ static int load_norm(struct binder *b, struct norm *out, enum role role, int lay
 static int need_linear(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e)
 {
 	const struct role_name *r = family_role(b->f, role);
-	static const char *const key[] = { "", "", "attention_bias", "mlp_bias" };
+	static const char *const key[] = { "", "", "attention_bias", "attention_out_bias", "mlp_bias" };
 	char name[256], suffix[16] = "";
 	bool t = b->f->transposed && role != R_HEAD;
 	bool wanted = r->bias == BIAS_ALWAYS || (r->bias == BIAS_ATTENTION && b->c->attention_bias) ||
-		      (r->bias == BIAS_MLP && b->c->mlp_bias);
+		      (r->bias == BIAS_OUT && b->c->out_bias) || (r->bias == BIAS_MLP && b->c->mlp_bias);
 
 	*p = (struct piece){ .rows = rows };
 	if (need(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, why, e) != 0)
