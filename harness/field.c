@@ -10,11 +10,21 @@
 #include "harness/rows.h"
 #include "runners/text/utf8.h"
 
+/* A template that names what is not there: say what is. */
+static int render_failed(struct value row, struct err *e)
+{
+	char list[300], old[sizeof e->msg];
+	if (!e || !strstr(e->msg, "undefined"))
+		return -1;
+	memcpy(old, e->msg, sizeof old);
+	return err_set(e, e->code, "%.600s; the columns are: %s", old, rows_columns(row, list, sizeof list));
+}
+
 static int render(struct value *out, struct arena *a, const struct field *f, struct value row, struct err *e)
 {
 	struct str s = f->text;
 	if (f->template && jinja_render(f->template, a, row, NULL, NULL, &s, e))
-		return -1;
+		return render_failed(row, e);
 	*out = v_str(s);
 	return 0;
 }

@@ -1,7 +1,7 @@
 # harness/local.mk - what is asked, how it is scored, what is kept; and the command line.
 noinst_LIBRARIES += %D%/libharness.a
 %C%_libharness_a_SOURCES = \
-	%D%/settings.h %D%/profile.c %D%/suite.h %D%/suite.c %D%/schema.c %D%/schema.h %D%/yaml.c %D%/yaml.h \
+	%D%/settings.h %D%/profile.c %D%/suite.h %D%/suite.c %D%/schema.c %D%/schema.h %D%/schema_keys.h %D%/yaml.c %D%/yaml.h \
 	%D%/dataset.h %D%/dataset.c %D%/reader.c %D%/reader.h %D%/rows.c %D%/rows.h %D%/turns.c %D%/turns.h %D%/task.h %D%/task.c %D%/fewshot.c %D%/fewshot.h \
 	%D%/pyrandom.h %D%/pyrandom.c %D%/field.c %D%/field.h \
 	%D%/resp.h %D%/resp.c %D%/filter.h %D%/filter.c %D%/regex.c %D%/regex_int.h %D%/regex_python.c %D%/metric.h %D%/metric.c %D%/metric_int.h %D%/metric_text.c %D%/stats.c %D%/stats.h \

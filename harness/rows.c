@@ -12,14 +12,19 @@
 #include "harness/filter.h"
 #include "runners/text/utf8.h"
 
-int rows_no_column(struct value row, struct str column, struct err *e)
+const char *rows_columns(struct value row, char *out, size_t size)
+{
+	size_t n = 0;
+	out[0] = 0;
+	for (size_t i = 0; row.type == V_DICT && i < row.dict->n && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%.60s", i ? ", " : "", row.dict->v[i].key.s.p);
+	return out;
+}
+
+static int no_column(struct value row, struct str column, struct err *e)
 {
 	char list[600];
-	size_t n = 0;
-	list[0] = 0;
-	for (size_t i = 0; row.type == V_DICT && i < row.dict->n && n < sizeof list; i++)
-		n += (size_t)snprintf(list + n, sizeof list - n, "%s%.60s", i ? ", " : "", row.dict->v[i].key.s.p);
-	return err_set(e, E_FORMAT, "no column '%.100s'; there are: %s", column.p, list);
+	return err_set(e, E_FORMAT, "no column '%.100s'; there are: %s", column.p, rows_columns(row, list, sizeof list));
 }
 
 /* Applies op to a row; *keep false takes the row out. */
@@ -28,7 +33,7 @@ typedef int op_fn(struct arena *a, const struct row_op *o, struct value *row, bo
 static int column_of(struct value row, struct str name, const struct value **out, struct err *e)
 {
 	*out = v_get(row, name);
-	return *out ? 0 : rows_no_column(row, name, e);
+	return *out ? 0 : no_column(row, name, e);
 }
 
 static int op_filter(struct arena *a, const struct row_op *o, struct value *row, bool *keep, struct err *e)
@@ -211,7 +216,7 @@ int rows_apply(struct rows *r, struct arena *a, const struct suite *s, struct er
 		bool keep = true;
 		for (int k = 0; k < s->nrows && keep; k++)
 			if (ops[s->rows[k].kind](a, &s->rows[k], &r->v[i], &keep, e))
-				return err_wrap(e, "%s: row %zu: %s:%d", r->path, i, s->file.p, s->rows[k].line);
+				return err_wrap(e, "%s: row %zu: %s:%d", r->path, i, s->rows[k].file, s->rows[k].line);
 		if (keep)
 			r->v[kept++] = r->v[i];
 	}

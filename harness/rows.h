@@ -5,7 +5,7 @@
 #include "harness/dataset.h"
 
 int rows_apply(struct rows *r, struct arena *a, const struct suite *s, struct err *e);
-/* "no column 'x'; there are: a, b, c" behind what e says so far; for all that looks a column up. Returns -1. */
-int rows_no_column(struct value row, struct str column, struct err *e);
+/* The names of a row's columns, "a, b, c", for messages. Returns out. */
+const char *rows_columns(struct value row, char *out, size_t size);
 
 #endif

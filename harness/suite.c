@@ -303,11 +303,11 @@ static void free_metric(void *p)
 	metric_free(p);
 }
 
-static int compile_field(struct suites *s, const struct suite *u, struct field *f, const char *key, struct err *e)
+static int compile_field(struct suites *s, struct field *f, const char *key, struct err *e)
 {
 	if (!f->set || f->is_list || f->is_int || !(memchr(f->text.p, '{', f->text.n) || memchr(f->text.p, '\r', f->text.n)))
 		return 0;
-	struct str name = arena_printf(&s->a, "%s:%d: %s", u->file.p, f->line, key);
+	struct str name = arena_printf(&s->a, "%s:%d: %s", f->file, f->line, key);
 	if (jinja_compile(&f->template, f->text, JINJA_SUITE, name.p, e))
 		return -1;
 	keep(s, f->template, free_template);
@@ -319,12 +319,12 @@ static int compile_rows(struct suites *s, struct suite *u, struct err *e)
 	for (int i = 0; i < u->nrows; i++) {
 		struct row_op *o = &u->rows[i];
 		struct regex *r;
-		if (o->kind == ROW_MAP && compile_field(s, u, &o->map, "rows[].map.value", e))
+		if (o->kind == ROW_MAP && compile_field(s, &o->map, "rows[].map.value", e))
 			return -1;
 		if ((o->kind != ROW_REPLACE && o->kind != ROW_SPLIT) || o->literal)
 			continue;
 		if (regex_compile(&r, o->pattern, false, e))
-			return err_wrap(e, "%s:%d", u->file.p, o->line);
+			return err_wrap(e, "%s:%d", o->file, o->line);
 		o->regex = r;
 		keep(s, r, free_regex);
 	}
@@ -344,7 +344,7 @@ static int compile_scoring(struct suites *s, struct suite *u, struct err *e)
 		for (int k = 0; k < u->filter[i].nsteps; k++) {
 			struct filter_step *step = &u->filter[i].step[k];
 			if (filter_step_compile(step, e))
-				return err_wrap(e, "%s:%d", u->file.p, step->line);
+				return err_wrap(e, "%s:%d", step->file, step->line);
 			keep(s, step, free_step);
 		}
 	if (u->nmetrics == 0) {
@@ -360,7 +360,7 @@ static int compile_scoring(struct suites *s, struct suite *u, struct err *e)
 		if (m->nignore && !m->ignore_regex)
 			m->ignore_regex = ARENA_ARRAY(&s->a, (size_t)m->nignore, void *);
 		if (metric_compile(m, e))
-			return err_wrap(e, "%s:%d", u->file.p, m->line);
+			return err_wrap(e, "%s:%d", m->file ? m->file : u->file.p, m->line);
 		keep(s, m, free_metric);
 	}
 	return 0;
@@ -374,7 +374,7 @@ static int compile(struct suites *s, struct suite *u, struct err *e)
 	} fields[] = { { &u->description, "description" }, { &u->prompt, "prompt" },	      { &u->target, "target" },
 		       { &u->choices, "choices" },	   { &u->answer_prefix, "answer_prefix" }, { &u->counted, "counted" } };
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (compile_field(s, u, fields[i].f, fields[i].key, e))
+		if (compile_field(s, fields[i].f, fields[i].key, e))
 			return -1;
 	return compile_rows(s, u, e) || compile_scoring(s, u, e) ? -1 : 0;
 }

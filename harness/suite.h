@@ -27,7 +27,8 @@ struct field {
 	int nitems;
 	bool is_int;            /* the YAML value was an integer */
 	int64_t i;
-	int line;               /* in the YAML file */
+	const char *file;       /* the YAML file (perhaps an included one) and the line in it */
+	int line;
 };
 
 enum row_op_kind { ROW_FILTER, ROW_MAP, ROW_REPLACE, ROW_STRIP, ROW_RENAME, ROW_DROP, ROW_SPLIT };
@@ -42,6 +43,7 @@ struct row_op {
 	bool literal;                /* replace, split: `pattern` is plain text */
 	struct str into;             /* rename, split */
 	void *regex;                 /* struct regex, compiled by suite_find */
+	const char *file;
 	int line;
 };
 
@@ -56,7 +58,8 @@ struct filter_step {
 	bool ignore_case, ignore_punctuation;
 	struct str regexes_to_ignore[8];
 	int nignore;
-	void *regex;                  /* compiled by suite_load through filter_compile */
+	void *regex;                  /* compiled by suite_find through filter_compile */
+	const char *file;
 	int line;
 };
 struct filter {
@@ -69,8 +72,9 @@ struct suite_metric {
 	struct str name;        /* a row of metric.c's table: "acc", "exact_match", ... */
 	bool ignore_case, ignore_punctuation, ignore_numbers;
 	struct str *ignore;     /* regexes_to_ignore */
-	void **ignore_regex;    /* compiled by suite_load through metric_compile */
+	void **ignore_regex;    /* compiled by suite_find through metric_compile */
 	int nignore;
+	const char *file;
 	int line;
 };
 

@@ -244,6 +244,7 @@ static void test_errors(void)
 		{ "target: -1", "document 0: target: choice -1 is out of range" },
 		{ "target: '{{q}}'", "document 0: target 'Question 0?' is none of the 2 choices" },
 		{ "target: n", "target must be the number or the text of a choice, not a NoneType" },
+		{ "target: '{{nope}}'", "; the columns are: id, q, c, g, n" },
 		{ "target: '{{nope}}'", "document 0: target: " },
 		{ "target: '{{id.x.y}}'", "document 0: target: " },
 		{ "choices: '{{q}}'", "document 0: choices: " },
