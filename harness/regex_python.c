@@ -5,6 +5,7 @@
  * and U+0085 as space, and its word characters are letters, numbers and '_' in every version), \v, \Z, {,n}, a '[' inside
  * a set, '^' after a final newline, free spacing, flags. So nothing is passed through unseen: the pattern is read item by
  * item, every literal is written escaped, every set is written as code points and properties, named groups become numbers.
+ * One difference is known and kept: under (?i) Python also takes i, U+0131 and U+0130 for each other.
  * What Python refuses is refused with its reason and the offset in code points (bad escapes, nothing to repeat, multiple
  * repeat, unknown or open groups, global flags that are not at the start). \N{...} and (?L) are not supported.
  * The pattern is read once from left to right; groups are kept on a stack of limited depth, so no input recurses.
@@ -31,7 +32,8 @@ enum { DEPTH_MAX = 100, PATTERN_MAX = 32768, REPEAT_MAX = 65535 };
 	"\\p{C}\\p{M}\\p{S}\\p{Z}\\p{Pd}\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Po}\\x{203f}\\x{2040}\\x{2054}\\x{fe33}\\x{fe34}" \
 	"\\x{fe4d}-\\x{fe4f}\\x{ff3f}"
 #define BOUNDARY(w) "(?:(?<![" w "])(?=[" w "])|(?<=[" w "])(?![" w "]))"
-#define NO_BOUNDARY(w) "(?:(?<![" w "])(?![" w "])|(?<=[" w "])(?=[" w "]))"
+/* Python's \B does not match in an empty text. */
+#define NO_BOUNDARY(w) "(?!\\A\\z)(?:(?<![" w "])(?![" w "])|(?<=[" w "])(?=[" w "]))"
 #define A_WORD "a-zA-Z0-9_"
 
 /* What a class escape means inside a set: by default, and under (?a). */

@@ -38,3 +38,4 @@ TESTPROGS += tests/test_half
 TESTPROGS += tests/test_cpu
 TESTPROGS += tests/test_task
 TEST_PROGRAMS += tests/test_tokenizer
+TESTPROGS += tests/test_regex
