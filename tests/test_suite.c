@@ -229,6 +229,8 @@ static void test_include_traps(void)
 	put("_many.yaml", PART "---\n" PART);
 	put("w.yaml", "suite: w\ninclude: _bad.yaml\n");
 	put("_bad.yaml", PART "shots: x\n");
+	put("v.yaml", "suite: v\ninclude: _tpl.yaml\ntitle: V\n");
+	put("_tpl.yaml", PART "rows:\n  - replace: {column: a, pattern: '(', with: b}\n");
 	snprintf(path, sizeof path, "%s/_link.yaml", dir);
 	CU_ASSERT(symlink("/etc/hostname", path) == 0);
 	struct suites *all = open_dir(&e);
@@ -237,8 +239,9 @@ static void test_include_traps(void)
 	CHECK(suite_find(all, "y", &s, &e) != 0 && strstr(e.msg, "leads out of its folder"), "%s", e.msg);
 	CHECK(suite_find(all, "z", &s, &e) != 0 && strstr(e.msg, "must hold one definition, it holds 2"), "%s", e.msg);
 	CHECK(suite_find(all, "w", &s, &e) != 0 && strstr(e.msg, "_bad.yaml:6: shots must be"), "%s", e.msg);
+	CHECK(suite_find(all, "v", &s, &e) != 0 && strstr(e.msg, "_tpl.yaml:7: "), "%s", e.msg);
 	suites_close(all);
-	static const char *const names[] = { "_a.yaml", "_b.yaml", "x.yaml", "y.yaml", "z.yaml", "_many.yaml", "w.yaml", "_bad.yaml", "_link.yaml" };
+	static const char *const names[] = { "v.yaml", "_tpl.yaml", "_a.yaml", "_b.yaml", "x.yaml", "y.yaml", "z.yaml", "_many.yaml", "w.yaml", "_bad.yaml", "_link.yaml" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		drop(names[i]);
 }
