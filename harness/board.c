@@ -8,12 +8,12 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "harness/metric.h"
 #include "harness/results_int.h"
+#include "harness/stats.h"
 #include "runners/text/utf8.h"
 
 /* ---- collecting ---- */
@@ -143,7 +143,7 @@ static const struct row *best_of(const struct row *r, size_t n, const char *coun
 static void gap_row(struct buf *out, const struct row *us, const struct row *cn)
 {
 	char number[40];
-	double gap = us->value - cn->value, se = sqrt(us->stderr_ * us->stderr_ + cn->stderr_ * cn->stderr_);
+	double gap = us->value - cn->value, se = stats_sqrt(us->stderr_ * us->stderr_ + cn->stderr_ * cn->stderr_);
 	double lead = higher_is_better(us) ? gap : -gap;
 	for (int k = 0; gap_key[k]; k++) {
 		csv_cell(out, results_cell(us, column(gap_key[k]), number));
@@ -161,7 +161,7 @@ static void gap_row(struct buf *out, const struct row *us, const struct row *cn)
 	csv_number(out, gap);
 	buf_putc(out, ',');
 	csv_number(out, se);
-	buf_printf(out, ",%s\n", !(fabs(lead) > 1.96 * se) ? "" : lead > 0 ? "US" : "CN");
+	buf_printf(out, ",%s\n", !(__builtin_fabs(lead) > 1.96 * se) ? "" : lead > 0 ? "US" : "CN");
 }
 
 static void gap_table(struct buf *out, const struct row *rows, size_t n, struct arena *a)
@@ -208,7 +208,7 @@ static struct str four(struct arena *a, double d)
 {
 	if (!__builtin_isfinite(d))
 		return STR("n/a");
-	return fabs(d) < 100 ? arena_printf(a, "%.4f", d) : arena_printf(a, "%.5g", d);
+	return __builtin_fabs(d) < 100 ? arena_printf(a, "%.4f", d) : arena_printf(a, "%.5g", d);
 }
 
 /* What a reader must know beside the number. */

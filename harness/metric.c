@@ -4,13 +4,12 @@
  * values are aggregated in document order. argmax takes the first of equals; acc_norm divides by code points, acc_bytes by
  * UTF-8 bytes, both of the choice without its delimiter. A gold index out of range scores 0, as in lm-evaluation-harness
  * (`assay check` is where it is an error); brier_score has no meaning then and fails the document.
- * Standard errors: mean -> sample stdev / sqrt(n); perplexity -> bootstrap; ratios: not available in the lm-eval profiles,
+ * Standard errors: mean -> sample stdev / stats_sqrt(n); perplexity -> bootstrap; ratios: not available in the lm-eval profiles,
  * else the delta method. Intervals are 95 %: Wilson where every value is 0 or 1, else Student's t, for perplexities on the
  * scale of log-probabilities and carried through exp.
  *
  * Facts: lm_eval 0.4.13, api/{task,metrics,group}.py. Miller 2024 (arXiv 2411.00640) on error bars of evaluations.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -338,7 +337,7 @@ static void of_ratio(const struct metric_info *m, const struct score *x, size_t 
 		double d = x[i].v - ratio * x[i].w;
 		rr += d * d;
 	}
-	double se = n > 1 ? sqrt((double)n / (double)(n - 1) * rr) / sw : STATS_NAN;
+	double se = n > 1 ? stats_sqrt((double)n / (double)(n - 1) * rr) / sw : STATS_NAN;
 	t_interval(ratio, se, (double)n - 1, out);
 	double low = out->ci_low, high = out->ci_high;
 	if (m->agg == AGG_BITS_PER_BYTE) {
@@ -390,8 +389,8 @@ void metric_group(const struct aggregate_result *leaf, int n, bool weight_by_siz
 		return;
 	out->value = value / weights;
 	if (weight_by_size || p->macro_se_pooled)
-		out->stderr_ = docs_all > n ? sqrt(pooled / (docs_all - n) / docs_all) : STATS_NAN;
+		out->stderr_ = docs_all > n ? stats_sqrt(pooled / (docs_all - n) / docs_all) : STATS_NAN;
 	else
-		out->stderr_ = sqrt(squares) / n;
+		out->stderr_ = stats_sqrt(squares) / n;
 	t_interval(out->value, out->stderr_, docs_all - n, out);
 }

@@ -9,7 +9,6 @@
  */
 #include "harness/stats.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "harness/pyrandom.h"
@@ -35,12 +34,12 @@ double stats_stdev(const double *x, size_t n)
 	double mu = stats_mean(x, n), s = 0;
 	for (size_t i = 0; i < n; i++)
 		s += (x[i] - mu) * (x[i] - mu);
-	return sqrt(s / (double)(n - 1));
+	return stats_sqrt(s / (double)(n - 1));
 }
 
 double stats_mean_se(const double *x, size_t n)
 {
-	return stats_stdev(x, n) / sqrt((double)n);
+	return stats_stdev(x, n) / stats_sqrt((double)n);
 }
 
 /* Continued fraction of the incomplete beta function, x < (a + 1) / (a + b + 2). */
@@ -110,7 +109,7 @@ void stats_wilson(double share, size_t n, double *low, double *high)
 {
 	double m = (double)n, zz = Z95 * Z95;
 	double centre = (share + zz / (2 * m)) / (1 + zz / m);
-	double half = Z95 / (1 + zz / m) * sqrt(share * (1 - share) / m + zz / (4 * m * m));
+	double half = Z95 / (1 + zz / m) * stats_sqrt(share * (1 - share) / m + zz / (4 * m * m));
 	*low = share > 0 ? centre - half : 0; /* exactly 0 and 1 at the ends, where rounding would miss them */
 	*high = share < 1 ? centre + half : 1;
 }

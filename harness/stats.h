@@ -6,6 +6,20 @@
 
 #define STATS_NAN (__builtin_nan(""))
 
+/* The correctly rounded square root, as the instruction: the library's sqrt would be called for errno. */
+static inline double stats_sqrt(double x)
+{
+#if defined(__x86_64__)
+	__asm__("sqrtsd %1, %0" : "=x"(x) : "x"(x));
+	return x;
+#elif defined(__aarch64__)
+	__asm__("fsqrt %d0, %d1" : "=w"(x) : "w"(x));
+	return x;
+#else
+	return __builtin_sqrt(x);
+#endif
+}
+
 double stats_mean(const double *x, size_t n);                 /* sum in order, divided by n */
 double stats_stdev(const double *x, size_t n);                /* sample standard deviation (n - 1); NaN for n < 2 */
 double stats_mean_se(const double *x, size_t n);              /* stdev / sqrt(n); NaN for n < 2 */
