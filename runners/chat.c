@@ -17,9 +17,9 @@
 #include "runners/text/utf8.h"
 #include "runners/text/value.h"
 
-enum { MAX_FILE = 64 << 20, MAX_TEMPLATE = 4 << 20 };
+enum { MAX_FILE = 64 << 20, MAX_TEMPLATE = 4 << 20, INT_DIGITS = 18 };
 
-static int read_text(struct arena *a, const char *path, struct str *out, struct err *e)
+static int read_text(struct arena *a, const char *path, size_t most, struct str *out, struct err *e)
 {
 	FILE *f = fopen(path, "rb");
 	if (!f)
@@ -27,18 +27,48 @@ static int read_text(struct arena *a, const char *path, struct str *out, struct 
 	struct buf b = { 0 };
 	char block[8192];
 	size_t n;
-	while ((n = fread(block, 1, sizeof block, f)) > 0 && b.n <= MAX_TEMPLATE)
+	while ((n = fread(block, 1, sizeof block, f)) > 0 && b.n <= most)
 		buf_add(&b, block, n);
 	int bad = ferror(f), rc = 0;
 	if (bad)
 		rc = err_errno(e, E_IO, "%s", path);
-	else if (b.n > MAX_TEMPLATE)
-		rc = err_set(e, E_LIMIT, "%s: a chat template of more than 4 MiB", path);
+	else if (b.n > most)
+		rc = err_set(e, E_LIMIT, "%s: larger than %zu MiB", path, most >> 20);
 	else
-		*out = arena_str(a, b.p, b.n);
+		*out = arena_str(a, b.p ? b.p : "", b.n);
 	fclose(f);
 	buf_fini(&b);
 	return rc;
+}
+
+/* JSON whose integers of many digits are written as fractions: "model_max_length" is often 10^30 for "no limit". */
+static struct str shorten_integers(struct arena *a, struct str s)
+{
+	struct buf b = { 0 };
+	bool quoted = false;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (quoted && c == '\\' && i + 1 < s.n) {
+			buf_add(&b, s.p + i++, 2);
+			continue;
+		}
+		quoted ^= c == '"';
+		if (quoted || c < '0' || c > '9') {
+			buf_putc(&b, c);
+			continue;
+		}
+		size_t end = i;
+		while (end < s.n && strchr("0123456789.eE+-", s.p[end]) && s.p[end])
+			end++;
+		bool whole = !memchr(s.p + i, '.', end - i) && !memchr(s.p + i, 'e', end - i) && !memchr(s.p + i, 'E', end - i);
+		buf_add(&b, s.p + i, end - i);
+		if (whole && end - i > INT_DIGITS)
+			buf_puts(&b, ".0");
+		i = end - 1;
+	}
+	struct str out = arena_str(a, b.p ? b.p : "", b.n);
+	buf_fini(&b);
+	return out;
 }
 
 /* DIR/NAME as JSON; out undefined when there is no such file. */
@@ -48,7 +78,8 @@ static int load_json(struct arena *a, const char *dir, const char *name, struct 
 	*out = (struct value){ .type = V_UNDEFINED };
 	if (access(path.p, F_OK) != 0)
 		return 0;
-	if (json_load(a, path.p, MAX_FILE, out, e))
+	struct str text;
+	if (read_text(a, path.p, MAX_FILE, &text, e) || json_parse(a, shorten_integers(a, text), path.p, out, e))
 		return -1;
 	return out->type == V_DICT ? 0 : err_set(e, E_FORMAT, "%s: not an object", path.p);
 }
@@ -104,7 +135,7 @@ int chat_template_load(const char *dir, struct arena *a, struct str *text, struc
 	}
 	struct str path = arena_printf(a, "%s/chat_template.jinja", dir);
 	if (access(path.p, F_OK) == 0)
-		return read_text(a, path.p, text, e);
+		return read_text(a, path.p, MAX_TEMPLATE, text, e);
 	return config_template(config, dir, text, e);
 }
 
