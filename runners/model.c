@@ -170,11 +170,11 @@ struct piece {
 };
 
 /* Copies rows row0..row0+rows-1 (columns, where the weights are [in, out]) into the stage, widened if need be. */
-static void stage_rows(struct binder *b, const struct linear *w, const struct piece *p, int row0, int rows)
+static void stage_rows(struct binder *b, const struct linear *w, const struct piece *p, int row0, int rows, bool transposed)
 {
 	enum dtype dt = dtype_of(p->w);
 	size_t in = dtype_size(dt), out = dtype_size(w->dt), k = (size_t)w->k;
-	size_t outputs = b->f->transposed ? (size_t)p->w->shape[1] : 0;
+	size_t outputs = transposed ? (size_t)p->w->shape[1] : 0;
 	unsigned char *s = stage(b, (size_t)rows * k * out);
 
 	for (size_t r = 0; r < (size_t)rows; r++)
@@ -207,7 +207,7 @@ static int pack(struct binder *b, struct linear *w, const struct piece *p, bool 
 		if (!transposed && all_finite(src, (size_t)rows * (size_t)w->k, dt) != 0)
 			return not_finite(b, p->w, e);
 		if (!direct) {
-			stage_rows(b, w, p, p->row0 + r, rows);
+			stage_rows(b, w, p, p->row0 + r, rows, transposed);
 			src = b->stage;
 		}
 		ops->linear_rows(b->m->dev, w, p->n0 + r, src, (size_t)w->k, rows);

@@ -23,6 +23,7 @@ TESTPROGS += tests/test_safetensors
 TESTPROGS += tests/test_config
 TESTPROGS += tests/test_model
 TESTPROGS += tests/test_families
+EXTRA_DIST += tests/machine.h
 TESTPROGS += tests/test_matmul
 TESTPROGS += tests/test_pyrandom
 TESTPROGS += tests/test_suite
