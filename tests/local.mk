@@ -42,3 +42,4 @@ TESTPROGS += tests/test_task
 TESTPROGS += tests/test_tokenizer
 TESTPROGS += tests/test_tokenizer_hostile
 TESTPROGS += tests/test_regex
+TESTPROGS += tests/test_scripted
