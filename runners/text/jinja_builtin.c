@@ -75,14 +75,19 @@ static int t_undefined(struct jx *x, struct value v, struct value *arg, struct v
 	return answer(v.type == V_UNDEFINED, out);
 }
 
+static int unhashable(struct jx *x, struct value v)
+{
+	return v_hashable(v) ? 0 : jx_fail(x, "unhashable type: '%s'", v_type_name(v));
+}
+
 static int t_filter(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	return answer(v.type == V_STR && jinja_filter_find(v.s, x->j->env), out);
+	return unhashable(x, v) || answer(v.type == V_STR && jinja_filter_find(v.s, x->j->env), out) ? -1 : 0;
 }
 
 static int t_test(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	return answer(v.type == V_STR && jinja_test_find(v.s), out);
+	return unhashable(x, v) || answer(v.type == V_STR && jinja_test_find(v.s), out) ? -1 : 0;
 }
 
 static int t_none(struct jx *x, struct value v, struct value *arg, struct value *out)

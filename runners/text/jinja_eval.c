@@ -370,6 +370,14 @@ static enum flow run_set_block(struct jx *x, const struct node *n)
 	return FLOW_ON;
 }
 
+/* What a block yields is joined without str(): it must be text. */
+static int emit_text(struct jx *x, struct value v)
+{
+	if (v.type != V_STR)
+		return jx_fail(x, "expected str instance, %s found", v_type_name(v));
+	return jx_emit(x, v.s);
+}
+
 static enum flow run_filter_block(struct jx *x, const struct node *n)
 {
 	struct str text;
@@ -382,7 +390,7 @@ static enum flow run_filter_block(struct jx *x, const struct node *n)
 	x->block_text = &text;
 	int rc = jx_eval(x, n->kid[1], &v);
 	x->block_text = outer;
-	if (rc || jx_text(x, v, &text) || jx_emit(x, text))
+	if (rc || emit_text(x, v))
 		return FLOW_ERROR;
 	jx_scope_leave(x, &n->scope);
 	return FLOW_ON;
@@ -401,7 +409,6 @@ static enum flow run_call_block(struct jx *x, const struct node *n)
 {
 	struct value caller = make_macro(x, n), callee, v;
 	struct args args = { 0 };
-	struct str s;
 	if (!n->kid[0]) { /* {% generation %} */
 		if (jx_macro_call(x, caller.obj, &args, &v))
 			return FLOW_ERROR;
@@ -416,7 +423,7 @@ static enum flow run_call_block(struct jx *x, const struct node *n)
 		if (jx_call(x, callee, &args, &v))
 			return FLOW_ERROR;
 	}
-	return jx_text(x, v, &s) || jx_emit(x, s) ? FLOW_ERROR : FLOW_ON;
+	return emit_text(x, v) ? FLOW_ERROR : FLOW_ON;
 }
 
 static enum flow run_with(struct jx *x, const struct node *n)

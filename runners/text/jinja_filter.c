@@ -172,14 +172,9 @@ static int f_truncate(struct jx *x, struct value v, struct value *arg, struct va
 	int64_t length = 255, leeway = 5, n;
 	bool kill;
 	struct str s, end = STR("...");
-	if (v.type == V_UNDEFINED && jx_len(x, v, &n) == 0 && !x->strict) {
-		*out = v;
-		return 0;
-	}
 	if ((!v_is_missing(arg[0]) && jx_int(x, arg[0], NULL, &length)) || flag(x, arg[1], &kill) ||
 	    (!v_is_missing(arg[2]) && jx_want_str(x, arg[2], "end", &end)) ||
-	    (!v_is_missing(arg[3]) && arg[3].type != V_NONE && jx_int(x, arg[3], NULL, &leeway)) ||
-	    jx_want_str(x, v, "the value of truncate", &s))
+	    (!v_is_missing(arg[3]) && arg[3].type != V_NONE && jx_int(x, arg[3], NULL, &leeway)))
 		return -1;
 	int64_t nend = (int64_t)str_chars(end);
 	if (length < nend)
@@ -187,8 +182,12 @@ static int f_truncate(struct jx *x, struct value v, struct value *arg, struct va
 	if (leeway < 0)
 		return jx_fail(x, "expected leeway >= 0, got %lld", (long long)leeway);
 	*out = v;
-	if ((int64_t)str_chars(s) - leeway <= length)
+	if (jx_len(x, v, &n))
+		return -1;
+	if (n - leeway <= length) /* of anything that has a length */
 		return 0;
+	if (jx_want_str(x, v, "the value of truncate", &s))
+		return -1;
 	struct str t = str_sub(s, 0, length - nend);
 	if (!kill) {
 		const char *space = t.n ? memrchr(t.p, ' ', t.n) : NULL;
@@ -502,7 +501,7 @@ static int f_filesizeformat(struct jx *x, struct value v, struct value *arg, str
 	if (n == 1) {
 		*out = v_cstr("1 Byte");
 	} else if (n < base) {
-		*out = v_str(arena_printf(x->a, "%.0f Bytes", n - fmod(n, 1)));
+		*out = v_str(arena_printf(x->a, "%.0f Bytes", n - jx_fmod(n, 1)));
 	} else {
 		for (unit = base * base; n >= unit && i < 7; i++)
 			unit *= base;

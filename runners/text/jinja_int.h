@@ -246,6 +246,7 @@ int jx_subscript(struct jx *x, struct value obj, struct value key, struct value 
 int jx_attribute(struct jx *x, struct value obj, struct str name, struct value *out); /* getattr alone: 1, 0: none, -1 */
 int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct value *out);
 int jx_binop(struct jx *x, char op, struct value a, struct value b, struct value *out);
+double jx_fmod(double a, double b);
 int jx_negate(struct jx *x, char op, struct value a, struct value *out);
 int jx_call(struct jx *x, struct value callee, const struct args *args, struct value *out);
 int jx_emit(struct jx *x, struct str s);

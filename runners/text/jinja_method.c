@@ -665,7 +665,7 @@ static int m_dict_copy(struct jx *x, struct value d, struct value *arg, struct v
 
 static int m_is_integer(struct jx *x, struct value f, struct value *arg, struct value *out)
 {
-	*out = v_bool(!isnan(f.f) && !isinf(f.f) && fmod(f.f, 1) == 0);
+	*out = v_bool(!isnan(f.f) && !isinf(f.f) && jx_fmod(f.f, 1) == 0);
 	return 0;
 }
 

@@ -257,6 +257,10 @@ int jx_attribute(struct jx *x, struct value obj, struct str name, struct value *
 		*out = v_int(obj.type == V_INT ? obj.i : obj.b);
 		return 1;
 	}
+	if (obj.type == V_FLOAT && str_is(name, "real")) {
+		*out = obj;
+		return 1;
+	}
 	if (is_dunder(name) && obj.type != V_UNDEFINED && !v_get(obj, name)) {
 		*out = jx_undef_hint(x, arena_printf(x->a, "access to attribute '%.*s' of '%s' object is unsafe", (int)name.n, name.p,
 						     v_type_name(obj)).p);
@@ -280,7 +284,7 @@ static int item_str(struct jx *x, struct value obj, int64_t i, struct value *out
 int jx_subscript(struct jx *x, struct value obj, struct value key, struct value *out, bool *found)
 {
 	bool index = key.type == V_INT || key.type == V_BOOL;
-	int64_t i = key.type == V_INT ? key.i : key.b;
+	int64_t i = key.type == V_INT ? key.i : index && key.b;
 	*found = false;
 	if (obj.type == V_UNDEFINED)
 		return jx_undef_fail(x, obj);
@@ -473,6 +477,13 @@ static double power_whole(double base, int64_t n)
 	return q + r / h;
 }
 
+/* dm_pow is off by a unit at most: one Newton step with the exact residual gives the nearest double. */
+static double square_root(double a)
+{
+	double r = dm_pow(a, 0.5);
+	return r + dm_fma(-r, r, a) / (2 * r);
+}
+
 static int power_float(struct jx *x, double a, double b, struct value *out)
 {
 	double r;
@@ -502,7 +513,7 @@ static int power_float(struct jx *x, double a, double b, struct value *out)
 	} else if (a == 0) {
 		r = 0;
 	} else {
-		r = b == 0.5 ? sqrt(a) : dm_pow(a < 0 ? -a : a, b);
+		r = b == 0.5 ? square_root(a) : dm_pow(a < 0 ? -a : a, b);
 		r = a < 0 && dm_floor(b / 2) * 2 != b ? -r : r;
 		if (isinf(r))
 			return jx_fail(x, "(34, 'Numerical result out of range')");
@@ -571,10 +582,40 @@ static int binop_int(struct jx *x, char op, int64_t a, int64_t b, struct value *
 	return 0;
 }
 
-/* Floor division and modulo of floats, after CPython's float_divmod. fmod is exact. */
+/* a - trunc(a / b) * b exactly, by shifting and subtracting the significands; b is not 0. */
+double jx_fmod(double a, double b)
+{
+	if (isnan(a) || isnan(b) || isinf(a))
+		return NAN;
+	double x = fabs(a), y = fabs(b);
+	if (isinf(b) || x < y)
+		return a;
+	uint64_t m, n;
+	int e, f;
+	memcpy(&m, &x, 8);
+	memcpy(&n, &y, 8);
+	e = (int)(m >> 52);
+	f = (int)(n >> 52);
+	m &= ((uint64_t)1 << 52) - 1;
+	n &= ((uint64_t)1 << 52) - 1;
+	m |= e ? (uint64_t)1 << 52 : 0;
+	n |= f ? (uint64_t)1 << 52 : 0;
+	for (e = e ? e : 1, f = f ? f : 1; e > f; e--)
+		m = (m >= n ? m - n : m) << 1;
+	m = m >= n ? m - n : m;
+	while (m && !(m >> 52) && e > 1) {
+		m <<= 1;
+		e--;
+	}
+	m = m >> 52 ? (m & (((uint64_t)1 << 52) - 1)) | (uint64_t)e << 52 : m;
+	memcpy(&x, &m, 8);
+	return copysign(x, a);
+}
+
+/* Floor division and modulo of floats, after CPython's float_divmod. */
 static double divmod_float(double a, double b, double *mod)
 {
-	double m = fmod(a, b), div = (a - m) / b;
+	double m = jx_fmod(a, b), div = (a - m) / b;
 	if (m != 0) {
 		if ((b < 0) != (m < 0)) {
 			m += b;

@@ -115,6 +115,11 @@ static int sort_key(struct jx *x, struct value v, struct value attribute, bool c
 		if (follow(x, v, attribute, VMISSING, &key))
 			return -1;
 		*out = fold(x, key, case_sensitive);
+		if (out->type != V_STR && !v_is_num(*out)) { /* in a list, where equal items are not asked for their order */
+			key = *out;
+			*out = v_list(x->a, 1);
+			v_push(x->a, *out, key);
+		}
 		return 0;
 	}
 	struct value names;

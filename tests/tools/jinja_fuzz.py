@@ -1,0 +1,200 @@
+"""Differential fuzzing: random templates, jinja2 against the driver (tests/tools/jinja_driver.c).
+
+usage: jinja_fuzz.py DRIVER [SEED [COUNT]]
+"""
+import copy
+import json
+import random
+import re
+import subprocess
+import sys
+import warnings
+
+sys.path.insert(0, __file__.rsplit("/", 1)[0])
+import jinja_ref  # noqa: E402
+
+warnings.simplefilter("ignore")
+
+VARS = {
+    "s": "Hello, World", "t": "  a b\tc \n", "u": "ÄÖ ß ﬁ 你好 🤗", "e": "", "n": 7, "m": -3, "z": 0, "f": 2.5, "g": -0.125, "big": 1e16,
+    "yes": True, "no": False, "nil": None, "l": [3, 1, 2], "ll": [[1, "a"], [2, "b"], [0, "C"]], "ls": ["b", "A", "c", "a"], "el": [],
+    "d": {"a": 1, "b": [1, 2], "C": {"x": "y"}}, "ed": {}, "html": "<a href=\"x\">T & 'q'</a>",
+    "users": [{"name": "Bob", "age": 5, "tags": ["x"]}, {"name": "alice", "age": 7, "tags": []}, {"name": "Carl", "age": 5, "on": True}],
+    "mixed": [1, "1", 1.0, None, True, "a", [1], {"k": 2}], "items": "shadow", "q": {"items": 1, "keys": 2, "get": 3, "n": {"o": [4, 5]}},
+    "p": "line one\nline two\r\n\n  line four", "num": "42", "fl": "3.75", "bad": "x1",
+}
+NAMES = list(VARS) + ["missing", "x", "y", "i", "ns"]
+FILTERS = ["abs", "capitalize", "center(%i)", "count", "default(%e)", "default(%e, true)", "dictsort", "dictsort(true)", "dictsort(false, 'value')",
+           "dictsort(reverse=true)", "escape", "e", "filesizeformat", "filesizeformat(true)", "first", "float", "float(%e)", "forceescape",
+           "format(%e)", "format(%e, %e)", "groupby('age')", "groupby(%a)", "groupby(%a, default=%e)", "indent", "indent(%i)", "indent(%i, true)", "indent(2, blank=true)",
+           "indent('> ', true, true)", "int", "int(%e)", "int(0, 16)", "items", "items|list", "join", "join(%s)", "join(', ', attribute='name')", "join('-', 0)",
+           "last", "length", "list", "lower", "map('upper')", "map('upper')|list", "map(attribute='name')|list", "map(attribute=%a, default=%e)|list",
+           "map('int')|sum", "map('default', 'q')|join", "max", "min", "max(attribute='age')", "min(true)", "reject", "reject|list", "reject('odd')|list",
+           "reject('in', l)|list", "rejectattr('on')|list", "rejectattr('age', 'eq', 5)|map(attribute='name')|join(',')", "replace(%s, %s)", "replace(%s, %s, %i)",
+           "reverse", "reverse|list", "round", "round(%i)", "round(%i, 'floor')", "round(1, 'ceil')", "safe", "select|list", "select('string')|list",
+           "select('gt', 1)|list", "selectattr('on', 'defined')|list", "selectattr('tags')|map(attribute='age')|list", "slice(%i)|list", "slice(2, %e)|list",
+           "batch(%i)|list", "batch(2, %e)|list", "sort", "sort(true)", "sort(case_sensitive=true)", "sort(attribute='name')", "sort(attribute='age,name')",
+           "sort(false, false, %a)", "string", "striptags", "sum", "sum(attribute='age')", "sum(start=%e)", "title", "tojson", "tojson(indent=%i)", "trim", "trim(%s)",
+           "truncate(%i)", "truncate(%i, true)", "truncate(9, false, '..', 0)", "unique|list", "unique(true)|list", "unique(attribute='age')|list", "upper",
+           "urlencode", "wordcount", "wordwrap(%i)", "wordwrap(5, false)", "wordwrap(6, true, '|')", "wordwrap(7, break_on_hyphens=false)", "xmlattr", "xmlattr(false)", "d('dd')", "attr('upper')", "attr(%s)",
+           "regex_replace(%s, %s)", "regex_replace('[aeiou]', '<\\\\g<0>>')", "regex_replace('(l+)|(o)', '[\\\\1\\\\2]')", "regex_replace('x*', '-')", "pprint"]
+TESTS = ["odd", "even", "divisibleby(%i)", "divisibleby 3", "defined", "undefined", "none", "boolean", "true", "false", "integer", "float", "lower", "upper",
+         "string", "mapping", "number", "sequence", "iterable", "callable", "escaped", "sameas(%e)", "in(%e)", "in %e", "eq(%e)", "eq %e", "equalto(%e)",
+         "ne(%e)", "gt(%e)", "ge(%e)", "lt(%e)", "le 3", "lessthan(%e)", "greaterthan(2)", "filter", "test", "sameas none"]
+METHODS = ["upper()", "lower()", "strip()", "strip(%s)", "lstrip()", "rstrip()", "lstrip(%s)", "rstrip(%s)", "split()", "split(%s)", "split(%s, %i)", "rsplit(%s, 1)", "rsplit(none, %i)", "split(none, 1)",
+           "splitlines()", "splitlines(true)", "replace(%s, %s)", "replace(%s, %s, %i)", "startswith(%s)", "endswith(%s)", "startswith((%s, %s))", "find(%s)",
+           "rfind(%s)", "index(%s)", "rindex(%s)", "count(%s)", "find(%s, %i)", "find(%s, %i, %i)", "count(%s, %i)", "join(%e)", "join(ls)", "title()", "capitalize()", "swapcase()", "casefold()",
+           "center(%i)", "center(%i, '*')", "ljust(%i)", "rjust(%i, '.')", "zfill(%i)", "expandtabs()", "expandtabs(4)", "partition(%s)", "rpartition(%s)",
+           "isalpha()", "isdigit()", "isalnum()", "isspace()", "isupper()", "islower()", "istitle()", "isnumeric()", "isdecimal()", "isidentifier()", "isascii()", "isprintable()",
+           "removeprefix(%s)", "removesuffix(%s)", "format(%e)", "format(%e, %e)", "get('a')", "get(%s, %e)", "get(%e)", "items()|list", "keys()|list", "values()|list", "items()", "keys()", "copy()",
+           "index(%e)", "count(%e)", "append(1)", "pop()", "update(d)", "is_integer()", "bit_length()", "nope()", "__class__", "_x"]
+ATTRS = ["a", "b", "C", "x", "name", "age", "n", "o", "items", "keys", "grouper", "list", "0", "1", "missing", "real"]
+BINOPS = ["+", "-", "*", "/", "//", "%", "**", "~", "and", "or", "==", "!=", "<", ">", "<=", ">=", "in", "not in"]
+STRINGS = ["''", "'a'", "'l'", "', '", "'lo'", "' '", "'o'", "'b'", "'{}'", "'%s'", "'%5.1f|'", "'{:>6}'", "'{0!r:<8}|'", "'\\n'", "'é'", "'A'", "\"it's\"", "'x-y z'", "'%d %s'", "'{a}'", "'<&>'",
+           "'%r'", "'%05d'", "'%-6s|'", "'%x'", "'%+.2e'", "'%g'", "'{:,}'", "'{:.2f}'", "'{:08.3f}'", "'{:^9}'", "'{:x}'", "'{:#b}'", "'{:+}'", "'{:%}'", "'{:e}'", "'{:.3}'", "'1_000'", "' 12 '", "'1e3'", "'0x1f'", "'-7'", "'inf'"]
+
+
+class Gen:
+    def __init__(self, r):
+        self.r = r
+
+    def fill(self, t, depth):
+        return re.sub("%([eias])(?![a-z.])", lambda m: {"e": lambda: self.expr(depth + 2), "i": lambda: str(self.r.choice([0, 1, 2, 3, 5, 8, 12, -1, -2])),
+                                              "a": lambda: self.r.choice(["'name'", "'age'", "'tags.0'", "0", "1", "'on'", "'x'", "none"]),
+                                              "s": lambda: self.r.choice(STRINGS) if self.r.random() < .8 else self.atom()}[m.group(1)](), t)
+
+    def atom(self):
+        r = self.r
+        k = r.random()
+        if k < .55:
+            return r.choice(NAMES)
+        if k < .7:
+            return r.choice(STRINGS)
+        if k < .85:
+            return r.choice(["0", "1", "2", "3", "10", "1.5", "0.1", "1e3", "true", "false", "none", "1_000", "0x1F", "2.0", "100", "0b11", "7.25e-5", "1e22"])
+        if k < .92:
+            return r.choice(["[]", "{}", "()", "[1, 2, 3]", "{'a': 1}", "(1, 'b')", "['x', 'Y']", "{1: 2, 'k': [3]}", "range(5)", "range(2, 9, 3)", "range(3, 0, -1)", "dict(a=1, b=2)", "[none]"])
+        return r.choice(["ns.v", "loop.index", "cycler('a','b').next()", "joiner('-')()", "f1(1)", "f1(b=2)", "f1()", "namespace(a=1).a", "varargs", "caller"])
+
+    def expr(self, depth=0):
+        r = self.r
+        k = r.random()
+        if depth > 4 or k < .28:
+            return self.atom()
+        a = self.expr(depth + 1)
+        if k < .45:
+            return f"{a} {r.choice(BINOPS)} {self.expr(depth + 1)}"
+        if k < .60:
+            return self.wrap(a) + "|" + self.fill(r.choice(FILTERS), depth)
+        if k < .72:
+            return self.wrap(a) + "." + self.fill(r.choice(METHODS), depth)
+        if k < .78:
+            return self.wrap(a) + "." + r.choice(ATTRS)
+        if k < .82:
+            return f"{self.wrap(a)}[{r.choice(['0', '-1', '1', repr(r.choice(ATTRS)), self.expr(depth + 2)])}]"
+        if k < .86:
+            part = lambda: r.choice(["", "0", "1", "-1", "2", "-3", "5", "none"])
+            return f"{self.wrap(a)}[{part()}:{part()}{r.choice(['', ':' + r.choice(['', '1', '2', '-1', '-2'])])}]"
+        if k < .91:
+            return f"{a} is {r.choice(['', 'not '])}{self.fill(r.choice(TESTS), depth)}"
+        if k < .94:
+            return f"{a} if {self.expr(depth + 1)}" + (f" else {self.expr(depth + 1)}" if r.random() < .8 else "")
+        if k < .96:
+            return r.choice(["not ", "-", "+", "- "]) + a
+        if k < .98:
+            return f"({a})"
+        return r.choice([f"[{a}, {self.expr(depth + 1)}]", f"{{{self.atom()}: {a}}}", f"({a},)", f"{a} < {self.atom()} < {self.atom()}"])
+
+    def wrap(self, a):
+        return a if re.fullmatch(r"\w+", a) or self.r.random() < .3 else f"({a})"
+
+    def tag(self, inside):
+        r = self.r
+        return "{%" + r.choice(["", "", "", "-", "+"]) + " " + inside + " " + r.choice(["", "", "", "-", "+"]) + "%}"
+
+    def text(self):
+        return self.r.choice(["", " ", "\n", "  \n  ", "a", "X\n", "\n  b", "<", "\t", "{ % }", "  "])
+
+    def stmt(self, depth):
+        r = self.r
+        k = r.random()
+        if depth > 3 or k < .40:
+            return "{{" + r.choice(["", "", "-"]) + " " + self.expr() + " " + r.choice(["", "", "-"]) + "}}"
+        body = lambda: self.body(depth + 1)
+        if k < .50:
+            return self.tag("if " + self.expr(2)) + body() + (self.tag("elif " + self.expr(2)) + body() if r.random() < .3 else "") + \
+                (self.tag("else") + body() if r.random() < .5 else "") + self.tag("endif")
+        if k < .66:
+            target = r.choice(["i", "i", "x", "i, j", "k, v", "i, (a, b)"])
+            it = r.choice(["l", "ls", "users", "d", "d.items()", "ll", "range(4)", "s", "u", "el", "missing", "d|dictsort", "users|groupby('age')", "ls|map('upper')", self.expr(2)])
+            cond = f" if {self.expr(2)}" if r.random() < .25 else ""
+            rec = r.choice(["", "", "", " recursive"])
+            extra = r.choice(["", "", "{{ loop.index }}", "{{ loop.last }}{{ loop.first }}", "{{ loop.revindex0 }}/{{ loop.length }}", "{{ loop.previtem }}<{{ loop.nextitem }}",
+                              "{{ loop.cycle('o','e') }}", "{{ loop.changed(i) }}", "{{ i }}", "{{ x }},", "{% set x = i %}", "{% set ns.v = i %}", "{% if loop.index == 2 %}{% continue %}{% endif %}",
+                              "{% if i == 1 %}{% break %}{% endif %}", "{% if i is iterable and i is not string %}{{ loop(i) }}{% endif %}", "{{ loop.depth }}"])
+            return self.tag(f"for {target} in {it}{cond}{rec}") + extra + body() + (self.tag("else") + body() if r.random() < .2 else "") + self.tag("endfor")
+        if k < .78:
+            return self.tag(f"set {r.choice(['x', 'y', 'ns.v', 'i', 'x, y', 'l', 'n'])} = {self.expr(1)}")
+        if k < .82:
+            return self.tag(f"set {r.choice(['x', 'y', 's'])}{r.choice(['', '', ' | upper', ' | trim | length'])}") + body() + self.tag("endset")
+        if k < .86:
+            return self.tag(f"with {r.choice(['x', 'y', 'z'])} = {self.expr(2)}{r.choice(['', ', w = x'])}") + body() + self.tag("endwith")
+        if k < .89:
+            return self.tag("filter " + self.fill(r.choice(["upper", "trim", "replace('a', 'b')", "indent(2)", "length", "title", "default('q')"]), 2)) + body() + self.tag("endfilter")
+        if k < .93:
+            return self.tag(f"macro {r.choice(['f1', 'f2'])}({r.choice(['', 'a', 'a, b=2', 'a=1', 'x, y=x', 'caller=none'])})") + body() + \
+                r.choice(["", "{{ a }}", "{{ varargs }}{{ kwargs }}", "{{ caller() }}", "{{ caller(1) if caller is defined }}", "{{ x }}{{ y }}"]) + self.tag("endmacro")
+        if k < .95:
+            return self.tag(f"call{r.choice(['', '(q)', '(q=3)'])} {r.choice(['f1', 'f2'])}({r.choice(['', '1', 'b=3', '1, 2'])})") + body() + self.tag("endcall")
+        if k < .97:
+            return r.choice(["{# c #}", "{#- c -#}", "{#+ c +#}\n", "{% raw %}{{ x }}{% endraw %}", "{%- raw -%} {% if %} {%- endraw -%}\n", "  {# c #}\n", "{% raw %}\n{% endraw %}\n"])
+        if k < .985:
+            return self.tag("generation") + body() + self.tag("endgeneration")
+        return r.choice(["{% print 1, 2 %}", "{% endif %}", "{{", "{% if %}", "{{ 'a }}", "{{ 1 + }}", "{% for in x %}", "{{ x|nofilter }}", "{{ 1 is notest }}", "{% set %}", "{{ [1, }}", "}}", "%}"])
+
+    def body(self, depth):
+        return "".join(self.text() + self.stmt(depth) for _ in range(self.r.randint(0, 2))) + self.text()
+
+    def template(self):
+        r = self.r
+        if r.random() < .45:
+            return "{{ " + self.expr() + " }}"
+        head = r.choice(["", "{% set ns = namespace(v=0) %}", "{% macro f1(a, b=1) %}[{{ a }}{{ b }}{{ caller() if caller }}]{% endmacro %}", "{% macro f1() %}{{ varargs }}{{ x }}{% endmacro %}{% set x = 1 %}"])
+        return head + "".join(self.text() + self.stmt(0) for _ in range(r.randint(1, 4))) + self.text()
+
+
+SKIP_REF = re.compile(r"object at 0x|<function|<built-in|<bound|<class|<method|jinja2\.|TemplateReference|_setitem|OverflowError|int too large|Exceeds the limit|\d{19,}|frozenset|dtype|complex")
+SKIP_OURS = re.compile(r"is unsafe|slice'|not subscriptable|64 bits|not supported|read-only|nest|steps|memory|too large|output is longer|complex")
+
+
+def main():
+    driver = sys.argv[1]
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    r = random.Random(seed)
+    g = Gen(r)
+    jobs = [{"env": r.choice(["chat", "suite"]), "template": g.template(), "vars": VARS, "date": "2026-01-31T12:34:56"} for _ in range(count)]
+    run = subprocess.run([driver], input="".join(json.dumps(j) + "\n" for j in jobs), capture_output=True, text=True)
+    if run.stderr:
+        print(run.stderr[:4000])
+    out = [json.loads(line) for line in run.stdout.splitlines()]
+    if len(out) < len(jobs):
+        print("the driver stopped at", jobs[len(out)]["env"], repr(jobs[len(out)]["template"]))
+    differ = skipped = both_ok = 0
+    for j, o in zip(jobs, out):
+        want = jinja_ref.render(j["env"], j["template"], copy.deepcopy(VARS))
+        if ("ok" in want) == ("ok" in o) and want.get("ok") == o.get("ok"):
+            both_ok += "ok" in o
+            continue
+        if SKIP_REF.search(str(want)) or SKIP_OURS.search(o.get("error", "")) or re.search("<[a-z_ ]+ object|<built-in|<function|<class", o.get("ok", "")):
+            skipped += 1
+            continue
+        differ += 1
+        if differ <= 25:
+            print("---", j["env"], repr(j["template"]), "\n  want", repr(want)[:300], "\n  got ", repr(o)[:300])
+    print(f"seed {seed}: {len(out)} programs, {both_ok} rendered the same text, {differ} differ, {skipped} skipped")
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
