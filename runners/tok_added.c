@@ -220,6 +220,25 @@ static void map_put(struct strmap *m, uint32_t h, int32_t i)
 	m->slot[k] = (struct strslot){ h, i };
 }
 
+/* Tokens that the configuration names are special, as transformers makes them; those not in the vocabulary are left out. */
+static void add_named(struct tokenizer *t)
+{
+	for (int i = 0; i < t->nnamed; i++) {
+		int32_t id = tokenizer_id(t, t->named[i]);
+		struct added *a = NULL;
+		for (int k = 0; k < t->nadded && !a; k++)
+			if (str_eq(t->added[k].content, t->named[i]))
+				a = &t->added[k];
+		if (a) {
+			a->special = true;
+		} else if (id >= 0) {
+			t->added[t->nadded] = (struct added){ .content = t->named[i], .normal = t->named[i], .id = id, .special = true };
+			map_put(&t->added_map, str_hash(t->named[i].p, t->named[i].n), t->nadded);
+			t->nadded++;
+		}
+	}
+}
+
 int added_load(struct tokenizer *t, struct value list, struct err *e)
 {
 	trie_init(&t->raw);
@@ -229,8 +248,8 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		return err_set(e, E_FORMAT, "%s: added_tokens must be a list", t->name);
 	if (n > TOK_MAX_ID)
 		return err_set(e, E_LIMIT, "%s: too many added tokens", t->name);
-	t->added = ARENA_ARRAY(&t->a, n + 1, struct added);
-	strmap_init(&t->added_map, &t->a, n);
+	t->added = ARENA_ARRAY(&t->a, n + (size_t)t->nnamed + 1, struct added);
+	strmap_init(&t->added_map, &t->a, n + (size_t)t->nnamed);
 	int32_t next = (int32_t)t->bpe.count, max = (int32_t)t->bpe.ntok - 1;
 	for (size_t i = 0; i < n; i++) {
 		struct added *a = &t->added[t->nadded];
@@ -244,6 +263,7 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		map_put(&t->added_map, str_hash(a->content.p, a->content.n), t->nadded);
 		t->nadded++;
 	}
+	add_named(t);
 	t->vocab = max + 1;
 	t->added_of = ARENA_ARRAY(&t->a, (size_t)t->vocab + 1, int32_t);
 	for (int32_t i = 0; i < t->vocab; i++)

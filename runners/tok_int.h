@@ -23,6 +23,7 @@ enum {
 	TOK_MAX_AFFIX = 64,            /* bytes of continuing_subword_prefix and end_of_word_suffix */
 	TOK_MAX_FILE = 1 << 28,        /* bytes of tokenizer.json */
 	TOK_MAX_TEXT = 1 << 30,        /* bytes of one text */
+	TOK_MAX_NAMED = 4096,
 	TOK_MAX_COMPONENTS = 64,       /* after flattening sequences */
 };
 
@@ -234,6 +235,8 @@ struct tokenizer {
 	struct dec dec[TOK_MAX_COMPONENTS];
 	size_t nnorm, npre, npost, ndec;
 	bool has_decoder, byte_level_last, needs_track, trims;
+	struct str named[TOK_MAX_NAMED]; /* by tokenizer_config.json */
+	int nnamed;
 	int32_t bos, eos, unk;
 	double max_length;
 	unsigned char digest[DIGEST_BYTES];

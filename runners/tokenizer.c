@@ -2,8 +2,9 @@
  *
  * tokenizer.json is read as Hugging Face `tokenizers` 0.23 does (added tokens, normalizer, pre-tokenizer, model,
  * post-processor, decoder). Its truncation and padding are ignored: who calls decides about lengths. When a folder is opened,
- * tokenizer_config.json beside it gives the bos/eos/unk tokens, the longest input, and, for the classes that rebuild their
- * template from them, add_bos_token and add_eos_token.
+ * tokenizer_config.json beside it gives the bos/eos/unk tokens and the longest input, and the tokens it names count as
+ * special where the vocabulary has them. Its add_bos_token and add_eos_token are ignored, as transformers 5 does wherever
+ * there is a tokenizer.json: the post-processor alone says what stands around a text.
  *
  * Refuses: unknown components (named, with the nearest known one), texts beyond 1 GiB, everything tok_load.c refuses.
  */
@@ -203,8 +204,10 @@ static int load(struct tokenizer *t, struct str file, struct err *e)
 
 /* ---- tokenizer_config.json ---- */
 
+static const char *const config_tokens[] = { "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token", NULL };
+
 /* A token named by the configuration: a string or an object with content; absent or null: -1. */
-static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id, struct str *text, struct err *e)
+static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id, struct err *e)
 {
 	const struct value *v = v_getc(c, key);
 	*id = -1;
@@ -214,58 +217,38 @@ static int config_token(struct tokenizer *t, struct value c, const char *path, c
 		v = v_getc(*v, "content");
 	if (!v || v->type != V_STR)
 		return err_set(e, E_FORMAT, "%s: %s must be a string or an object with content", path, key);
-	*text = v->s;
 	*id = tokenizer_id(t, v->s);
 	return 0;
 }
 
-/* Classes whose fast tokenizers in transformers build the template anew from add_bos_token and add_eos_token. */
-static bool rebuilds_template(struct str class)
+/* Remembers a token that the configuration names: added_load makes it a special one when the vocabulary has it. */
+static void name_token(struct tokenizer *t, struct value v)
 {
-	static const char *const names[] = { "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer", "GPTNeoXTokenizer", NULL };
-	for (int i = 0; names[i]; i++) {
-		size_t n = strlen(names[i]);
-		if (str_is(class, names[i]) || (class.n == n + 4 && str_starts(class, str_of(names[i])) && str_ends(class, STR("Fast"))))
-			return true;
+	if (v.type == V_DICT && v_getc(v, "content"))
+		v = *v_getc(v, "content");
+	if (v.type == V_STR && v.s.n && t->nnamed < TOK_MAX_NAMED)
+		t->named[t->nnamed++] = v.s;
+}
+
+static void name_tokens(struct tokenizer *t, struct value c)
+{
+	static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens", NULL };
+	for (int k = 0; config_tokens[k]; k++)
+		if (v_getc(c, config_tokens[k]))
+			name_token(t, *v_getc(c, config_tokens[k]));
+	for (int k = 0; lists[k]; k++) {
+		const struct value *l = v_getc(c, lists[k]);
+		for (size_t i = 0; l && l->type == V_LIST && i < l->list->n; i++)
+			name_token(t, l->list->v[i]);
+		for (size_t i = 0; l && l->type == V_DICT && i < l->dict->n; i++)
+			name_token(t, l->dict->v[i].val);
 	}
-	return false;
-}
-
-static struct post_piece one_token(struct tokenizer *t, int32_t id, struct str text)
-{
-	struct post_piece p = { false, ARENA_NEW(&t->a, int32_t), ARENA_NEW(&t->a, struct str), 1 };
-	*p.id = id;
-	*p.token = text;
-	return p;
-}
-
-static int config_template(struct tokenizer *t, struct value c, const char *path, struct str bos, struct str eos, struct err *e)
-{
-	const struct value *class = v_getc(c, "tokenizer_class");
-	bool add_bos = false, add_eos = false;
-	if (comp_bool(t, c, path, "add_bos_token", 0, &add_bos, e) < 0 || comp_bool(t, c, path, "add_eos_token", 0, &add_eos, e) < 0)
-		return -1;
-	if ((!v_getc(c, "add_bos_token") && !v_getc(c, "add_eos_token")) || !class || class->type != V_STR || !rebuilds_template(class->s))
-		return 0;
-	if ((add_bos && t->bos < 0) || (add_eos && t->eos < 0))
-		return err_set(e, E_FORMAT, "%s: %s is true, but there is no such token", path, add_bos && t->bos < 0 ? "add_bos_token" : "add_eos_token");
-	struct post *p = &t->post[0];
-	t->npost = 1;
-	t->trims = false;
-	*p = (struct post){ .tpl = ARENA_ARRAY(&t->a, 3, struct post_piece) };
-	if (add_bos)
-		p->tpl[p->ntpl++] = one_token(t, t->bos, bos);
-	p->tpl[p->ntpl++] = (struct post_piece){ .sequence = true };
-	if (add_eos)
-		p->tpl[p->ntpl++] = one_token(t, t->eos, eos);
-	return 0;
 }
 
 /* Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like 1e30
  * written out as whole numbers. */
 static int read_config(struct tokenizer *t, struct js *j, struct value c, struct err *e)
 {
-	static const char *const keys[] = { "bos_token", "eos_token", "unk_token", "add_bos_token", "add_eos_token", "tokenizer_class", NULL };
 	struct str key, s;
 	bool first = true;
 	int more;
@@ -273,6 +256,9 @@ static int read_config(struct tokenizer *t, struct js *j, struct value c, struct
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
 		struct value v;
+		bool wanted = str_is(key, "additional_special_tokens") || str_is(key, "extra_special_tokens");
+		for (int k = 0; config_tokens[k]; k++)
+			wanted |= str_is(key, config_tokens[k]);
 		js_peek(j);
 		const char *at = j->p;
 		if (js_skip(j, &s, e) < 0)
@@ -287,31 +273,27 @@ static int read_config(struct tokenizer *t, struct js *j, struct value c, struct
 			j->p = at + s.n;
 			t->max_length = d < 1e29 ? d : 0;
 		}
-		for (int k = 0; keys[k]; k++)
-			if (str_is(key, keys[k])) {
-				if (json_parse(&t->a, s, j->name, &v, e) < 0)
-					return -1;
-				v_set(&t->a, c, arena_str(&t->a, key.p, key.n), v);
-			}
+		if (wanted) {
+			if (json_parse(&t->a, s, j->name, &v, e) < 0)
+				return -1;
+			v_set(&t->a, c, arena_str(&t->a, key.p, key.n), v);
+		}
 	}
 	if (more < 0)
 		return -1;
 	return js_peek(j) || j->p < j->end ? js_fail(j, e, "something stands behind the object") : 0;
 }
 
-static int load_config(struct tokenizer *t, struct str file, const char *path, struct err *e)
+static int load_config(struct tokenizer *t, struct str file, const char *path, struct value *c, struct err *e)
 {
-	struct str bos = STR(""), eos = STR(""), unk;
 	struct js j = { file.p, file.p, file.p + file.n, path, &t->a };
-	struct value c = v_dict(&t->a);
+	*c = v_dict(&t->a);
 	if (!utf8_valid(file))
 		return err_set(e, E_FORMAT, "%s: not UTF-8", path);
-	if (read_config(t, &j, c, e) < 0)
+	if (read_config(t, &j, *c, e) < 0)
 		return -1;
-	if (config_token(t, c, path, "bos_token", &t->bos, &bos, e) < 0 || config_token(t, c, path, "eos_token", &t->eos, &eos, e) < 0 ||
-	    config_token(t, c, path, "unk_token", &t->unk, &unk, e) < 0)
-		return -1;
-	return config_template(t, c, path, bos, eos, e);
+	name_tokens(t, *c);
+	return 0;
 }
 
 /* ---- open and close ---- */
@@ -348,10 +330,15 @@ int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
 	int rc = read_file(t->name, &file, e);
 	if (rc == 0 && dir && access(config_path, F_OK) == 0)
 		rc = read_file(config_path, &config, e);
+	struct value c = VNONE;
+	if (rc == 0 && config.p)
+		rc = load_config(t, config, config_path, &c, e);
 	if (rc == 0)
 		rc = load(t, file, e);
-	if (rc == 0 && config.p)
-		rc = load_config(t, config, config_path, e);
+	if (rc == 0 && config.p && (config_token(t, c, config_path, "bos_token", &t->bos, e) < 0 ||
+				    config_token(t, c, config_path, "eos_token", &t->eos, e) < 0 ||
+				    config_token(t, c, config_path, "unk_token", &t->unk, e) < 0))
+		rc = -1;
 	if (rc == 0) {
 		make_digest(t, file, config);
 		*out = t;
