@@ -2,15 +2,19 @@
  *
  * The oracle (ASSAY_ORACLE) holds, per task and setting, contexts, continuations, stop strings, and SHA-256 of document,
  * first context and target; the rows are those of ASSAY_MATERIAL, mapped to splits by the oracle's tasks.json. Every file
- * whose task is one of our suites is compared document by document, byte by byte. Under a chat template the contexts
- * need a model's template: there documents, targets and continuations are compared (the rest in the test of the runner).
+ * whose task is one of our suites is compared document by document, byte by byte; chat contexts go through the templates
+ * of the models' tokenizers, which are in the material too.
  */
 #include "tests/test.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include "harness/task.h"
 #include "kernels/base/log.h"
+#include "runners/chat.h"
 #include "runners/text/json.h"
 
 enum kind { DOC_ID, DOC_HASH, TARGET_HASH, PROMPT_HASH, REQUESTS, CONTEXT, CONTINUATION, GENERATION, FAILED, KINDS };
@@ -19,6 +23,67 @@ static const char *const kind_names[KINDS] = { "doc_id", "doc_hash", "target_has
 static size_t files, documents, chat_documents, contexts, mismatches[KINDS];
 static struct value tasks_json;
 static const char *oracle, *material;
+static char tmp[4096];
+
+static struct {
+	const char *model, *tokenizer;
+	struct chat chat;
+} chats[] = { { "tiny-llama3", "llama3_1", { { 0 } } }, { "tiny-qwen2", "qwen2_5", { { 0 } } } };
+enum { NCHATS = sizeof chats / sizeof *chats };
+
+static void extract(struct archive *ar, const char *tokenizer)
+{
+	char path[8192], block[8192];
+	la_ssize_t n;
+	snprintf(path, sizeof path, "%s/%s", tmp, tokenizer);
+	mkdir(path, 0755);
+	snprintf(path, sizeof path, "%s/%s/tokenizer_config.json", tmp, tokenizer);
+	FILE *f = fopen(path, "wb");
+	CU_ASSERT_FATAL(f != NULL);
+	while ((n = archive_read_data(ar, block, sizeof block)) > 0)
+		fwrite(block, 1, (size_t)n, f);
+	fclose(f);
+}
+
+/* The chat templates out of the material's tokenizers.tar.xz. */
+static void open_chats(void)
+{
+	char path[8192];
+	struct archive *ar = archive_read_new();
+	struct archive_entry *x;
+	struct err e = { 0 };
+	int left = NCHATS;
+	archive_read_support_filter_xz(ar);
+	archive_read_support_format_tar(ar);
+	snprintf(path, sizeof path, "%s/tokenizers.tar.xz", material);
+	CU_ASSERT(archive_read_open_filename(ar, path, 1 << 16) == ARCHIVE_OK);
+	while (left && archive_read_next_header(ar, &x) == ARCHIVE_OK)
+		for (int i = 0; i < NCHATS; i++) {
+			snprintf(path, sizeof path, "tokenizers/%s/tokenizer_config.json", chats[i].tokenizer);
+			if (strcmp(archive_entry_pathname(x), path) != 0)
+				continue;
+			extract(ar, chats[i].tokenizer);
+			left--;
+		}
+	archive_read_free(ar);
+	for (int i = 0; i < NCHATS; i++) {
+		snprintf(path, sizeof path, "%s/%s", tmp, chats[i].tokenizer);
+		CHECK(chat_open(&chats[i].chat, path, &e) == 0, "%s", e.msg);
+	}
+}
+
+/* The prompt as the model gets it; file begins with the model's name. */
+static struct str prompt_text(const char *file, struct arena *a, const struct request *q)
+{
+	struct err e = { 0 };
+	struct str text;
+	if (!q->context.nmessages)
+		return q->context.text;
+	for (int i = 0; i < NCHATS; i++)
+		if (!strncmp(file, chats[i].model, strlen(chats[i].model)))
+			return chat_prompt(&chats[i].chat, &q->context, NULL, false, a, &text, &e) ? str_of(arena_cstr(a, str_of(e.msg))) : text;
+	return STR("no template for this model");
+}
 
 static void mismatch(enum kind k, const char *file, size_t doc, struct str want, struct str got)
 {
@@ -58,13 +123,14 @@ static void compare_generation(const char *file, struct value kwargs, const stru
 		mismatch(GENERATION, file, it->doc, STR("the arguments"), STR("something else"));
 }
 
-static void compare_requests(const char *file, struct arena *a, struct value line, const struct item *it, bool chat)
+static void compare_requests(const char *file, struct arena *a, struct value line, const struct item *it)
 {
 	const struct value *args = v_getc(line, "arguments"), *ctx = v_getc(line, "contexts");
 	if (args->list->n != (size_t)it->nreq) {
 		mismatch(REQUESTS, file, it->doc, arena_printf(a, "%zu", args->list->n), arena_printf(a, "%d", it->nreq));
 		return;
 	}
+	struct str text = { 0 };
 	for (int i = 0; i < it->nreq; i++) {
 		const struct list *arg = args->list->v[i].list;
 		const struct request *q = &it->req[i];
@@ -73,10 +139,10 @@ static void compare_requests(const char *file, struct arena *a, struct value lin
 			contexts++;
 			continue;
 		}
-		if (!chat) {
-			compare(CONTEXT, file, it->doc, ctx->list->v[arg->v[0].i].s, q->context.text);
-			contexts++;
-		}
+		if (i == 0 || q->context.messages != it->req[0].context.messages || !q->context.nmessages)
+			text = prompt_text(file, a, q);
+		compare(CONTEXT, file, it->doc, ctx->list->v[arg->v[0].i].s, text);
+		contexts++;
 		if (arg->v[1].type == V_DICT)
 			compare_generation(file, arg->v[1], it, q);
 		else
@@ -93,14 +159,12 @@ static void compare_line(const char *file, struct arena *a, struct value line, c
 	struct str target = v_text(a, it->target);
 	digest_of(target.p, target.n, d);
 	compare_hash(TARGET_HASH, file, it->doc, line, "target_hash", d);
-	compare_requests(file, a, line, it, chat);
-	if (chat) {
-		chat_documents++;
-		return;
-	}
-	digest_of(it->req[0].context.text.p, it->req[0].context.text.n, d);
+	compare_requests(file, a, line, it);
+	struct str first = prompt_text(file, a, &it->req[0]);
+	digest_of(first.p, first.n, d);
 	compare_hash(PROMPT_HASH, file, it->doc, line, "prompt_hash", d);
 	documents++;
+	chat_documents += chat;
 }
 
 static int64_t int_of(struct value setting, const char *key, int64_t def)
@@ -225,14 +289,19 @@ static void test_oracle(void)
 	snprintf(path, sizeof path, "%s/lmeval/tasks.json", oracle);
 	CHECK(json_load(&a, path, 1 << 24, &tasks_json, &e) == 0, "%s", e.msg);
 	CHECK(suites_open(&suites, (const char *const[]){ dir, NULL }, &e) == 0, "%s", e.msg);
+	snprintf(tmp, sizeof tmp, "%s", test_tmpdir());
+	open_chats();
 	for (size_t i = 0; i < sizeof models / sizeof *models; i++)
 		compare_folder(models[i], suites);
+	for (int i = 0; i < NCHATS; i++)
+		chat_close(&chats[i].chat);
+	test_rmdir(tmp);
 	suites_close(suites);
 	arena_fini(&a);
-	printf("\n    %zu files, %zu documents with %zu contexts, %zu more under chat ", files, documents, contexts, chat_documents);
+	printf("\n    %zu files, %zu documents with %zu contexts, %zu of them under chat ", files, documents, contexts, chat_documents);
 	for (int k = 0; k < KINDS; k++)
 		CHECK(mismatches[k] == 0, "%zu mismatches of %s", mismatches[k], kind_names[k]);
-	CHECK(documents > 1000 && contexts > 2000 && chat_documents > 500, "too few documents");
+	CHECK(documents > 3000 && contexts > 10000 && chat_documents > 500, "too few documents");
 }
 
 int main(int argc, char **argv)
