@@ -23,7 +23,8 @@ TESTPROGS += tests/test_safetensors
 TESTPROGS += tests/test_config
 TESTPROGS += tests/test_model
 TESTPROGS += tests/test_families
-EXTRA_DIST += tests/machine.h
+EXTRA_DIST += tests/machine.h tests/golden/bits.h tests/golden/ropetable.h tests/golden/make_ropetable.py tests/golden/make_models.py \
+	tests/golden/make_families.py tests/golden/models tests/golden/families
 TESTPROGS += tests/test_matmul
 TESTPROGS += tests/test_pyrandom
 TESTPROGS += tests/test_suite

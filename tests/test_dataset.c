@@ -213,6 +213,36 @@ static void test_cut(void)
 	}
 }
 
+/* Texts with bytes changed or cut: rows or one sentence, never a crash. */
+static void test_mutations(void)
+{
+	unsigned long long seed = test_seed();
+	int read = 0, refused = 0;
+	printf("(seed %llu) ", seed);
+	for (int round = 0; round < 3000; round++) {
+		struct arena a;
+		struct value *rows;
+		struct err e = { 0 };
+		size_t n = 0, which = test_rand(&seed) % (sizeof good / sizeof *good);
+		char text[200];
+		size_t len = strlen(good[which].text);
+		memcpy(text, good[which].text, len);
+		for (int k = (int)(test_rand(&seed) % 4); k >= 0; k--)
+			text[test_rand(&seed) % len] = "\"\\,{}[]:\n\r\t0\xff\xe2\0"[test_rand(&seed) % 15];
+		if (test_rand(&seed) % 4 == 0)
+			len = test_rand(&seed) % len;
+		arena_init(&a);
+		char *exact = malloc(len ? len : 1); /* no byte behind the end, so that a sanitizer sees one read too many */
+		memcpy(exact, text, len);
+		int rc = reader_rows(&rows, &n, &a, (struct str){ exact, len }, reader_format(good[which].name), "t", &e);
+		CHECK(rc == 0 ? n > 0 : e.msg[0] == 't', "round %d: %s", round, e.msg);
+		*(rc ? &refused : &read) += 1;
+		free(exact);
+		arena_fini(&a);
+	}
+	CHECK(read > 200 && refused > 500, "%d read, %d refused", read, refused);
+}
+
 static void test_finding(void)
 {
 	struct suite s = { .name = STR("s"), .dataset = STR("org/set"), .config = STR("default"), .file = STR("s.yaml"), .test_split = STR("test") };
@@ -310,10 +340,33 @@ static void test_operations(void)
 	}
 }
 
+/* A pattern that would run for ever ends in a sentence with file, row and line of the suite. */
+static void test_backtracking(void)
+{
+	struct err e = { 0 };
+	struct suites *all;
+	struct suite *s;
+	struct arena a;
+	struct rows r;
+	struct data_file f = { "x", "test", NULL };
+	struct data_sources d = { .file = &f, .nfiles = 1 };
+	arena_init(&a);
+	f.path = arena_cstr(&a, str_of(in_dir("long.jsonl")));
+	put("long.jsonl", "{\"t\":\"ok\"}\n{\"t\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"}\n");
+	put("x.yaml", "suite: x\ndataset: {id: a/b}\nsplits: {test: test}\nkind: generate\nprompt: q\ntarget: a\nrows:\n"
+		      "  - replace: {column: t, pattern: '(a|aa)+$', with: x}\n");
+	CU_ASSERT_FATAL(suites_open(&all, (const char *const[]){ dir, NULL }, &e) == 0);
+	CHECK(suite_find(all, "x", &s, &e) == 0, "%s", e.msg);
+	CHECK(dataset_load(&r, &a, s, "test", &d, &e) != 0 && e.code == E_LIMIT && strstr(e.msg, "long.jsonl: row 1: ") && strstr(e.msg, "x.yaml:8"), "%s", e.msg);
+	suites_close(all);
+	arena_fini(&a);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = { { "formats", test_formats },    { "wrappings", test_wrappings }, { "damaged files", test_damaged },
-					     { "files cut short", test_cut }, { "where splits are", test_finding }, { "row operations", test_operations },
+					     { "files cut short", test_cut }, { "damaged texts", test_mutations }, { "where splits are", test_finding }, { "row operations", test_operations },
+					     { "a pattern that runs for ever", test_backtracking },
 					     { NULL, NULL } };
 	snprintf(dir, sizeof dir, "%s", test_tmpdir());
 	int rc = test_main("dataset", tests, argc, argv);

@@ -347,6 +347,67 @@ static void test_shipped(void)
 	suites_close(all);
 }
 
+/* The text of a file with a few bytes changed, lost or doubled. */
+static struct str mutate(struct arena *a, struct str text, unsigned long long *seed)
+{
+	static const char bits[] = "{}[]:,-&*!|>'\"%@`#?\n\t \\0x~\xff\xc3";
+	char *p = arena_alloc(a, text.n + 64);
+	size_t n = text.n;
+	memcpy(p, text.p, n);
+	for (int k = 1 + (int)(test_rand(seed) % 4); k > 0 && n > 8; k--) {
+		size_t at = test_rand(seed) % (n - 1), len = 1 + test_rand(seed) % 8;
+		switch (test_rand(seed) % 3) {
+		case 0:
+			p[at] = bits[test_rand(seed) % (sizeof bits - 1)];
+			break;
+		case 1:
+			len = at + len > n ? n - at : len;
+			memmove(p + at, p + at + len, n - at - len);
+			n -= len;
+			break;
+		default:
+			memmove(p + at + 1, p + at, n - at);
+			n++;
+		}
+	}
+	return (struct str){ p, n };
+}
+
+/* Damaged definitions: one sentence or a suite, never a crash. */
+static void test_mutations(void)
+{
+	static const char *const files[] = { "hellaswag.yaml", "gsm8k.yaml", "mmlu.yaml", "wikitext.yaml", "mgsm_direct_zh.yaml", "_mmlu.yaml" };
+	unsigned long long seed = test_seed();
+	int loaded = 0, refused = 0;
+	printf("(seed %llu) ", seed);
+	for (int round = 0; round < 400; round++) {
+		struct arena a;
+		struct str text;
+		struct suites *all;
+		struct suite **list;
+		struct err e = { 0 };
+		int n;
+		char path[4096];
+		arena_init(&a);
+		snprintf(path, sizeof path, "%s/suites/%s", test_srcdir(), files[test_rand(&seed) % 6]);
+		if (file_load(&a, path, 1 << 20, &text, &e) == 0) {
+			text = mutate(&a, text, &seed);
+			FILE *f = fopen(arena_printf(&a, "%s/x.yaml", dir).p, "wb");
+			fwrite(text.p, 1, text.n, f);
+			fclose(f);
+			all = open_dir(&e);
+			CU_ASSERT_FATAL(all != NULL);
+			int rc = suites_all(all, &list, &n, &e);
+			CHECK(rc == 0 || (e.msg[0] && strstr(e.msg, "x.yaml")), "round %d: '%s'", round, e.msg);
+			*(rc ? &refused : &loaded) += 1;
+			suites_close(all);
+		}
+		arena_fini(&a);
+	}
+	drop("x.yaml");
+	CHECK(refused > 100 && loaded + refused == 400, "%d loaded, %d refused", loaded, refused);
+}
+
 /* The table says of itself what it must. */
 static void test_table(void)
 {
@@ -403,6 +464,7 @@ int main(int argc, char **argv)
 					     { "names, paths, digests", test_lookup },
 					     { "values", test_values },
 					     { "shipped suites load", test_shipped },
+					     { "damaged definitions", test_mutations },
 					     { "the table of keys", test_table },
 					     { "the table in suites/README.md", test_readme },
 					     { NULL, NULL } };
