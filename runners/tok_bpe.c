@@ -68,6 +68,27 @@ int32_t bpe_find(const struct bpe *b, struct str s)
 	return find(&b->map, b->tok, s, str_hash(s.p, s.n), &at);
 }
 
+int32_t bpe_find_hashed(const struct bpe *b, struct str s, uint32_t h)
+{
+	uint32_t at;
+	return find(&b->map, b->tok, s, h, &at);
+}
+
+/* Fetches what bpe_find_hashed will read for n strings, all at once: three waits for memory instead of three for each. */
+void bpe_warm(const struct bpe *b, const uint32_t *h, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(&b->map.slot[h[i] & b->map.mask]);
+	for (size_t i = 0; i < n; i++) {
+		int32_t id = b->map.slot[h[i] & b->map.mask].id;
+		__builtin_prefetch(&b->tok[id < 0 ? 0 : id]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		int32_t id = b->map.slot[h[i] & b->map.mask].id;
+		__builtin_prefetch(b->tok[id < 0 ? 0 : id].p);
+	}
+}
+
 int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other)
 {
 	uint32_t h = str_hash(tok[id].p, tok[id].n), at;

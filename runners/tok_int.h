@@ -139,6 +139,8 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e);
 int bpe_finish(struct tokenizer *t, struct err *e);
 int bpe_piece(struct enc *x, struct piece pc);
 int32_t bpe_find(const struct bpe *b, struct str s);
+int32_t bpe_find_hashed(const struct bpe *b, struct str s, uint32_t hash);
+void bpe_warm(const struct bpe *b, const uint32_t *hash, size_t n);
 /* Puts id under tok[id]; -1 when the map has that string already, under *other. */
 int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other);
 void pair_put(struct bpe *b, struct merge m);

@@ -115,23 +115,59 @@ out:
 
 /* ---- merges ---- */
 
-static int one_merge(struct tokenizer *t, struct js *j, struct str l, struct str r, uint32_t rank, char *buf, struct merge *out, struct err *e)
+/* Merges are looked up in batches: left, right and result of each, so that memory is waited for together. */
+enum { BATCH = 64 };
+struct batch {
+	struct str s[BATCH][3];
+	uint32_t hash[BATCH][3];
+	const char *at[BATCH];         /* in the file, for messages */
+	char *text;                    /* the results */
+	size_t used, cap;
+	int n;
+};
+
+static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct str l, struct str r, uint32_t rank, struct err *e)
 {
 	struct bpe *b = &t->bpe;
-	int32_t li = bpe_find(b, l), ri = bpe_find(b, r);
-	if (li < 0 || ri < 0) {
-		struct str s = li < 0 ? l : r;
-		return js_fail(j, e, "merge %u names '%.*s', which is not in the vocabulary", rank, shown(s), s.p);
-	}
+	if (l.n > TOK_MAX_TOKEN || r.n > TOK_MAX_TOKEN)
+		return js_fail(j, e, "merge %u has a side longer than %d bytes", rank, TOK_MAX_TOKEN);
 	if (r.n < b->prefix.n)
 		return js_fail(j, e, "merge %u: '%.*s' is shorter than continuing_subword_prefix", rank, shown(r), r.p);
-	memcpy(buf, l.p, l.n);
-	memcpy(buf + l.n, r.p + b->prefix.n, r.n - b->prefix.n);
-	struct str s = { buf, l.n + r.n - b->prefix.n };
-	int32_t id = bpe_find(b, s);
-	if (id < 0)
-		return js_fail(j, e, "merge %u makes '%.*s', which is not in the vocabulary", rank, shown(s), s.p);
-	*out = (struct merge){ (uint64_t)(uint32_t)li << 32 | (uint32_t)ri, rank, id };
+	char *p = m->text + m->used;
+	memcpy(p, l.p, l.n);
+	memcpy(p + l.n, r.p + b->prefix.n, r.n - b->prefix.n);
+	struct str *s = m->s[m->n];
+	s[0] = l;
+	s[1] = r;
+	s[2] = (struct str){ p, l.n + r.n - b->prefix.n };
+	m->used += s[2].n;
+	m->at[m->n] = j->p;
+	for (int k = 0; k < 3; k++)
+		m->hash[m->n][k] = str_hash(s[k].p, s[k].n);
+	m->n++;
+	return 0;
+}
+
+/* Looks the batch up and appends its merges to out[*n]. */
+static int batch_run(struct tokenizer *t, struct js *j, struct batch *m, struct merge *out, size_t *n, struct err *e)
+{
+	static const char *const fault[] = { "names", "names", "makes" };
+	bpe_warm(&t->bpe, m->hash[0], 3 * (size_t)m->n);
+	for (int i = 0; i < m->n; i++) {
+		int32_t id[3];
+		for (int k = 0; k < 3; k++) {
+			struct str s = m->s[i][k];
+			id[k] = bpe_find_hashed(&t->bpe, s, m->hash[i][k]);
+			if (id[k] >= 0)
+				continue;
+			j->p = m->at[i];
+			return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", *n, fault[k], shown(s), s.p);
+		}
+		out[*n] = (struct merge){ (uint64_t)(uint32_t)id[0] << 32 | (uint32_t)id[1], (uint32_t)*n, id[2] };
+		++*n;
+	}
+	m->n = 0;
+	m->used = 0;
 	return 0;
 }
 
@@ -157,43 +193,54 @@ static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, 
 	return 0;
 }
 
-static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
+static void index_merges(struct tokenizer *t, const struct merge *v, size_t n)
 {
 	struct bpe *b = &t->bpe;
+	size_t size = 16;
+	while (size < 2 * n)
+		size *= 2;
+	b->merge = ARENA_ARRAY(&t->a, size, struct merge);
+	b->merge_mask = (uint32_t)(size - 1);
+	for (size_t i = 0; i < size; i++)
+		b->merge[i].key = UINT64_MAX;
+	for (size_t i = 0; i < n; i++)
+		pair_put(b, v[i]);
+}
+
+static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
+{
 	struct merge *v = NULL;
 	size_t n = 0, cap = 0;
-	char *buf = xmalloc(2 * TOK_MAX_TOKEN + 2);
+	struct batch *m = xcalloc(1, sizeof *m);
 	bool first = true;
 	int rc = js_open(j, '[', e), more = 0;
+	m->cap = 4 * TOK_MAX_TOKEN;
+	m->text = xmalloc(m->cap);
 	while (rc == 0 && (more = js_item(j, &first, e)) > 0) {
 		struct str l, r;
-		if (n == cap) {
+		size_t rank = n + (size_t)m->n;
+		if (rank + BATCH >= cap) {
 			cap = cap ? 2 * cap : 4096;
 			v = xrealloc(v, cap * sizeof *v);
 		}
-		rc = read_pair(j, (uint32_t)n, &l, &r, e);
+		rc = read_pair(j, (uint32_t)rank, &l, &r, e);
 		/* old files carry the "#version" line of merges.txt along */
-		if (rc == 0 && n == 0 && str_starts(l, STR("#version")))
+		if (rc == 0 && rank == 0 && str_starts(l, STR("#version")))
 			continue;
 		if (rc == 0)
-			rc = n < TOK_MAX_ID ? one_merge(t, j, l, r, (uint32_t)n, buf, &v[n], e) : js_fail(j, e, "too many merges");
-		n++;
+			rc = rank < TOK_MAX_ID ? batch_add(t, j, m, l, r, (uint32_t)rank, e) : js_fail(j, e, "too many merges");
+		if (rc == 0 && (m->n == BATCH || m->used + 2 * TOK_MAX_TOKEN > m->cap))
+			rc = batch_run(t, j, m, v, &n, e);
 	}
 	if (more < 0)
 		rc = -1;
-	if (rc == 0) {
-		size_t size = 16;
-		while (size < 2 * n)
-			size *= 2;
-		b->merge = ARENA_ARRAY(&t->a, size, struct merge);
-		b->merge_mask = (uint32_t)(size - 1);
-		for (size_t i = 0; i < size; i++)
-			b->merge[i].key = UINT64_MAX;
-		for (size_t i = 0; i < n; i++)
-			pair_put(b, v[i]);
-	}
+	if (rc == 0)
+		rc = batch_run(t, j, m, v, &n, e);
+	if (rc == 0)
+		index_merges(t, v, n);
 	free(v);
-	free(buf);
+	free(m->text);
+	free(m);
 	return rc;
 }
 
