@@ -276,6 +276,52 @@ static void test_lse(void)
 	CHECK(lse_logprob(&r) < -1e300, "-Inf has no probability");
 }
 
+static uint64_t fnv(uint64_t h, const void *p, size_t n)
+{
+	for (const unsigned char *c = p; n--; c++)
+		h = (h ^ *c) * 0x100000001b3ull;
+	return h;
+}
+
+/* The numerics id promises these bits: a change of one of them is a new version of chain32 (NUMERICS.md). */
+static void test_kept_bits(void)
+{
+	static float (*const f[])(float) = { xm_ex2, xm_exp, xm_expm1, xm_log1p, xm_tanh, xm_sigmoid, xm_softplus,
+					     xm_silu, xm_gelu_tanh, xm_gelu_erf, xm_relu };
+	uint64_t functions = 0xcbf29ce484222325ull, rows = functions;
+	for (int i = 0; i < COUNT(f); i++)
+		for (uint64_t u = 0; u <= 0xffffffffu; u += 100003) {
+			float y = f[i](f32_of_bits((uint32_t)u));
+			functions = fnv(functions, &y, sizeof y);
+		}
+	check_state = 1;
+	for (int n = 0; n < 40; n++) {
+		int d = 8 + 11 * n;
+		float x[600], w[600], y[600], s[ATTEND_SCRATCH(600)];
+		struct check_kv kv;
+		struct lse l;
+		check_fill(x, (size_t)d, FILL_PLAIN);
+		check_fill(w, (size_t)d, FILL_PLAIN);
+		check_kv_fill(&kv, 1, d, 17 * n + 1, FILL_PLAIN, FILL_PLAIN);
+		rmsnorm_c(y, x, w, d, 1e-6f);
+		rows = fnv(rows, y, (size_t)d * sizeof *y);
+		layernorm_c(y, x, w, x, d, 1e-5f);
+		rows = fnv(rows, y, (size_t)d * sizeof *y);
+		rope_c(y, 2, d / 4 * 2, x, w, d / 4 * 2, n % 2 ? ROPE_HALF : ROPE_INTERLEAVED);
+		rows = fnv(rows, y, (size_t)d * sizeof *y);
+		lse_c(&l, x, d, n);
+		rows = fnv(rows, &l, sizeof l);
+		struct attend_head a = { .q = x, .k = kv.k, .v = kv.v, .page_stride = (size_t)d * KV_PAGE, .table = kv.table, .pos = 17 * n, .d = d,
+					 .scale = 0.2f, .softcap = n % 3 ? 0.0f : 30.0f, .slope = 0.125f, .has_slope = n % 4 == 0, .sink = 2.5f,
+					 .has_sink = n % 5 == 0, .window = n % 2 ? 100 : 0 };
+		attend_c(y, &a, s);
+		rows = fnv(rows, y, (size_t)d * sizeof *y);
+		free(kv.k), free(kv.v);
+	}
+	CHECK(functions == 0xe51bf1c5855422cbull, "functions: %016llx", (unsigned long long)functions);
+	CHECK(rows == 0xb2329741bc8f0418ull, "rows: %016llx", (unsigned long long)rows);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -285,6 +331,7 @@ int main(int argc, char **argv)
 		{ "attention against double", test_attend_accuracy },
 		{ "attention where the answer is exact", test_attend_exact },
 		{ "log-sum-exp, argmax and their edges", test_lse },
+		{ "the bits that the numerics id promises", test_kept_bits },
 		{ "every level gives the bits of scalar", test_levels },
 		{ NULL, NULL },
 	};
