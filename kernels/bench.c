@@ -83,7 +83,7 @@ static float *floats(struct bench *b, size_t n)
 
 /* --- limits ------------------------------------------------------------------------------------------------------ */
 
-#define PEAK_STEPS 400000L
+#define PEAK_STEPS 4000000L /* tens of milliseconds, as long as the calls measured against it */
 
 static void peak_part(void *ctx, int part, int nparts)
 {
@@ -96,6 +96,15 @@ static void peak_work(struct bench *b, void *arg)
 {
 	(void)arg;
 	pool_run(b->pool, peak_part, b, pool_threads(b->pool));
+}
+
+static void measure_fma(struct bench *b)
+{
+	if (!b->isa->peak)
+		return;
+	double flops = b->isa->peak(1) * (double)PEAK_STEPS * pool_threads(b->pool);
+	b->fma = flops / best_seconds(b, peak_work, NULL) * 1e-9;
+	report(b, "fma in registers", "", "GFLOP/s", b->fma, b->fma);
 }
 
 struct span {
@@ -314,12 +323,10 @@ int bench_kernels(enum cpu_level max, int threads, bench_fn *row, void *ctx, str
 		return -1;
 	b.ops = device_ops(b.dev);
 	int rc = pool_open(&b.pool, device_threads(b.dev), e); /* for the limits */
-	if (!rc && b.isa->peak) {
-		b.fma = b.isa->peak(1) * (double)PEAK_STEPS * pool_threads(b.pool) / best_seconds(&b, peak_work, NULL) * 1e-9;
-		report(&b, "fma in registers", "", "GFLOP/s", b.fma, b.fma);
-	}
-	for (int dt = 0; !rc && dt < DT_COUNT; dt++)
+	for (int dt = 0; !rc && dt < DT_COUNT; dt++) {
+		measure_fma(&b); /* beside each type: clocks change */
 		rc = bench_linear(&b, (enum dtype)dt);
+	}
 	if (!rc)
 		rc = bench_attend(&b, 64, 1024);
 	if (!rc)
