@@ -1,6 +1,6 @@
-/* suite.h - one suite definition, read from YAML through the table in schema.c.
+/* suite.h - one suite definition, read from YAML through the table in schema_keys.h.
  *
- * schema.c is the only list of keys: parser, `assay help suite`, the man page and suites/README.md read it. Every error
+ * That table is the only list of keys: parser, `assay help suite`, the man page and suites/README.md read it. Every error
  * says file:line: and the nearest known key. Strings that hold {{ }} or {% %} are templates, compiled at load.
  */
 #ifndef ASSAY_SUITE_H

@@ -410,7 +410,7 @@ static int check_gold(const struct task *t, const struct item *it, const struct 
 				return -1;
 		return 0;
 	}
-	if (t->set->profile->lmeval || t->multiple_input)
+	if (t->set->profile->lmeval)
 		return 0;
 	if (g->type == V_INT || g->type == V_BOOL)
 		return (g->type == V_INT && g->i < 0) || index_of(g, it->nchoices, e) < 0
