@@ -47,3 +47,4 @@ TESTPROGS += tests/test_scripted
 EXTRA_DIST += tests/golden/pyrandom.vec tests/golden/make_pyrandom.py tests/golden/task.json tests/golden/make_task.py
 TESTPROGS += tests/test_filter
 TESTPROGS += tests/test_stats
+TESTPROGS += tests/test_journal
