@@ -176,7 +176,9 @@ int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool 
 	for (int i = 0; i < n; i++) {
 		const struct added *ad = added_by_id(t, ids[i]);
 		struct str s = ad ? ad->normal : tokenizer_token(t, ids[i]);
-		if (!s.p || (skip_special && tokenizer_is_special(t, ids[i])))
+		/* tokenizers asks whether the string it would show is a special token's: one changed by normalizing is not */
+		const struct added *shown = ad && !str_eq(ad->normal, ad->content) ? added_by_id(t, tokenizer_id(t, ad->normal)) : ad;
+		if (!s.p || (skip_special && shown && shown->special))
 			continue; /* an id without a token says nothing */
 		if (!t->has_decoder && m)
 			tok[m++] = STR(" ");

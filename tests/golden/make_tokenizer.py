@@ -172,6 +172,8 @@ def suite():
     S['suffix'] = tok(suf, None, {'type': 'WhitespaceSplit'}, None, seq('decoders', {'type': 'Replace', 'pattern': {'String': '</w>'}, 'content': ' '}))
     S['added-flags'] = tok(model('plain', unk_token='!'), {'type': 'Lowercase'}, None, None, {'type': 'Fuse'},
                            [('<l>', 'ls'), ('<r>', 'rs'), ('<lr>', 'lr'), ('word', 'w'), ('Yes', 'n'), ('No', 'nw'), ('<S>', 's'), ('<SS>', ''), ('the', 'w')])
+    S['special-normalized'] = tok(model('plain', unk_token='!'), {'type': 'Lowercase'}, None, None, {'type': 'Fuse'},
+                                  [('<S>', 'sn'), ('<B>', 's'), ('<b>', 'sn'), ('<x>', '')])
     S['ignore-merges'] = tok(model('plain', 20, ignore_merges=True, extra=['the cat', 'mat,', 'zebra'], unk_token='!'), None, {'type': 'WhitespaceSplit'}, None, {'type': 'Fuse'})
     S['no-decoder'] = tok(model('plain'), None, {'type': 'WhitespaceSplit'}, None, None, [('<s>', 's')])
     for d in 'tests/../suites/models/stories260k', 'tests/../suites/models/babyllama105':
