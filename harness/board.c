@@ -236,17 +236,13 @@ static struct str remarks(struct arena *a, const struct row *r)
 	return out;
 }
 
-/* Best first within a suite and metric. */
+/* Best first among those that compare. */
 static int show_compare(const void *x, const void *y)
 {
 	const struct row *a = x, *b = y;
-	const struct { struct str a, b; } keys[] = { { a->suite, b->suite }, { a->metric, b->metric }, { a->filter, b->filter } };
-	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-		size_t n = keys[k].a.n < keys[k].b.n ? keys[k].a.n : keys[k].b.n;
-		int r = memcmp(keys[k].a.p, keys[k].b.p, n);
-		if (r || keys[k].a.n != keys[k].b.n)
-			return r ? r : keys[k].a.n < keys[k].b.n ? -1 : 1;
-	}
+	int r = gap_compare(a, b);
+	if (r)
+		return r;
 	if (a->value != b->value && a->value == a->value && b->value == b->value)
 		return (a->value > b->value) == higher_is_better(a) ? -1 : 1;
 	return rows_compare(a, b);

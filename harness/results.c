@@ -275,8 +275,8 @@ int csv_load(struct csv_table *out, struct arena *a, const char *path, struct er
 		if (out->rows != rows)
 			r.started = r.line;
 	}
-	if (!r.failed && csv_fini(&p, on_cell, on_row, &r))
-		r.failed = err_set(e, E_FORMAT, "%s:%d: %s", path, r.line, csv_strerror(csv_error(&p)));
+	if (!r.failed && csv_fini(&p, on_cell, on_row, &r) && !r.failed)
+		r.failed = err_set(e, E_FORMAT, "%s:%d: a quoted cell is not closed", path, r.started);
 	csv_free(&p);
 	buf_fini(&b);
 	if (!r.failed && !out->rows)

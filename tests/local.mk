@@ -48,3 +48,4 @@ EXTRA_DIST += tests/golden/pyrandom.vec tests/golden/make_pyrandom.py tests/gold
 TESTPROGS += tests/test_filter
 TESTPROGS += tests/test_stats
 TESTPROGS += tests/test_journal
+TESTPROGS += tests/test_results
