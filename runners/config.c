@@ -44,7 +44,7 @@ static const struct key keys[] = {
 	{ { "n_positions", "max_position_embeddings", "n_ctx" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
 	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
 	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope.theta), 10000, 2, 1e15 },
-	{ { "partial_rotary_factor", "rotary_pct" }, K_NUM, AT(rope.partial), 1, 0, 1 },
+	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope.partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
 	{ { "attention_bias", "use_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
 	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
@@ -306,6 +306,11 @@ static int read_layer_kinds(struct config *c, const struct source *s, struct err
 	const struct family *f = c->family;
 	bool given = false;
 
+	const struct value *raw = v_getc(s->first, "sliding_window");
+	if (!raw && s->second.type == V_DICT)
+		raw = v_getc(s->second, "sliding_window");
+	if (raw && raw->type == V_NONE) /* here a null is a statement, also where the family has a default */
+		c->window = 0;
 	if (f->window == WINDOW_NONE || (f->window == WINDOW_FLAG && !c->use_window))
 		c->window = 0;
 	if (c->window && f->window != WINDOW_ALL &&

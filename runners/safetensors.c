@@ -340,8 +340,11 @@ static int read_header(struct safetensors *s, int file, struct arena *scratch, s
 	struct value head;
 	uint64_t n = 0;
 
+	static const char lfs[] = "version https://git-lfs";
 	for (int i = 7; i >= 0; i--)
 		n = n << 8 | f->map[i];
+	if (f->size >= sizeof lfs && !memcmp(f->map, lfs, sizeof lfs - 1))
+		return err_set(e, E_FORMAT, "%s: is a Git LFS pointer and not the weights; fetch them with `git lfs pull`", f->path);
 	if (n > HEADER_MAX)
 		return err_set(e, E_FORMAT, "%s: the header claims %llu bytes, a safetensors header has at most %u", f->path,
 			       (unsigned long long)n, HEADER_MAX);
@@ -477,7 +480,7 @@ static int open_index(struct safetensors *s, const char *dir, const char *path, 
 }
 
 /* No safetensors in the folder: say what is there instead. */
-static int explain_missing(const char *dir, struct err *e)
+static int explain_missing(const char *dir, const char *one, struct err *e)
 {
 	static const struct {
 		const char *suffix, *what;
@@ -492,6 +495,9 @@ static int explain_missing(const char *dir, struct err *e)
 	const size_t nothers = sizeof others / sizeof others[0];
 	size_t best = nothers;
 	char found[300] = "";
+	struct stat st;
+	if (lstat(one, &st) == 0)
+		return err_set(e, E_IO, "%s: is a link to nothing", one);
 	DIR *d = opendir(dir);
 	if (!d)
 		return err_errno(e, E_IO, "%s", dir);
@@ -534,7 +540,7 @@ int safetensors_open(struct safetensors **out, const char *dir, struct err *e)
 	} else if (access(index, F_OK) == 0) {
 		rc = open_index(s, dir, index, &a, e);
 	} else {
-		rc = explain_missing(dir, e);
+		rc = explain_missing(dir, one, e);
 	}
 	arena_fini(&a);
 	if (rc != 0) {

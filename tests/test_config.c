@@ -33,6 +33,9 @@ static void put(const char *name, const char *text)
 #define QWEN2(more) \
 	"{\"architectures\":[\"Qwen2ForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
 	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
+#define MISTRAL(more) \
+	"{\"model_type\":\"mistral\",\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4,\"num_attention_heads\":8," \
+	"\"intermediate_size\":172" more "}"
 #define SMOLLM3(more) \
 	"{\"architectures\":[\"SmolLM3ForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
 	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
@@ -122,6 +125,12 @@ static void test_layers(void)
 	CU_ASSERT_FATAL(load(&c, QWEN2(",\"sliding_window\":32,\"use_sliding_window\":true,\"layer_types\":[\"sliding_attention\","
 				       "\"full_attention\",\"full_attention\",\"sliding_attention\"]"), NULL, &e) == 0);
 	CU_ASSERT(c.slides[0] && !c.slides[1] && !c.slides[2] && c.slides[3]);
+	CU_ASSERT_FATAL(load(&c, MISTRAL(",\"sliding_window\":7"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 7 && c.slides[0] && c.slides[3]);
+	CU_ASSERT_FATAL(load(&c, MISTRAL(",\"sliding_window\":null"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 0 && !c.slides[0]);
+	CU_ASSERT_FATAL(load(&c, MISTRAL(""), NULL, &e) == 0);
+	CU_ASSERT(c.window == 4096);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(""), NULL, &e) == 0);
 	CU_ASSERT(!c.nope[0] && !c.nope[2] && c.nope[3] && c.rope.theta == 2000000);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layer_interval\":2"), NULL, &e) == 0);
@@ -211,6 +220,41 @@ static void test_refused(void)
 	CHECK(config_load(&c, dir, &e) == -1 && strstr(e.msg, "config.json"), "message is: %s", e.msg);
 }
 
+/* Random damage to a good file: read or refused with a sentence, never a crash (the sanitizers watch). */
+static void test_damage(void)
+{
+	static const char *const good[] = {
+		QWEN2(",\"sliding_window\":32,\"use_sliding_window\":true,\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\","
+		      "\"sliding_attention\"],\"eos_token_id\":[1,2],\"bos_token_id\":1,\"hidden_act\":\"silu\""),
+		LLAMA(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+		      "\"original_max_position_embeddings\":64},\"text_config\":{\"head_dim\":4}"),
+		LLAMA(",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":8,\"beta_fast\":32,\"truncate\":false},\"max_position_embeddings\":64"),
+	};
+	unsigned long long seed = test_seed();
+	static struct config c;
+	int opened = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		char text[1000];
+		struct err e;
+		snprintf(text, sizeof text, "%s", good[i % 3]);
+		size_t n = strlen(text);
+		for (int j = 0; j <= (int)(test_rand(&seed) % 3); j++) {
+			size_t at = test_rand(&seed) % n;
+			text[at] = test_rand(&seed) % 2 ? "0123456789-.eE[]{},:\"ntf"[test_rand(&seed) % 24] : (char)(1 + test_rand(&seed) % 255);
+		}
+		if (load(&c, text, NULL, &e) == 0) {
+			double freq[512];
+			opened++;
+			CHECK(c.layers >= 1 && c.layers <= CONFIG_MAX_LAYERS && c.heads % c.kv_heads == 0 && c.rotary_dim <= c.head_dim, "accepted: %s", text);
+			ropetable_frequencies(freq, &c.rope, c.rotary_dim);
+		} else {
+			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
+		}
+	}
+	printf("%d of 3000 still open ", opened);
+}
+
 /* The digest follows what the file says, not how it is laid out, and the stop ids. */
 static void test_digest(void)
 {
@@ -235,7 +279,7 @@ static void test_families(void)
 		struct err e;
 		CHECK(f->name && f->text && f->names && f->act, "row %d is not complete", i);
 		CHECK(family_find(&g, f->architectures[0], NULL, &e) == 0 && g == f, "%s is not found by architecture", f->name);
-		CHECK(!f->model_types[0] || family_find(&g, NULL, f->model_types[0], &e) == 0 && g == f, "%s is not found by model_type", f->name);
+		CHECK(!f->model_types[0] || (family_find(&g, NULL, f->model_types[0], &e) == 0 && g == f), "%s is not found by model_type", f->name);
 		CHECK(family_role(f, R_EMBED) && family_role(f, R_O) && family_role(f, R_DOWN), "%s lacks a role", f->name);
 		CHECK(family_role(f, R_QKV) || (family_role(f, R_Q) && family_role(f, R_K) && family_role(f, R_V)), "%s lacks q, k, v", f->name);
 		CHECK(!f->gated || family_role(f, R_GATE_UP) || (family_role(f, R_GATE) && family_role(f, R_UP)), "%s lacks gate, up", f->name);
@@ -274,6 +318,7 @@ int main(int argc, char **argv)
 		{ "what is read", test_values },
 		{ "kinds of layers", test_layers },
 		{ "what is refused", test_refused },
+		{ "random damage", test_damage },
 		{ "digest", test_digest },
 		{ "the table of families", test_families },
 		{ "rotary tables", test_ropetable },

@@ -169,10 +169,10 @@ static void write_checkpoint(const char *dir, struct value golden)
 	buf_fini(&all);
 }
 
-static void compare(struct machine *k, struct value golden)
+/* logits, and the log-probs of all positions against the golden ones; out is left for the comparison of bits */
+static void compare(struct machine *k, struct value golden, struct lse *out)
 {
 	static int32_t ids[MAX_IDS];
-	static struct lse out[MAX_IDS];
 	const struct value *vids = v_getc(golden, "ids"), *want = v_getc(golden, "logits"), *lp = v_getc(golden, "logprobs");
 	const char *name = v_getc(golden, "name")->s.p;
 	int n = (int)vids->list->n, vocab = model_info(k->m)->vocab, at = (int)v_getc(golden, "logits_at")->i;
@@ -197,6 +197,25 @@ static void compare(struct machine *k, struct value golden)
 	       fp32, logprob_err);
 	CHECK(worst / top <= bound, "%s: logits are off by %.3g of max |logit|", name, worst / top);
 	CHECK(logprob_err <= 4 * bound * top, "%s: log-probs are off by %.3g", name, logprob_err); /* two logits and a sum */
+}
+
+/* The scalar definition, two threads and other calls: the same bits. */
+static void compare_bits(const char *dir, struct value golden, const struct lse *want)
+{
+	static int32_t ids[MAX_IDS];
+	static struct lse out[MAX_IDS];
+	const struct value *vids = v_getc(golden, "ids");
+	struct machine k;
+	struct err e = { 0 };
+	int n = (int)vids->list->n < 140 ? (int)vids->list->n : 140;
+
+	CHECK(machine_open(&k, dir, 2, CPU_SCALAR, 1, &e) == 0, "%s", e.msg);
+	for (int i = 0; i <= n && i < (int)vids->list->n; i++)
+		ids[i] = (int32_t)vids->list->v[i].i;
+	if (k.f && run(&k, ids, n, 31, out, NULL) == 0)
+		for (int i = 0; i + 1 < n; i++)
+			CHECK(memcmp(&out[i], &want[i], sizeof out[i]) == 0, "%s: position %d has other bits", v_getc(golden, "name")->s.p, i);
+	machine_close(&k);
 }
 
 static int by_name(const void *a, const void *b)
@@ -233,8 +252,11 @@ static void test_all(void)
 			write_checkpoint(tmp, golden);
 			rc = machine_open(&k, tmp, 1, cpu_best(), 1, &e);
 			CHECK(rc == 0, "%s: %s", name[i], e.msg);
-			if (rc == 0)
-				compare(&k, golden);
+			if (rc == 0) {
+				static struct lse out[MAX_IDS];
+				compare(&k, golden, out);
+				compare_bits(tmp, golden, out);
+			}
 			for (int f = 0; rc == 0 && f < nfamilies; f++)
 				seen[f] |= !strcmp(families[f].name, model_info(k.m)->family);
 			machine_close(&k);

@@ -279,6 +279,12 @@ static void test_folder(void)
 	CHECK(safetensors_open(&s, dir, &e) == -1 && strstr(e.msg, "0 bytes are too few"), "message is: %s", e.msg);
 	clean();
 	snprintf(path, sizeof path, "%s/model.safetensors", dir);
+	CU_ASSERT(symlink("/nonexistent/blob", path) == 0);
+	CHECK(safetensors_open(&s, dir, &e) == -1 && strstr(e.msg, "model.safetensors: is a link to nothing"), "message is: %s", e.msg);
+	clean();
+	write_bytes("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n", 57);
+	CHECK(safetensors_open(&s, dir, &e) == -1 && strstr(e.msg, "is a Git LFS pointer"), "message is: %s", e.msg);
+	clean();
 	CU_ASSERT(mkdir(path, 0777) == 0);
 	CHECK(safetensors_open(&s, dir, &e) == -1 && strstr(e.msg, "is no regular file"), "message is: %s", e.msg);
 	CHECK(safetensors_open(&s, "/nonexistent/folder", &e) == -1 && strstr(e.msg, "/nonexistent/folder"), "message is: %s", e.msg);
