@@ -49,4 +49,5 @@ TESTPROGS += tests/test_filter
 TESTPROGS += tests/test_stats
 TESTPROGS += tests/test_journal
 TESTPROGS += tests/test_results
-TEST_PROGRAMS += tests/test_ops
+TESTPROGS += tests/test_ops
+TESTPROGS += tests/test_metric
