@@ -401,17 +401,15 @@ static struct str concat(struct arena *a, struct str x, struct str y)
 	return (struct str){ p, x.n + y.n };
 }
 
-/* The native profile does not score what cannot be right. */
-static int check_gold(const struct task *t, const struct item *it, const struct value *g, struct err *e)
+/* Can any choice be right? */
+static int gold_exists(const struct item *it, const struct value *g, struct err *e)
 {
 	if (g->type == V_LIST || g->type == V_TUPLE) {
 		for (size_t i = 0; i < g->list->n; i++)
-			if (check_gold(t, it, &g->list->v[i], e))
+			if (gold_exists(it, &g->list->v[i], e))
 				return -1;
 		return 0;
 	}
-	if (t->set->profile->lmeval)
-		return 0;
 	if (g->type == V_INT || g->type == V_BOOL)
 		return (g->type == V_INT && g->i < 0) || index_of(g, it->nchoices, e) < 0
 			       ? err_set(e, E_RANGE, "target: choice %lld is out of range: there are %d choices",
@@ -425,6 +423,18 @@ static int check_gold(const struct task *t, const struct item *it, const struct 
 	return err_set(e, E_RANGE, "target '%.100s' is none of the %d choices", g->s.p, it->nchoices);
 }
 
+/* The native profile does not score what cannot be right; lm-evaluation-harness warns and scores it wrong. */
+static int check_gold(const struct task *t, const struct item *it, struct err *e)
+{
+	struct err why = { 0 };
+	if (gold_exists(it, &it->gold, &why) == 0)
+		return 0;
+	if (!t->set->profile->lmeval)
+		return err_set(e, why.code, "%s", why.msg);
+	log_warn("suite %s: document %zu: %s; it is scored as wrong", t->s->name.p, it->doc, why.msg);
+	return 0;
+}
+
 static int choice_requests(struct task *t, struct arena *a, struct turns *before, const struct doc *d, struct item *it, struct err *e)
 {
 	struct str q, log, suffix = { 0 };
@@ -432,7 +442,7 @@ static int choice_requests(struct task *t, struct arena *a, struct turns *before
 	it->delimiter = choice_delimiter(t);
 	it->multiple_input = t->multiple_input;
 	it->gold = t->multiple_input ? d->prompt : d->target;
-	if (check_gold(t, it, &it->gold, e))
+	if (check_gold(t, it, e))
 		return -1;
 	if (t->multiple_input) {
 		if (d->target.type != V_STR)

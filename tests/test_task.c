@@ -280,7 +280,10 @@ static void test_errors(void)
 	}
 	/* the lm-eval profiles score such a document as wrong */
 	set = plain("lm-eval-0.4.13");
+	int before = log_warnings();
+	log_set_level(LOG_QUIET);
 	CHECK(!first_error(HEAD "splits: {test: test}\nkind: multiple_choice\nprompt: q\ntarget: 7\nchoices: c\n", &set, &d, &e), "%s", e.msg);
+	CU_ASSERT(log_warnings() == before + 3);
 }
 
 static void test_documents(void)
