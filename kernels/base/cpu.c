@@ -32,7 +32,7 @@ static void detect(void)
 {
 	unsigned a, b, c, d, c1 = 0, b7 = 0, a71 = 0;
 	offered[CPU_SCALAR] = 1;
-	if (__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u) {
+	if ((unsigned)__get_cpuid_max(0x80000000u, NULL) >= 0x80000004u) {
 		unsigned w[12];
 		for (unsigned i = 0; i < 3; i++)
 			__cpuid(0x80000002u + i, w[4 * i], w[4 * i + 1], w[4 * i + 2], w[4 * i + 3]);
