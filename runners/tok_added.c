@@ -165,7 +165,8 @@ static int read_one(struct tokenizer *t, struct value v, struct added *a, struct
 {
 	const char *where = "added token";
 	if (v.type != V_DICT)
-		return err_set(e, E_FORMAT, "%s: added_tokens holds a %s, objects are expected", t->name, v_type_name(v));
+		return err_set(e, E_FORMAT, "%s: added_tokens holds a %s, objects are expected", t->name,
+			       v_type_name(v));
 	const struct value *id = v_getc(v, "id");
 	if (comp_str(t, v, where, "content", &a->content, e) < 0)
 		return -1;
@@ -174,9 +175,12 @@ static int read_one(struct tokenizer *t, struct value v, struct added *a, struct
 			       (int)(a->content.n < 60 ? a->content.n : 60), a->content.p, TOK_MAX_ID - 1);
 	a->id = (int32_t)id->i;
 	if (a->content.n > TOK_MAX_TOKEN)
-		return err_set(e, E_LIMIT, "%s: an added token has %zu bytes, the limit is %d", t->name, a->content.n, TOK_MAX_TOKEN);
-	if (comp_bool(t, v, where, "single_word", -1, &a->single_word, e) < 0 || comp_bool(t, v, where, "lstrip", -1, &a->lstrip, e) < 0 ||
-	    comp_bool(t, v, where, "rstrip", -1, &a->rstrip, e) < 0 || comp_bool(t, v, where, "normalized", -1, &a->normalized, e) < 0 ||
+		return err_set(e, E_LIMIT, "%s: an added token has %zu bytes, the limit is %d", t->name, a->content.n,
+			       TOK_MAX_TOKEN);
+	if (comp_bool(t, v, where, "single_word", -1, &a->single_word, e) < 0 ||
+	    comp_bool(t, v, where, "lstrip", -1, &a->lstrip, e) < 0 ||
+	    comp_bool(t, v, where, "rstrip", -1, &a->rstrip, e) < 0 ||
+	    comp_bool(t, v, where, "normalized", -1, &a->normalized, e) < 0 ||
 	    comp_bool(t, v, where, "special", -1, &a->special, e) < 0)
 		return -1;
 	return 0;
@@ -207,8 +211,8 @@ static int check_id(struct tokenizer *t, const struct added *a, int32_t *next, s
 		id = known >= 0 ? known : (*next)++;
 	}
 	if (id != a->id)
-		return err_set(e, E_FORMAT, "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d", t->name,
-			       (int)(a->content.n < 60 ? a->content.n : 60), a->content.p, a->id, id);
+		return err_set(e, E_FORMAT, "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d",
+			       t->name, (int)(a->content.n < 60 ? a->content.n : 60), a->content.p, a->id, id);
 	return 0;
 }
 
@@ -232,7 +236,9 @@ static void add_named(struct tokenizer *t)
 		if (a) {
 			a->special = true;
 		} else if (id >= 0) {
-			t->added[t->nadded] = (struct added){ .content = t->named[i], .normal = t->named[i], .id = id, .special = true };
+			t->added[t->nadded] = (struct added){
+				.content = t->named[i], .normal = t->named[i], .id = id, .special = true
+			};
 			map_put(&t->added_map, str_hash(t->named[i].p, t->named[i].n), t->nadded);
 			t->nadded++;
 		}

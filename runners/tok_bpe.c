@@ -342,7 +342,8 @@ static int split_chars(struct enc *x, struct str w, size_t *count)
 		if (!b->has_unk)
 			continue;
 		if (b->unk < 0)
-			return err_set(x->e, E_FORMAT, "%s: the text needs the unknown token '%.*s', which is not in the vocabulary",
+			return err_set(x->e, E_FORMAT,
+				       "%s: the text needs the unknown token '%.*s', which is not in the vocabulary",
 				       x->t->name, (int)(b->unk_token.n < 60 ? b->unk_token.n : 60), b->unk_token.p);
 		if (pending && !b->fuse_unk) {
 			add(x->sym, &n, b->unk, pending);
@@ -368,7 +369,8 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 		whole = b->bytes ? find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot) : bpe_find(b, w);
 	}
 	bool full = w.n == pc.n; /* ignore_merges speaks of whole pieces, not of words cut out of one */
-	if (whole >= 0 && ((b->ignore_merges && full) || atomic_load_explicit(&b->whole[whole], memory_order_relaxed) == 1)) {
+	if (whole >= 0 &&
+	    ((b->ignore_merges && full) || atomic_load_explicit(&b->whole[whole], memory_order_relaxed) == 1)) {
 		*at += w.n;
 		return enc_token(x, whole, pc, *at - w.n, *at, NULL);
 	}
@@ -382,7 +384,8 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 	}
 	n = n <= SHORT ? merge_short(b, x->sym, n) : merge_long(x, x->sym, n);
 	if (whole >= 0)
-		atomic_store_explicit(&b->whole[whole], n == 1 && x->sym[0].id == whole && x->sym[0].len == w.n ? 1 : 2, memory_order_relaxed);
+		atomic_store_explicit(&b->whole[whole], n == 1 && x->sym[0].id == whole && x->sym[0].len == w.n ? 1 : 2,
+				      memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
 		if (enc_token(x, x->sym[i].id, pc, *at, *at + x->sym[i].len, NULL) < 0)
 			return -1;
@@ -410,7 +413,8 @@ int bpe_piece(struct enc *x, struct piece pc)
 		size_t at = i;
 		uint32_t c = utf8_next(s, &i);
 		bool k = char_find(b, c) >= 0;
-		if (k && known && !joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
+		if (k && known &&
+		    !joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
 			if (word(x, pc, from, at, &out) < 0)
 				return -1;
 			from = at;

@@ -44,7 +44,9 @@ static int fallback_byte(struct str s)
 		return -1;
 	int v = 0;
 	for (int i = 3; i < 5; i++) {
-		int c = s.p[i], h = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int c = s.p[i], h = c >= '0' && c <= '9' ? c - '0'
+				    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+									 : -1;
 		if (h < 0 && !(i == 3 && c == '+'))
 			return -1;
 		v = v * 16 + (h < 0 ? 0 : h);
@@ -167,17 +169,20 @@ static int dec_replace(struct arena *a, const struct dec *d, struct str **tok, s
 	return rc < 0 ? -1 : 0;
 }
 
-int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct arena *a, struct str *out, struct err *e)
+int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct arena *a,
+		     struct str *out, struct err *e)
 {
 	struct arena scratch;
 	arena_init(&scratch);
-	struct str *tok = ARENA_ARRAY(&scratch, (size_t)(n > 0 ? n : 0) * 2 + 1, struct str); /* blanks between, without a decoder */
+	struct str *tok = ARENA_ARRAY(&scratch, (size_t)(n > 0 ? n : 0) * 2 + 1,
+				      struct str); /* blanks between, without a decoder */
 	size_t m = 0;
 	for (int i = 0; i < n; i++) {
 		const struct added *ad = added_by_id(t, ids[i]);
 		struct str s = ad ? ad->normal : tokenizer_token(t, ids[i]);
 		/* tokenizers asks whether the string it would show is a special token's: one changed by normalizing is not */
-		const struct added *shown = ad && !str_eq(ad->normal, ad->content) ? added_by_id(t, tokenizer_id(t, ad->normal)) : ad;
+		const struct added *shown =
+			ad && !str_eq(ad->normal, ad->content) ? added_by_id(t, tokenizer_id(t, ad->normal)) : ad;
 		if (!s.p || (skip_special && shown && shown->special))
 			continue; /* an id without a token says nothing */
 		if (!t->has_decoder && m)
@@ -198,7 +203,8 @@ int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool 
 /* ---- loading ---- */
 
 /* Metaspace as pre-tokenizer and decoder: its character and when it is put in front. */
-int metaspace_scheme(struct tokenizer *t, struct value v, const char *where, enum scheme *out, uint32_t *cp, struct str *text, struct err *e)
+int metaspace_scheme(struct tokenizer *t, struct value v, const char *where, enum scheme *out, uint32_t *cp,
+		     struct str *text, struct err *e)
 {
 	static const char *const schemes[] = { "always", "first", "never", NULL };
 	struct str rep, s;
@@ -225,7 +231,8 @@ int metaspace_scheme(struct tokenizer *t, struct value v, const char *where, enu
 		return -1;
 	if (!prefix) {
 		if (v_getc(v, "prepend_scheme") && *out != NEVER)
-			return err_set(e, E_FORMAT, "%s: %s: add_prefix_space contradicts prepend_scheme", t->name, where);
+			return err_set(e, E_FORMAT, "%s: %s: add_prefix_space contradicts prepend_scheme", t->name,
+				       where);
 		*out = NEVER;
 	}
 	return 0;
@@ -242,7 +249,8 @@ static int read_count(struct tokenizer *t, struct value v, const char *key, size
 
 static int dec_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
-	static const char *const words[] = { "ByteLevel", "ByteFallback", "Metaspace", "Fuse", "Strip", "Replace", "Sequence", NULL };
+	static const char *const words[] = { "ByteLevel", "ByteFallback", "Metaspace", "Fuse",
+					     "Strip", "Replace", "Sequence",  NULL };
 	static int (*const runs[])(struct arena *, const struct dec *, struct str **, size_t *, struct err *) = {
 		dec_byte_level, dec_byte_fallback, dec_metaspace, dec_fuse, dec_strip, dec_replace,
 	};
@@ -258,7 +266,9 @@ static int dec_one(struct tokenizer *t, struct value v, struct str type, struct 
 	if (d->run == dec_metaspace)
 		return metaspace_scheme(t, v, "decoder Metaspace", &d->scheme, &d->cp, &d->text, e);
 	if (d->run == dec_replace)
-		return comp_str(t, v, "decoder Replace", "content", &d->text, e) < 0 ? -1 : comp_pattern(t, v, "decoder Replace", &d->rx, e);
+		return comp_str(t, v, "decoder Replace", "content", &d->text, e) < 0
+			       ? -1
+			       : comp_pattern(t, v, "decoder Replace", &d->rx, e);
 	if (d->run == dec_strip) {
 		if (comp_str(t, v, "decoder Strip", "content", &d->text, e) < 0)
 			return -1;

@@ -99,7 +99,9 @@ static int hex4(const char *p)
 {
 	int v = 0;
 	for (int i = 0; i < 4; i++) {
-		int c = p[i], d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int c = p[i], d = c >= '0' && c <= '9' ? c - '0'
+				  : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+								       : -1;
 		if (d < 0)
 			return -1;
 		v = v << 4 | d;
@@ -143,7 +145,8 @@ int js_str(struct js *j, struct str *out, struct err *e)
 		q += *q == '\\' && j->end - q > 1 ? 2 : 1;
 	if (q >= j->end || *q != '"') {
 		j->p = q < j->end ? q : j->end;
-		return q < j->end ? js_fail(j, e, "a control character inside a string") : js_fail(j, e, "the file ends inside a string");
+		return q < j->end ? js_fail(j, e, "a control character inside a string")
+				  : js_fail(j, e, "the file ends inside a string");
 	}
 	char *buf = arena_alloc(j->a, (size_t)(q - start) + 4);
 	size_t n = (size_t)(p - start);

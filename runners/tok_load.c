@@ -59,7 +59,8 @@ static int read_vocab(struct tokenizer *t, struct js *j, struct err *e)
 	size_t bytes = 0;
 	int rc = -1, more;
 	if (js_peek(j) == '[')
-		return err_set(e, E_UNSUPPORTED, "%s: model.vocab is a list, as Unigram models have it; only BPE is supported", t->name);
+		return err_set(e, E_UNSUPPORTED,
+			       "%s: model.vocab is a list, as Unigram models have it; only BPE is supported", t->name);
 	if (js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
@@ -92,7 +93,8 @@ static int read_vocab(struct tokenizer *t, struct js *j, struct err *e)
 	for (size_t i = 0; i < v.n; i++) {
 		struct str *s = &b->tok[v.id[i]];
 		if (s->p) {
-			js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(*s), s->p, shown(v.tok[i]), v.tok[i].p, v.id[i]);
+			js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(*s), s->p, shown(v.tok[i]),
+				v.tok[i].p, v.id[i]);
 			goto out;
 		}
 		memcpy(pool, v.tok[i].p, v.tok[i].n);
@@ -120,13 +122,14 @@ enum { BATCH = 64 };
 struct batch {
 	struct str s[BATCH][3];
 	uint32_t hash[BATCH][3];
-	const char *at[BATCH];         /* in the file, for messages */
-	char *text;                    /* the results */
+	const char *at[BATCH]; /* in the file, for messages */
+	char *text; /* the results */
 	size_t used, cap;
 	int n;
 };
 
-static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct str l, struct str r, uint32_t rank, struct err *e)
+static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct str l, struct str r, uint32_t rank,
+		     struct err *e)
 {
 	struct bpe *b = &t->bpe;
 	if (l.n > TOK_MAX_TOKEN || r.n > TOK_MAX_TOKEN)
@@ -161,7 +164,8 @@ static int batch_run(struct tokenizer *t, struct js *j, struct batch *m, struct 
 			if (id[k] >= 0)
 				continue;
 			j->p = m->at[i];
-			return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", *n, fault[k], shown(s), s.p);
+			return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", *n, fault[k],
+				       shown(s), s.p);
 		}
 		out[*n] = (struct merge){ (uint64_t)(uint32_t)id[0] << 32 | (uint32_t)id[1], (uint32_t)*n, id[2] };
 		++*n;
@@ -178,8 +182,8 @@ static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, 
 	if (js_peek(j) == '[') {
 		bool first = true;
 		js_open(j, '[', e);
-		if (js_item(j, &first, e) != 1 || js_str(j, l, e) < 0 || js_item(j, &first, e) != 1 || js_str(j, r, e) < 0 ||
-		    js_item(j, &first, e) != 0)
+		if (js_item(j, &first, e) != 1 || js_str(j, l, e) < 0 || js_item(j, &first, e) != 1 ||
+		    js_str(j, r, e) < 0 || js_item(j, &first, e) != 0)
 			return js_fail(j, e, "merge %u must be two strings", rank);
 		return 0;
 	}
@@ -187,7 +191,8 @@ static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, 
 		return -1;
 	const char *blank = memchr(s.p, ' ', s.n);
 	if (!blank || memchr(blank + 1, ' ', s.n - (size_t)(blank + 1 - s.p)))
-		return js_fail(j, e, "merge %u, '%.*s', must be two tokens with one blank between", rank, shown(s), s.p);
+		return js_fail(j, e, "merge %u, '%.*s', must be two tokens with one blank between", rank, shown(s),
+			       s.p);
 	*l = (struct str){ s.p, (size_t)(blank - s.p) };
 	*r = (struct str){ blank + 1, s.n - l->n - 1 };
 	return 0;
@@ -228,7 +233,8 @@ static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
 		if (rc == 0 && rank == 0 && str_starts(l, STR("#version")))
 			continue;
 		if (rc == 0)
-			rc = rank < TOK_MAX_ID ? batch_add(t, j, m, l, r, (uint32_t)rank, e) : js_fail(j, e, "too many merges");
+			rc = rank < TOK_MAX_ID ? batch_add(t, j, m, l, r, (uint32_t)rank, e)
+					       : js_fail(j, e, "too many merges");
 		if (rc == 0 && (m->n == BATCH || m->used + 2 * TOK_MAX_TOKEN > m->cap))
 			rc = batch_run(t, j, m, v, &n, e);
 	}
@@ -252,7 +258,8 @@ static int read_flag(struct js *j, const char *key, bool *out, struct err *e)
 	if (js_skip(j, &s, e) < 0)
 		return -1;
 	*out = str_is(s, "true");
-	return *out || str_is(s, "false") || str_is(s, "null") ? 0 : js_fail(j, e, "model.%s must be true or false", key);
+	return *out || str_is(s, "false") || str_is(s, "null") ? 0
+							       : js_fail(j, e, "model.%s must be true or false", key);
 }
 
 /* A string or null. */
@@ -262,7 +269,9 @@ static int read_text(struct tokenizer *t, struct js *j, bool *has, struct str *o
 	*has = js_peek(j) == '"';
 	*out = STR("");
 	if (!*has)
-		return js_skip(j, &s, e) < 0 ? -1 : str_is(s, "null") ? 0 : js_fail(j, e, "a string or null is expected");
+		return js_skip(j, &s, e) < 0 ? -1
+		       : str_is(s, "null")   ? 0
+					     : js_fail(j, e, "a string or null is expected");
 	if (js_str(j, &s, e) < 0)
 		return -1;
 	*out = arena_str(&t->a, s.p, s.n);
@@ -289,7 +298,8 @@ static int read_dropout(struct js *j, struct err *e)
 		zero &= s.p[i] == '0' || s.p[i] == '.';
 	if (str_is(s, "null") || zero)
 		return 0;
-	return err_set(e, E_UNSUPPORTED, "%s: model.dropout %.*s makes encoding random, which is not supported", j->name, shown(s), s.p);
+	return err_set(e, E_UNSUPPORTED, "%s: model.dropout %.*s makes encoding random, which is not supported",
+		       j->name, shown(s), s.p);
 }
 
 int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
@@ -335,7 +345,8 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 		if (rc < 0)
 			return -1;
 		if (b->prefix.n > TOK_MAX_AFFIX || b->suffix.n > TOK_MAX_AFFIX)
-			return js_fail(j, e, "continuing_subword_prefix and end_of_word_suffix may have %d bytes", TOK_MAX_AFFIX);
+			return js_fail(j, e, "continuing_subword_prefix and end_of_word_suffix may have %d bytes",
+				       TOK_MAX_AFFIX);
 	}
 	if (more < 0)
 		return -1;

@@ -94,8 +94,8 @@ static bool is_inert(uint32_t c, bool compat)
 		return true;
 	if (compat)
 		return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3041 && c <= 0x304a);
-	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x400 && c <= 0x44f && c != 0x400 && c != 0x401 && c != 0x403 && c != 0x407 &&
-		(c < 0x40c || c > 0x40e) && c != 0x419 && c != 0x439);
+	return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x400 && c <= 0x44f && c != 0x400 && c != 0x401 && c != 0x403 &&
+						c != 0x407 && (c < 0x40c || c > 0x40e) && c != 0x419 && c != 0x439);
 }
 
 static bool is_normal_already(struct piece pc, const char *form)
@@ -112,8 +112,9 @@ static bool is_normal_already(struct piece pc, const char *form)
 		if (is_inert(c, compat))
 			continue;
 		/* composed forms leave Latin and Cyrillic letters, Hangul syllables and general punctuation as they are */
-		if (composed && !compat && (c < 0x300 || (c >= 0x400 && c < 0x483) || (c >= 0xac00 && c <= 0xd7a3) ||
-					    (c >= 0x2010 && c <= 0x2027) || (c >= 0x3001 && c <= 0x3029) || (c >= 0xff01 && c <= 0xffdc)))
+		if (composed && !compat &&
+		    (c < 0x300 || (c >= 0x400 && c < 0x483) || (c >= 0xac00 && c <= 0xd7a3) ||
+		     (c >= 0x2010 && c <= 0x2027) || (c >= 0x3001 && c <= 0x3029) || (c >= 0xff01 && c <= 0xffdc)))
 			continue;
 		return false;
 	}
@@ -122,14 +123,16 @@ static bool is_normal_already(struct piece pc, const char *form)
 
 /* Characters with a combining class or a decomposition that Unicode 9.0, whose normalization tokenizers uses, had not yet. */
 static const uint32_t late[][2] = {
-	{ 0x07fd, 0x07fd }, { 0x0898, 0x089f }, { 0x08ca, 0x08d3 }, { 0x09fe, 0x09fe }, { 0x0c3c, 0x0c3c }, { 0x0d3b, 0x0d3c },
-	{ 0x0eba, 0x0eba }, { 0x1715, 0x1715 }, { 0x1abf, 0x1ace }, { 0x1df6, 0x1dfa }, { 0x32ff, 0x32ff }, { 0xa7f2, 0xa7f4 },
-	{ 0xa82c, 0xa82c }, { 0xab69, 0xab69 }, { 0x10781, 0x10785 }, { 0x10787, 0x107b0 }, { 0x107b2, 0x107ba }, { 0x10d24, 0x10d27 },
-	{ 0x10eab, 0x10eac }, { 0x10efd, 0x10eff }, { 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 }, { 0x11070, 0x11070 }, { 0x1133b, 0x1133b },
-	{ 0x1145e, 0x1145e }, { 0x11839, 0x1183a }, { 0x11938, 0x11938 }, { 0x1193d, 0x1193e }, { 0x11943, 0x11943 }, { 0x119e0, 0x119e0 },
-	{ 0x11a34, 0x11a34 }, { 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d42 }, { 0x11d44, 0x11d45 }, { 0x11d97, 0x11d97 },
-	{ 0x11f41, 0x11f42 }, { 0x16ff0, 0x16ff1 }, { 0x1e030, 0x1e06d }, { 0x1e08f, 0x1e08f }, { 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae },
-	{ 0x1e2ec, 0x1e2ef }, { 0x1e4ec, 0x1e4ef }, { 0x1f16c, 0x1f16c }, { 0x1fbf0, 0x1fbf9 },
+	{ 0x07fd, 0x07fd },   { 0x0898, 0x089f },   { 0x08ca, 0x08d3 }, { 0x09fe, 0x09fe }, { 0x0c3c, 0x0c3c },
+	{ 0x0d3b, 0x0d3c },   { 0x0eba, 0x0eba },   { 0x1715, 0x1715 }, { 0x1abf, 0x1ace }, { 0x1df6, 0x1dfa },
+	{ 0x32ff, 0x32ff },   { 0xa7f2, 0xa7f4 },   { 0xa82c, 0xa82c }, { 0xab69, 0xab69 }, { 0x10781, 0x10785 },
+	{ 0x10787, 0x107b0 }, { 0x107b2, 0x107ba }, { 0x10d24, 0x10d27 }, { 0x10eab, 0x10eac }, { 0x10efd, 0x10eff },
+	{ 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 }, { 0x11070, 0x11070 }, { 0x1133b, 0x1133b }, { 0x1145e, 0x1145e },
+	{ 0x11839, 0x1183a }, { 0x11938, 0x11938 }, { 0x1193d, 0x1193e }, { 0x11943, 0x11943 }, { 0x119e0, 0x119e0 },
+	{ 0x11a34, 0x11a34 }, { 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d42 }, { 0x11d44, 0x11d45 },
+	{ 0x11d97, 0x11d97 }, { 0x11f41, 0x11f42 }, { 0x16ff0, 0x16ff1 }, { 0x1e030, 0x1e06d }, { 0x1e08f, 0x1e08f },
+	{ 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae }, { 0x1e2ec, 0x1e2ef }, { 0x1e4ec, 0x1e4ef }, { 0x1f16c, 0x1f16c },
+	{ 0x1fbf0, 0x1fbf9 },
 };
 
 static bool is_late(uint32_t c)
@@ -167,13 +170,15 @@ static void sort_marks(struct edit *v, size_t n)
 
 static void decompose(struct str s, bool compat, struct edits *ed)
 {
+	utf8proc_option_t option = (utf8proc_option_t)(UTF8PROC_DECOMPOSE | (compat ? UTF8PROC_COMPAT : 0));
 	size_t run = 0; /* start of the current run of marks */
 	for (size_t i = 0; i < s.n;) {
 		utf8proc_int32_t d[32];
 		uint32_t c = utf8_next(s, &i);
 		int bound = 0;
-		utf8proc_ssize_t n = c < 0x80 || is_late(c) ? -1 : utf8proc_decompose_char((utf8proc_int32_t)c, d, 32,
-			(utf8proc_option_t)(UTF8PROC_DECOMPOSE | (compat ? UTF8PROC_COMPAT : 0)), &bound);
+		utf8proc_ssize_t n = -1;
+		if (c >= 0x80 && !is_late(c))
+			n = utf8proc_decompose_char((utf8proc_int32_t)c, d, 32, option, &bound);
 		if (n < 1 || n > 32) {
 			d[0] = (utf8proc_int32_t)c;
 			n = 1;
@@ -197,7 +202,8 @@ static uint32_t composite(uint32_t a, uint32_t b)
 	if (b < 0x300)
 		return 0;
 	utf8proc_int32_t v[2] = { (utf8proc_int32_t)a, (utf8proc_int32_t)b };
-	if (utf8proc_normalize_utf32(v, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) != 1 || is_late((uint32_t)v[0]))
+	if (utf8proc_normalize_utf32(v, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) != 1 ||
+	    is_late((uint32_t)v[0]))
 		return 0;
 	return (uint32_t)v[0];
 }
@@ -205,7 +211,7 @@ static uint32_t composite(uint32_t a, uint32_t b)
 static void compose(struct edits *ed)
 {
 	size_t starter = SIZE_MAX, w = 0;
-	uint32_t last = 0;             /* class of the last mark kept behind the starter; 0: none */
+	uint32_t last = 0; /* class of the last mark kept behind the starter; 0: none */
 	for (size_t i = 0; i < ed->n; i++) {
 		struct edit x = ed->v[i];
 		uint32_t c = ccc(x.cp);
@@ -321,7 +327,8 @@ int norm_replace(struct enc *x, struct piece *pc, const struct tokrx *rx, struct
 		if (need > cap) { /* room for everything that may still follow when matches do not grow much */
 			cap = need + need / 2;
 			if (cap > TOK_MAX_TEXT)
-				return err_set(x->e, E_LIMIT, "the text grows beyond %d bytes when it is normalized", TOK_MAX_TEXT);
+				return err_set(x->e, E_LIMIT, "the text grows beyond %d bytes when it is normalized",
+					       TOK_MAX_TEXT);
 			char *q = arena_alloc(&x->scratch, cap);
 			if (n)
 				memcpy(q, p, n);
@@ -373,7 +380,8 @@ int norm_run(struct enc *x, struct piece *pc)
 
 static int norm_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
-	static const char *const words[] = { "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Strip", "Prepend", "Replace", "Sequence", NULL };
+	static const char *const words[] = { "NFC",   "NFD", "NFKC",    "NFKD", "Lowercase",
+					     "Strip", "Prepend", "Replace", "Sequence", NULL };
 	struct norm *n = &t->norm[t->nnorm];
 	if (t->nnorm == TOK_MAX_COMPONENTS)
 		return err_set(e, E_LIMIT, "%s: more than %d normalizers", t->name, TOK_MAX_COMPONENTS);
@@ -397,7 +405,8 @@ static int norm_one(struct tokenizer *t, struct value v, struct str type, struct
 			return err_set(e, E_UNSUPPORTED, "%s: normalizer Prepend prepends nothing", t->name);
 	} else if (str_is(type, "Replace")) {
 		n->run = norm_do_replace;
-		if (comp_str(t, v, "normalizer Replace", "content", &n->text, e) < 0 || comp_pattern(t, v, "normalizer Replace", &n->rx, e) < 0)
+		if (comp_str(t, v, "normalizer Replace", "content", &n->text, e) < 0 ||
+		    comp_pattern(t, v, "normalizer Replace", &n->rx, e) < 0)
 			return -1;
 	} else if (!n->run) {
 		return comp_unknown(t, "normalizer", type, words, e);

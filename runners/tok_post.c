@@ -88,14 +88,19 @@ static int special_ids(struct tokenizer *t, struct value specials, struct str na
 	const struct value *ids = s && s->type == V_DICT ? v_getc(*s, "ids") : NULL;
 	const struct value *tokens = s && s->type == V_DICT ? v_getc(*s, "tokens") : NULL;
 	if (!ids || ids->type != V_LIST || !tokens || tokens->type != V_LIST || ids->list->n != tokens->list->n)
-		return err_set(e, E_FORMAT, "%s: post-processor TemplateProcessing: special_tokens does not say ids and tokens of '%.*s'", t->name, n, name.p);
+		return err_set(
+			e, E_FORMAT,
+			"%s: post-processor TemplateProcessing: special_tokens does not say ids and tokens of '%.*s'",
+			t->name, n, name.p);
 	q->n = (int)ids->list->n;
 	q->id = ARENA_ARRAY(&t->a, ids->list->n, int32_t);
 	q->token = ARENA_ARRAY(&t->a, ids->list->n, struct str);
 	for (size_t i = 0; i < ids->list->n; i++) {
 		struct value id = ids->list->v[i], tok = tokens->list->v[i];
 		if (id.type != V_INT || id.i < 0 || id.i >= t->vocab || tok.type != V_STR)
-			return err_set(e, E_FORMAT, "%s: post-processor TemplateProcessing: '%.*s' has an id that no token has", t->name, n, name.p);
+			return err_set(e, E_FORMAT,
+				       "%s: post-processor TemplateProcessing: '%.*s' has an id that no token has",
+				       t->name, n, name.p);
 		q->id[i] = (int32_t)id.i;
 		q->token[i] = tok.s;
 	}
@@ -114,16 +119,23 @@ static int template_load(struct tokenizer *t, struct post *p, struct value v, st
 		struct value item = single->list->v[i];
 		const struct value *seq = item.type == V_DICT ? v_getc(item, "Sequence") : NULL;
 		const struct value *sp = item.type == V_DICT ? v_getc(item, "SpecialToken") : NULL;
-		const struct value *id = seq && seq->type == V_DICT ? v_getc(*seq, "id") : sp && sp->type == V_DICT ? v_getc(*sp, "id") : NULL;
+		const struct value *id = seq && seq->type == V_DICT ? v_getc(*seq, "id")
+					 : sp && sp->type == V_DICT ? v_getc(*sp, "id")
+								    : NULL;
 		if (!id || id->type != V_STR || (seq && !str_is(id->s, "A")))
-			return err_set(e, E_FORMAT, "%s: post-processor TemplateProcessing: item %d of single is neither a SpecialToken nor the Sequence A", t->name, i);
+			return err_set(e, E_FORMAT,
+				       "%s: post-processor TemplateProcessing: item %d of single is neither a "
+				       "SpecialToken nor the Sequence A",
+				       t->name, i);
 		p->tpl[i].sequence = seq != NULL;
 		texts += seq != NULL;
 		if (!seq && special_ids(t, specials ? *specials : VNONE, id->s, &p->tpl[i], e) < 0)
 			return -1;
 	}
 	if (texts != 1)
-		return err_set(e, E_UNSUPPORTED, "%s: post-processor TemplateProcessing: single has the Sequence A %d times", t->name, texts);
+		return err_set(e, E_UNSUPPORTED,
+			       "%s: post-processor TemplateProcessing: single has the Sequence A %d times", t->name,
+			       texts);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ struct cut {
 	struct piece pc;
 	enum behavior behavior;
 	bool has, prev;
-	size_t from, to;               /* the part that waits for its neighbour */
+	size_t from, to; /* the part that waits for its neighbour */
 };
 
 static int put(struct cut *c, size_t from, size_t to)
@@ -124,12 +124,15 @@ static bool is_punctuation(uint32_t c, const struct pre *p)
 		return (c > 0x20 && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7f);
 	/* tokenizers' table of punctuation is of Unicode 8: where it differs from today's */
 	static const uint32_t flip[][2] = {
-		{ 0x061d, 0x061d }, { 0x09fd, 0x09fd }, { 0x0a76, 0x0a76 }, { 0x0c77, 0x0c77 }, { 0x0c84, 0x0c84 }, { 0x166d, 0x166d },
-		{ 0x1b7d, 0x1b7e }, { 0x2e43, 0x2e4f }, { 0x2e52, 0x2e5d }, { 0x10ead, 0x10ead }, { 0x10f55, 0x10f59 }, { 0x10f86, 0x10f89 },
-		{ 0x111c9, 0x111c9 }, { 0x1144b, 0x1144f }, { 0x1145a, 0x1145b }, { 0x1145d, 0x1145d }, { 0x11660, 0x1166c }, { 0x116b9, 0x116b9 },
-		{ 0x1183b, 0x1183b }, { 0x11944, 0x11946 }, { 0x119e2, 0x119e2 }, { 0x11a3f, 0x11a46 }, { 0x11a9a, 0x11a9c }, { 0x11a9e, 0x11aa2 },
-		{ 0x11b00, 0x11b09 }, { 0x11c41, 0x11c45 }, { 0x11c70, 0x11c71 }, { 0x11ef7, 0x11ef8 }, { 0x11f43, 0x11f4f }, { 0x11fff, 0x11fff },
-		{ 0x12ff1, 0x12ff2 }, { 0x16e97, 0x16e9a }, { 0x16fe2, 0x16fe2 }, { 0x1e95e, 0x1e95f },
+		{ 0x061d, 0x061d },   { 0x09fd, 0x09fd },   { 0x0a76, 0x0a76 }, { 0x0c77, 0x0c77 },
+		{ 0x0c84, 0x0c84 },   { 0x166d, 0x166d },   { 0x1b7d, 0x1b7e }, { 0x2e43, 0x2e4f },
+		{ 0x2e52, 0x2e5d },   { 0x10ead, 0x10ead }, { 0x10f55, 0x10f59 }, { 0x10f86, 0x10f89 },
+		{ 0x111c9, 0x111c9 }, { 0x1144b, 0x1144f }, { 0x1145a, 0x1145b }, { 0x1145d, 0x1145d },
+		{ 0x11660, 0x1166c }, { 0x116b9, 0x116b9 }, { 0x1183b, 0x1183b }, { 0x11944, 0x11946 },
+		{ 0x119e2, 0x119e2 }, { 0x11a3f, 0x11a46 }, { 0x11a9a, 0x11a9c }, { 0x11a9e, 0x11aa2 },
+		{ 0x11b00, 0x11b09 }, { 0x11c41, 0x11c45 }, { 0x11c70, 0x11c71 }, { 0x11ef7, 0x11ef8 },
+		{ 0x11f43, 0x11f4f }, { 0x11fff, 0x11fff }, { 0x12ff1, 0x12ff2 }, { 0x16e97, 0x16e9a },
+		{ 0x16fe2, 0x16fe2 }, { 0x1e95e, 0x1e95f },
 	};
 	for (size_t i = 0; i < sizeof flip / sizeof flip[0] && c >= flip[i][0]; i++)
 		if (c <= flip[i][1])
@@ -217,7 +220,8 @@ static int prefix_run(struct enc *x, size_t stage, struct piece pc)
 
 /* ---- loading ---- */
 
-static const char *const behaviors[] = { "Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous", NULL };
+static const char *const behaviors[] = { "Removed", "Isolated", "MergedWithPrevious",
+					 "MergedWithNext", "Contiguous", NULL };
 
 static int read_behavior(struct tokenizer *t, struct value v, const char *where, enum behavior *out, struct err *e)
 {
@@ -250,7 +254,10 @@ static int pre_byte_level(struct tokenizer *t, struct value v, struct err *e)
 	if (regex) {
 		struct pre *p = push(t, cut_run);
 		p->behavior = ISOLATED;
-		if (tokrx_open(&p->rx, STR("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"), false, e) < 0)
+		if (tokrx_open(
+			    &p->rx,
+			    STR("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"),
+			    false, e) < 0)
 			return -1;
 	}
 	push(t, bytes_run);

@@ -19,7 +19,7 @@
 #include "runners/tok_int.h"
 
 struct tokrx {
-	pcre2_code *code;  /* NULL: literal */
+	pcre2_code *code; /* NULL: literal */
 	char *literal;
 	size_t n;
 	bool jit;
@@ -46,8 +46,8 @@ struct tr {
 	struct str s;
 	size_t i;
 	struct buf out;
-	size_t atom;                   /* where in out the last atom begins; SIZE_MAX: none */
-	bool counted;                  /* the last thing was X{n,m}: a following + repeats it */
+	size_t atom;  /* where in out the last atom begins; SIZE_MAX: none */
+	bool counted; /* the last thing was X{n,m}: a following + repeats it */
 	size_t group[MAX_GROUPS];
 	int depth;
 };
@@ -55,7 +55,8 @@ struct tr {
 static int no(struct tr *t, struct err *e, const char *what, size_t from)
 {
 	size_t n = t->i - from < 12 ? t->i - from : 12;
-	return err_set(e, E_UNSUPPORTED, "the pattern has %s '%.*s' at byte %zu, which is not supported", what, (int)n, t->s.p + from, from);
+	return err_set(e, E_UNSUPPORTED, "the pattern has %s '%.*s' at byte %zu, which is not supported", what, (int)n,
+		       t->s.p + from, from);
 }
 
 static int escape(struct tr *t, bool in_class, struct err *e)
@@ -282,7 +283,9 @@ int tokrx_open(struct tokrx **out, struct str pattern, bool literal, struct err 
 		PCRE2_SIZE at;
 		pcre2_compile_context *cc = pcre2_compile_context_create(NULL);
 		pcre2_set_newline(cc, PCRE2_NEWLINE_LF);
-		rx->code = pcre2_compile((PCRE2_SPTR)t.out.p, t.out.n, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at, cc);
+		rx->code = pcre2_compile((PCRE2_SPTR)t.out.p, t.out.n,
+					 PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at,
+					 cc);
 		pcre2_compile_context_free(cc);
 		if (!rx->code) {
 			char msg[200];
@@ -331,17 +334,20 @@ static int match(const struct tokrx *rx, struct scan *sc, struct str s, size_t p
 		pcre2_set_match_limit(sc->context, MATCH_LIMIT);
 		pcre2_set_heap_limit(sc->context, 256 * 1024);
 	}
-	int rc = rx->jit ? pcre2_jit_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK, sc->data, sc->context)
+	int rc = rx->jit ? pcre2_jit_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK, sc->data,
+					   sc->context)
 			 : PCRE2_ERROR_JIT_STACKLIMIT;
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT && rx->jit && !sc->stack) {
 		sc->stack = pcre2_jit_stack_create(STACK_MIN, STACK_MAX, NULL);
 		if (sc->stack) {
 			pcre2_jit_stack_assign(sc->context, NULL, sc->stack);
-			rc = pcre2_jit_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK, sc->data, sc->context);
+			rc = pcre2_jit_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK, sc->data,
+					     sc->context);
 		}
 	}
 	if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-		rc = pcre2_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, sc->data, sc->context);
+		rc = pcre2_match(rx->code, (PCRE2_SPTR)s.p, s.n, pos, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, sc->data,
+				 sc->context);
 	if (rc >= 0)
 		return 1;
 	if (rc == PCRE2_ERROR_NOMATCH)
@@ -351,7 +357,8 @@ static int match(const struct tokrx *rx, struct scan *sc, struct str s, size_t p
 	return err_set(e, E_LIMIT, "a pattern of the tokenizer fails on this text at byte %zu: %s", pos, msg);
 }
 
-int tokrx_next(const struct tokrx *rx, struct scan *sc, struct str s, size_t *pos, size_t *last, size_t *from, size_t *to, struct err *e)
+int tokrx_next(const struct tokrx *rx, struct scan *sc, struct str s, size_t *pos, size_t *last, size_t *from,
+	       size_t *to, struct err *e)
 {
 	if (!rx->code) {
 		const char *hit = *pos <= s.n ? memmem(s.p + *pos, s.n - *pos, rx->literal, rx->n) : NULL;

@@ -36,7 +36,8 @@ int comp_unknown(const struct tokenizer *t, const char *where, struct str type, 
 	if (!*err_hint(hint, sizeof hint, name, words)) {
 		for (int i = 0; words[i]; i++)
 			snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
-		return err_set(e, E_UNSUPPORTED, "%s: %s '%s' is not supported (known: %s)", t->name, where, name, list);
+		return err_set(e, E_UNSUPPORTED, "%s: %s '%s' is not supported (known: %s)", t->name, where, name,
+			       list);
 	}
 	return err_set(e, E_UNSUPPORTED, "%s: %s '%s' is not supported%s", t->name, where, name, hint);
 }
@@ -50,7 +51,8 @@ int comp_type(const struct tokenizer *t, struct value v, const char *where, stru
 	return 0;
 }
 
-int comp_str(const struct tokenizer *t, struct value v, const char *where, const char *key, struct str *out, struct err *e)
+int comp_str(const struct tokenizer *t, struct value v, const char *where, const char *key, struct str *out,
+	     struct err *e)
 {
 	const struct value *s = v_getc(v, key);
 	if (!s || s->type != V_STR)
@@ -59,7 +61,8 @@ int comp_str(const struct tokenizer *t, struct value v, const char *where, const
 	return 0;
 }
 
-int comp_bool(const struct tokenizer *t, struct value v, const char *where, const char *key, int fallback, bool *out, struct err *e)
+int comp_bool(const struct tokenizer *t, struct value v, const char *where, const char *key, int fallback, bool *out,
+	      struct err *e)
 {
 	const struct value *s = v_getc(v, key);
 	if ((!s || s->type == V_NONE) && fallback >= 0) {
@@ -78,7 +81,8 @@ int comp_pattern(const struct tokenizer *t, struct value v, const char *where, s
 	const struct value *s = p && p->type == V_DICT ? v_getc(*p, "String") : NULL;
 	const struct value *r = p && p->type == V_DICT ? v_getc(*p, "Regex") : NULL;
 	if (!s == !r || (s ? s : r)->type != V_STR)
-		return err_set(e, E_FORMAT, "%s: %s: pattern must be {\"String\": ...} or {\"Regex\": ...}", t->name, where);
+		return err_set(e, E_FORMAT, "%s: %s: pattern must be {\"String\": ...} or {\"Regex\": ...}", t->name,
+			       where);
 	return tokrx_open(out, (s ? s : r)->s, s != NULL, e) < 0 ? err_wrap(e, "%s: %s", t->name, where) : 0;
 }
 
@@ -120,7 +124,8 @@ static int read_file(const char *path, struct str *out, struct err *e)
 	}
 	if (st.st_size > TOK_MAX_FILE) {
 		close(fd);
-		return err_set(e, E_LIMIT, "%s: %lld bytes, the limit is %d", path, (long long)st.st_size, TOK_MAX_FILE);
+		return err_set(e, E_LIMIT, "%s: %lld bytes, the limit is %d", path, (long long)st.st_size,
+			       TOK_MAX_FILE);
 	}
 	size_t size = (size_t)st.st_size, n = 0;
 	char *p = xmalloc(size + 1);
@@ -143,7 +148,8 @@ static int read_file(const char *path, struct str *out, struct err *e)
 }
 
 enum part { ADDED, NORMALIZER, PRE_TOKENIZER, POST_PROCESSOR, DECODER, NPARTS };
-static const char *const part_names[NPARTS] = { "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder" };
+static const char *const part_names[NPARTS] = { "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+						"decoder" };
 
 /* The top object: the model is read as it comes, the small parts are parsed to values. */
 static int read_top(struct tokenizer *t, struct js *j, struct value part[NPARTS], struct err *e)
@@ -193,21 +199,25 @@ static int load(struct tokenizer *t, struct str file, struct err *e)
 	arena_init(&scratch);
 	int rc = read_top(t, &j, part, e);
 	arena_fini(&scratch);
-	if (rc < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 || bpe_finish(t, e) < 0)
+	if (rc < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 ||
+	    bpe_finish(t, e) < 0)
 		return -1;
 	if (part[ADDED].type == V_UNDEFINED)
 		part[ADDED] = VNONE;
-	if (added_load(t, part[ADDED], e) < 0 || post_load(t, part[POST_PROCESSOR], e) < 0 || dec_load(t, part[DECODER], e) < 0)
+	if (added_load(t, part[ADDED], e) < 0 || post_load(t, part[POST_PROCESSOR], e) < 0 ||
+	    dec_load(t, part[DECODER], e) < 0)
 		return -1;
 	return 0;
 }
 
 /* ---- tokenizer_config.json ---- */
 
-static const char *const config_tokens[] = { "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token", NULL };
+static const char *const config_tokens[] = { "bos_token", "eos_token", "unk_token",  "pad_token",
+					     "sep_token", "cls_token", "mask_token", NULL };
 
 /* A token named by the configuration: a string or an object with content; absent or null: -1. */
-static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id, struct err *e)
+static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id,
+			struct err *e)
 {
 	const struct value *v = v_getc(c, key);
 	*id = -1;
@@ -335,9 +345,10 @@ int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
 		rc = load_config(t, config, config_path, &c, e);
 	if (rc == 0)
 		rc = load(t, file, e);
-	if (rc == 0 && config.p && (config_token(t, c, config_path, "bos_token", &t->bos, e) < 0 ||
-				    config_token(t, c, config_path, "eos_token", &t->eos, e) < 0 ||
-				    config_token(t, c, config_path, "unk_token", &t->unk, e) < 0))
+	if (rc == 0 && config.p &&
+	    (config_token(t, c, config_path, "bos_token", &t->bos, e) < 0 ||
+	     config_token(t, c, config_path, "eos_token", &t->eos, e) < 0 ||
+	     config_token(t, c, config_path, "unk_token", &t->unk, e) < 0))
 		rc = -1;
 	if (rc == 0) {
 		make_digest(t, file, config);
@@ -414,7 +425,8 @@ static void count_characters(struct enc *x)
 	x->cp[x->text.n] = n;
 }
 
-int tokenizer_encode(const struct tokenizer *t, struct str text, int flags, struct arena *a, struct ids *out, struct err *e)
+int tokenizer_encode(const struct tokenizer *t, struct str text, int flags, struct arena *a, struct ids *out,
+		     struct err *e)
 {
 	if (text.n > TOK_MAX_TEXT)
 		return err_set(e, E_LIMIT, "a text of %zu bytes, the limit is %d", text.n, TOK_MAX_TEXT);
@@ -462,7 +474,8 @@ int32_t tokenizer_id(const struct tokenizer *t, struct str token)
 {
 	if (t->nadded) {
 		uint32_t h = str_hash(token.p, token.n);
-		for (uint32_t k = h & t->added_map.mask; t->added_map.slot[k].id >= 0; k = (k + 1) & t->added_map.mask) {
+		for (uint32_t k = h & t->added_map.mask; t->added_map.slot[k].id >= 0;
+		     k = (k + 1) & t->added_map.mask) {
 			const struct added *a = &t->added[t->added_map.slot[k].id];
 			if (t->added_map.slot[k].hash == h && str_eq(a->content, token))
 				return a->id;
@@ -509,12 +522,32 @@ const char *const *tokenizer_components(void)
 {
 	static const char *const rows[] = {
 		"model BPE",
-		"normalizer NFC", "normalizer NFD", "normalizer NFKC", "normalizer NFKD", "normalizer Lowercase", "normalizer Strip",
-		"normalizer Prepend", "normalizer Replace", "normalizer Sequence",
-		"pre-tokenizer ByteLevel", "pre-tokenizer Metaspace", "pre-tokenizer Split", "pre-tokenizer Digits",
-		"pre-tokenizer Punctuation", "pre-tokenizer Whitespace", "pre-tokenizer WhitespaceSplit", "pre-tokenizer Sequence",
-		"post-processor TemplateProcessing", "post-processor ByteLevel", "post-processor Sequence",
-		"decoder ByteLevel", "decoder ByteFallback", "decoder Metaspace", "decoder Fuse", "decoder Strip", "decoder Replace",
+		"normalizer NFC",
+		"normalizer NFD",
+		"normalizer NFKC",
+		"normalizer NFKD",
+		"normalizer Lowercase",
+		"normalizer Strip",
+		"normalizer Prepend",
+		"normalizer Replace",
+		"normalizer Sequence",
+		"pre-tokenizer ByteLevel",
+		"pre-tokenizer Metaspace",
+		"pre-tokenizer Split",
+		"pre-tokenizer Digits",
+		"pre-tokenizer Punctuation",
+		"pre-tokenizer Whitespace",
+		"pre-tokenizer WhitespaceSplit",
+		"pre-tokenizer Sequence",
+		"post-processor TemplateProcessing",
+		"post-processor ByteLevel",
+		"post-processor Sequence",
+		"decoder ByteLevel",
+		"decoder ByteFallback",
+		"decoder Metaspace",
+		"decoder Fuse",
+		"decoder Strip",
+		"decoder Replace",
 		"decoder Sequence",
 		NULL,
 	};

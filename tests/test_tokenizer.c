@@ -41,7 +41,8 @@ static void one_case(const struct tokenizer *t, struct str text, struct value wa
 	struct str dec = STR(""), skip = STR("");
 	struct err e = { 0 };
 	arena_init(&a);
-	bool good = tokenizer_encode(t, text, TOK_OFFSETS, &a, &plain, &e) == 0 && tokenizer_encode(t, text, TOK_SPECIAL, &a, &special, &e) == 0 &&
+	bool good = tokenizer_encode(t, text, TOK_OFFSETS, &a, &plain, &e) == 0 &&
+		    tokenizer_encode(t, text, TOK_SPECIAL, &a, &special, &e) == 0 &&
 		    tokenizer_decode(t, plain.id, plain.n, false, &a, &dec, &e) == 0 &&
 		    tokenizer_decode(t, special.id, special.n, true, &a, &skip, &e) == 0;
 	CHECK(good, "%s", e.msg);
@@ -69,8 +70,9 @@ static void family(const char *name, const struct tokenizer *t, struct value tex
 		}
 	}
 	if (report)
-		printf("\n    %-16s ids %d/%zu  ids_special %d/%zu  offsets %d/%zu  decode %d/%zu  decode_skip %d/%zu", name, passed[IDS], n,
-		       passed[SPECIAL], n, passed[OFFSETS], n, passed[DECODE], n, passed[DECODE_SKIP], n);
+		printf("\n    %-16s ids %d/%zu  ids_special %d/%zu  offsets %d/%zu  decode %d/%zu  decode_skip %d/%zu",
+		       name, passed[IDS], n, passed[SPECIAL], n, passed[OFFSETS], n, passed[DECODE], n,
+		       passed[DECODE_SKIP], n);
 	for (int k = 0; k < KINDS; k++)
 		CHECK(passed[k] == (int)n, "%s: %s: %d of %zu passed", name, kinds[k], passed[k], n);
 }
@@ -222,7 +224,8 @@ static void test_real(void)
 		clock_gettime(CLOCK_MONOTONIC, &t1);
 		opened++;
 		family(name, t, *v_getc(v, "texts"), *v_getc(fams.dict->v[i].val, "cases"), true);
-		printf("  load %.0f ms", (double)(t1.tv_sec - t0.tv_sec) * 1e3 + (double)(t1.tv_nsec - t0.tv_nsec) / 1e6);
+		printf("  load %.0f ms",
+		       (double)(t1.tv_sec - t0.tv_sec) * 1e3 + (double)(t1.tv_nsec - t0.tv_nsec) / 1e6);
 		tokenizer_close(t);
 	}
 	CHECK(opened >= 14, "only %d of %zu families are read", opened, fams.dict->n);
@@ -243,7 +246,9 @@ static struct str slurp(struct arena *a, const char *path)
 /* llama.cpp's cases: texts separated by a line, a line of ids each. */
 static void test_llamacpp(void)
 {
-	static const char *const rows[][2] = { { "gpt-2", "gpt2" }, { "qwen2", "qwen2_5" }, { "llama-bpe", "llama3_1" } };
+	static const char *const rows[][2] = { { "gpt-2", "gpt2" },
+					       { "qwen2", "qwen2_5" },
+					       { "llama-bpe", "llama3_1" } };
 	static const char sep[] = "\n__ggml_vocab_test__\n";
 	const char *dir = real_folder();
 	if (!dir) {
@@ -319,8 +324,10 @@ static void test_questions(void)
 	CHECK(tokenizer_bos(t) == 1 && tokenizer_eos(t) == 2, "bos %d eos %d", tokenizer_bos(t), tokenizer_eos(t));
 	CHECK(tokenizer_model_max_length(t) == 512, "longest input");
 	CHECK(tokenizer_id(t, STR("<s>")) == 1 && tokenizer_id(t, STR("no such token")) == -1, "ids of tokens");
-	CHECK(str_is(tokenizer_token(t, 2), "</s>") && !tokenizer_token(t, 512).p && !tokenizer_token(t, -1).p, "tokens of ids");
-	CHECK(tokenizer_is_special(t, 1) && !tokenizer_is_special(t, 300) && !tokenizer_is_special(t, 99999), "special tokens");
+	CHECK(str_is(tokenizer_token(t, 2), "</s>") && !tokenizer_token(t, 512).p && !tokenizer_token(t, -1).p,
+	      "tokens of ids");
+	CHECK(tokenizer_is_special(t, 1) && !tokenizer_is_special(t, 300) && !tokenizer_is_special(t, 99999),
+	      "special tokens");
 	for (int32_t i = 0; i < tokenizer_vocab(t); i++)
 		CHECK(tokenizer_id(t, tokenizer_token(t, i)) == i, "token %d", i);
 	tokenizer_digest(t, d1);
@@ -346,12 +353,18 @@ static void test_strange(void)
 	struct err e = { 0 };
 	arena_init(&a);
 	CHECK(tokenizer_encode(t, STR("a\xff\xe4\xb8z"), TOK_OFFSETS, &a, &x, &e) == 0 &&
-	      tokenizer_encode(t, STR("a\xef\xbf\xbd\xef\xbf\xbdz"), TOK_OFFSETS, &a, &y, &e) == 0, "%s", e.msg);
-	CHECK(x.n == y.n && !memcmp(x.id, y.id, sizeof *x.id * (size_t)x.n) && !memcmp(x.offset, y.offset, sizeof *x.offset * (size_t)x.n),
+		      tokenizer_encode(t, STR("a\xef\xbf\xbd\xef\xbf\xbdz"), TOK_OFFSETS, &a, &y, &e) == 0,
+	      "%s", e.msg);
+	CHECK(x.n == y.n && !memcmp(x.id, y.id, sizeof *x.id * (size_t)x.n) &&
+		      !memcmp(x.offset, y.offset, sizeof *x.offset * (size_t)x.n),
 	      "bad bytes are not U+FFFD");
 	static const int32_t ids[] = { -5, 512, 1 << 30, 1, 400 };
-	CHECK(tokenizer_decode(t, ids, 5, false, &a, &s, &e) == 0 && tokenizer_decode(t, ids, 0, false, &a, &s, &e) == 0 && s.n == 0, "%s", e.msg);
-	CHECK(tokenizer_encode(t, (struct str){ NULL, 0 }, TOK_SPECIAL | TOK_OFFSETS, &a, &x, &e) == 0 && x.n == 1 && x.id[0] == 1, "empty text");
+	CHECK(tokenizer_decode(t, ids, 5, false, &a, &s, &e) == 0 &&
+		      tokenizer_decode(t, ids, 0, false, &a, &s, &e) == 0 && s.n == 0,
+	      "%s", e.msg);
+	CHECK(tokenizer_encode(t, (struct str){ NULL, 0 }, TOK_SPECIAL | TOK_OFFSETS, &a, &x, &e) == 0 && x.n == 1 &&
+		      x.id[0] == 1,
+	      "empty text");
 	CHECK(tokenizer_encode(t, (struct str){ NULL, 0 }, 0, &a, &x, &e) == 0 && x.n == 0, "empty text");
 	arena_fini(&a);
 	tokenizer_close(t);
@@ -371,7 +384,8 @@ static void test_long(void)
 	arena_init(&a);
 	struct value g = golden(&a), fams = *v_getc(g, "families");
 	char *dir = test_tmpdir();
-	static const char *const names[] = { "bytes-trim", "bytes-nfc-split", "model:stories260k", "metaspace-always-True" };
+	static const char *const names[] = { "bytes-trim", "bytes-nfc-split", "model:stories260k",
+					     "metaspace-always-True" };
 	static const char *const units[] = { "a", "the ", " ", "\n", "\xcc\x81", "ab" };
 	for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
 		struct err e = { 0 };
@@ -389,11 +403,13 @@ static void test_long(void)
 			int rc = tokenizer_encode(t, (struct str){ p, n }, 0, &b, &ids, &e);
 			double took = seconds() - t0;
 			CHECK(rc == 0, "%s: 1 MB of '%s': %s", names[k], units[u], e.msg);
-			CHECK(took < (getenv("ASSAY_SLOW") ? 60 : 5), "%s: 1 MB of '%s' took %.1f s", names[k], units[u], took);
+			CHECK(took < (getenv("ASSAY_SLOW") ? 60 : 5), "%s: 1 MB of '%s' took %.1f s", names[k],
+			      units[u], took);
 			struct str back;
 			if (rc == 0 && strcmp(units[u], "\xcc\x81") != 0 && k != 3) {
 				CHECK(tokenizer_decode(t, ids.id, ids.n, true, &b, &back, &e) == 0, "%s", e.msg);
-				CHECK(back.n == n && !memcmp(back.p, p, n), "%s: 1 MB of '%s' comes back changed", names[k], units[u]);
+				CHECK(back.n == n && !memcmp(back.p, p, n), "%s: 1 MB of '%s' comes back changed",
+				      names[k], units[u]);
 			}
 			arena_fini(&b);
 		}

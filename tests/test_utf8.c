@@ -67,7 +67,8 @@ static struct str unhex(struct arena *a, const char *h)
 
 static void test_props(void)
 {
-	static bool (*const fn[])(uint32_t) = { uni_is_space, uni_is_digit, uni_is_alpha, uni_is_alnum, uni_is_upper, uni_is_lower, uni_is_punct };
+	static bool (*const fn[])(uint32_t) = { uni_is_space, uni_is_digit, uni_is_alpha, uni_is_alnum,
+						uni_is_upper, uni_is_lower, uni_is_punct };
 	load();
 	for (int k = 0; k < ASSIGNED; k++) {
 		int bad = 0;
@@ -108,24 +109,39 @@ static void test_maps(void)
 			arena_reset(&a);
 			struct str got = fn[k](&a, (struct str){ in, n });
 			if (!str_eq(got, (struct str){ out, m }) && bad++ < 5)
-				printf("\n    %s of U+%04X: got '%.*s', want '%.*s'", cases[k], c, (int)got.n, got.p, (int)m, out);
+				printf("\n    %s of U+%04X: got '%.*s', want '%.*s'", cases[k], c, (int)got.n, got.p,
+				       (int)m, out);
 		}
 		CHECK(bad == 0, "%d code points differ from Python in '%s'", bad, cases[k]);
 	}
 	arena_fini(&a);
 }
 
-static struct str strip2(struct arena *a, struct str s) { (void)a; return str_strip(s); }
-static struct str lstrip2(struct arena *a, struct str s) { (void)a; return str_lstrip(s); }
-static struct str rstrip2(struct arena *a, struct str s) { (void)a; return str_rstrip(s); }
+static struct str strip2(struct arena *a, struct str s)
+{
+	(void)a;
+	return str_strip(s);
+}
+static struct str lstrip2(struct arena *a, struct str s)
+{
+	(void)a;
+	return str_lstrip(s);
+}
+static struct str rstrip2(struct arena *a, struct str s)
+{
+	(void)a;
+	return str_rstrip(s);
+}
 
 static void test_strings(void)
 {
 	static const struct {
 		const char *name;
 		struct str (*fn)(struct arena *, struct str);
-	} fns[] = { { "lower", uni_lower }, { "upper", uni_upper }, { "title", uni_title }, { "capitalize", uni_capitalize },
-		    { "strip", strip2 }, { "lstrip", lstrip2 }, { "rstrip", rstrip2 } };
+	} fns[] = { { "lower", uni_lower }, { "upper", uni_upper },
+		    { "title", uni_title }, { "capitalize", uni_capitalize },
+		    { "strip", strip2 },    { "lstrip", lstrip2 },
+		    { "rstrip", rstrip2 } };
 	load();
 	struct arena a;
 	arena_init(&a);
@@ -141,7 +157,8 @@ static void test_strings(void)
 		for (size_t k = 0; k < sizeof fns / sizeof fns[0]; k++)
 			if (!strcmp(fns[k].name, name))
 				got = fns[k].fn(&a, s);
-		CHECK(str_eq(got, want), "%s('%s'): got '%.*s', want '%.*s'", name, in, (int)got.n, got.p, (int)want.n, want.p);
+		CHECK(str_eq(got, want), "%s('%s'): got '%.*s', want '%.*s'", name, in, (int)got.n, got.p, (int)want.n,
+		      want.p);
 		n++;
 	}
 	CHECK(n > 2000, "only %d string vectors", n);

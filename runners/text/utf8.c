@@ -105,7 +105,8 @@ bool utf8_valid(struct str s)
 	for (size_t i = 0; (i = skip_ascii(s, i)) < s.n;) {
 		size_t at = i;
 		/* U+FFFD itself is three bytes EF BF BD; the replacement of a bad sequence never reads so */
-		if (utf8_next(s, &i) == 0xfffd && !(i - at == 3 && (unsigned char)s.p[at + 2] == 0xbd && (unsigned char)s.p[at] == 0xef))
+		if (utf8_next(s, &i) == 0xfffd &&
+		    !(i - at == 3 && (unsigned char)s.p[at + 2] == 0xbd && (unsigned char)s.p[at] == 0xef))
 			return false;
 	}
 	return true;
@@ -202,8 +203,8 @@ bool uni_is_space(uint32_t cp)
 {
 	if (cp < 0x80)
 		return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 0x1c && cp <= 0x1f);
-	return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 ||
-	       cp == 0x202f || cp == 0x205f || cp == 0x3000;
+	return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 ||
+	       cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
 bool uni_is_digit(uint32_t cp)
@@ -227,7 +228,8 @@ bool uni_is_alnum(uint32_t cp)
 	if (cp < 0x80)
 		return ((cp | 32) >= 'a' && (cp | 32) <= 'z') || (cp >= '0' && cp <= '9');
 	int c = uni_category(cp);
-	return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO) || (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO);
+	return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO) ||
+	       (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO);
 }
 
 bool uni_is_punct(uint32_t cp)
@@ -258,8 +260,8 @@ static bool is_cased(uint32_t cp)
 /* Case_Ignorable: marks, format characters, modifier letters and symbols, and the middle punctuation of words. */
 static bool is_case_ignorable(uint32_t cp)
 {
-	static const uint32_t middle[] = { 0x27, 0x2e, 0x3a, 0xb7, 0x387, 0x55f, 0x5f4, 0x2018, 0x2019, 0x2024, 0x2027, 0xfe13,
-					   0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a };
+	static const uint32_t middle[] = { 0x27,   0x2e,   0x3a,   0xb7,   0x387,  0x55f,  0x5f4,  0x2018, 0x2019,
+					   0x2024, 0x2027, 0xfe13, 0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a };
 	for (size_t i = 0; i < sizeof middle / sizeof middle[0]; i++)
 		if (cp == middle[i])
 			return true;
@@ -290,7 +292,8 @@ static bool final_sigma(struct str s, size_t after, bool cased_before)
 	return true;
 }
 
-static void put_full(struct out *o, const uint32_t (*full)[4], size_t n, uint32_t cp, utf8proc_int32_t (*simple)(utf8proc_int32_t))
+static void put_full(struct out *o, const uint32_t (*full)[4], size_t n, uint32_t cp,
+		     utf8proc_int32_t (*simple)(utf8proc_int32_t))
 {
 	size_t lo = 0, hi = n;
 	while (lo < hi) {
@@ -333,7 +336,8 @@ static void put_lower(struct out *o, uint32_t cp, bool final)
 		out_cp(o, 'i');
 		out_cp(o, 0x307);
 	} else {
-		out_cp(o, cp < 0x80 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp) : (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
+		out_cp(o, cp < 0x80 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp)
+				    : (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
 	}
 }
 
@@ -398,7 +402,8 @@ struct str str_rstrip(struct str s)
 {
 	while (s.n) {
 		size_t at = s.n - 1;
-		while (at > 0 && s.n - at < 3 && ((unsigned char)s.p[at] & 0xc0) == 0x80) /* no white space has four bytes */
+		while (at > 0 && s.n - at < 3 &&
+		       ((unsigned char)s.p[at] & 0xc0) == 0x80) /* no white space has four bytes */
 			at--;
 		size_t i = at;
 		if (!uni_is_space(utf8_next(s, &i)) || i != s.n)
@@ -421,9 +426,11 @@ struct str uni_normalize(struct arena *a, struct str s, const char *form)
 		return s;
 	s = utf8_clean(a, s);
 	bool compose = form[strlen(form) - 1] == 'C';
-	int opt = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (form[2] == 'K' ? UTF8PROC_COMPAT : 0);
+	int opt = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+		  (form[2] == 'K' ? UTF8PROC_COMPAT : 0);
 	utf8proc_uint8_t *r = NULL;
-	utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &r, (utf8proc_option_t)opt);
+	utf8proc_ssize_t n =
+		utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &r, (utf8proc_option_t)opt);
 	if (n < 0 || !r) { /* out of memory only: the text is valid; fail as every allocation here does */
 		free(r);
 		xmalloc(SIZE_MAX / 2);
