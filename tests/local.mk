@@ -51,3 +51,4 @@ TESTPROGS += tests/test_journal
 TESTPROGS += tests/test_results
 TESTPROGS += tests/test_ops
 TESTPROGS += tests/test_metric
+TESTPROGS += tests/test_run
