@@ -52,3 +52,4 @@ TESTPROGS += tests/test_results
 TESTPROGS += tests/test_ops
 TESTPROGS += tests/test_metric
 TESTPROGS += tests/test_run
+EXTRA_DIST += tests/golden/utf8.txt tests/golden/make_utf8.py tests/golden/tokenizers.json tests/golden/make_tokenizer.py
