@@ -135,12 +135,16 @@ INLINE void tile(const struct spot *s, const int R, const int P, const enum dtyp
 	const size_t bytes = MATMUL_PANEL * (dt == DT_F32 ? 4 : 2); /* of a panel's step */
 	vf acc[MR][4][2];
 	const float *a = s->a;
+#ifdef __clang__ /* keeps this loop rolled otherwise, and the accumulators with it in memory */
+	memset(acc, 0, sizeof acc);
+#else
 	UNROLL
 	for (int r = 0; r < R; r++) {
 		UNROLL
 		for (int p = 0; p < P; p++)
 			acc[r][p][0] = acc[r][p][1] = vf_zero();
 	}
+#endif
 	for (int k = 0; k < s->steps; k++, a += R) {
 		vf w[4][2];
 		if (P == 1)
