@@ -325,7 +325,7 @@ static int read_layer_kinds(struct config *c, const struct source *s, struct err
 		c->nope[i] = c->window && !c->slides[i];
 	if (f->nope != NOPE_LIST)
 		return 0;
-	unsigned char rope[CONFIG_MAX_LAYERS];
+	unsigned char rope[CONFIG_MAX_LAYERS] = { 0 };
 	if (read_layers(c, s, "no_rope_layers", NULL, NULL, rope, &given, e) != 0)
 		return -1;
 	int interval = 4;

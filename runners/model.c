@@ -25,6 +25,7 @@ struct binder {
 	const struct family *f;
 	const struct config *c;
 	unsigned char *used; /* [tensors] */
+	const struct tensor *embed;
 	size_t strip;        /* bytes of the family's prefix that this checkpoint lacks */
 	unsigned char *stage;
 	size_t stage_size;
@@ -384,6 +385,8 @@ static int load_table(struct binder *b, struct table *out, void **copy, enum rol
 	if (need(b, &t, r->name, 0, ".weight", rows, b->c->width, why, e) != 0)
 		return -1;
 	*out = (struct table){ dtype_of(t), rows, b->c->width, t->data };
+	if (role == R_EMBED)
+		b->embed = t;
 	if (all_finite(t->data, (size_t)t->count, dtype_of(t)) != 0)
 		return not_finite(b, t, e);
 	if (!strcmp(b->m->ops->name, "cpu"))
@@ -399,10 +402,9 @@ static int load_table(struct binder *b, struct table *out, void **copy, enum rol
 /* The head is a tensor of its own, or the embedding once more. */
 static int load_head(struct binder *b, struct err *e)
 {
-	const struct role_name *head = family_role(b->f, R_HEAD), *embed = family_role(b->f, R_EMBED);
+	const struct role_name *head = family_role(b->f, R_HEAD);
 	const struct config *c = b->c;
-	const struct tensor *table = find(b, embed->name, 0, ".weight");
-	const struct tensor *own = head ? find(b, head->name, 0, ".weight") : NULL;
+	const struct tensor *table = b->embed, *own = head ? find(b, head->name, 0, ".weight") : NULL;
 
 	if (own && c->tied && own->bytes == table->bytes && memcmp(own->data, table->data, own->bytes) == 0) {
 		b->params -= (double)own->count; /* written twice, one parameter */
