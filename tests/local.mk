@@ -53,3 +53,9 @@ TESTPROGS += tests/test_ops
 TESTPROGS += tests/test_metric
 TESTPROGS += tests/test_run
 EXTRA_DIST += tests/golden/utf8.txt tests/golden/make_utf8.py tests/golden/tokenizers.json tests/golden/make_tokenizer.py
+TESTPROGS += tests/test_value
+TESTPROGS += tests/test_json
+TESTPROGS += tests/test_jinja
+TESTPROGS += tests/test_jinja_hostile
+EXTRA_DIST += tests/golden/value.json tests/golden/make_value.py tests/golden/jinja.json tests/golden/make_jinja.py tests/tools/jinja_ref.py \
+	tests/tools/jinja_fuzz.py tests/tools/jinja_driver.c

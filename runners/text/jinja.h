@@ -39,4 +39,17 @@ bool jinja_is_plain(const struct jinja *j);
 const char *const *jinja_filters(void);
 const char *const *jinja_tests(void);
 
+/* Differences from jinja2 3.1.6
+ * - Refused: include, import, from, extends, block, autoescape on; the filters random and urlize; pprint of more than one
+ *   line; \N{NAME} in strings. Absent: lipsum, self, the string methods encode, translate and maketrans.
+ * - Lists and dicts cannot be changed in the suite environment either (append, update, ...): documents are shared.
+ * - Names like __class__ are out of reach in the suite environment too.
+ * - Integers are 64-bit: a larger result is an error. A negative number to a fractional power is an error.
+ * - Text that is no valid scalar value (lone surrogates in escapes) becomes U+FFFD.
+ * - Functions and generators print without an address. An expression that jinja2 folds at compile time and that fails there is
+ *   judged as at run time ({{ 3[1:2] }} is an error here).
+ * - An undefined inside a list does not make a comparison of the list fail in the suite environment.
+ * - Limits: 16 MiB of source, 1000 variables per function, nesting of about 100 brackets, the limits above.
+ */
+
 #endif

@@ -77,6 +77,8 @@ static int t_undefined(struct jx *x, struct value v, struct value *arg, struct v
 
 static int unhashable(struct jx *x, struct value v)
 {
+	if (v.type == V_UNDEFINED && x->strict)
+		return jx_undef_fail(x, v);
 	return v_hashable(v) ? 0 : jx_fail(x, "unhashable type: '%s'", v_type_name(v));
 }
 

@@ -478,7 +478,7 @@ static int f_round(struct jx *x, struct value v, struct value *arg, struct value
 		double f = scaled.f, down = dm_floor(f);
 		if (isnan(f) || isinf(f))
 			return jx_fail(x, "cannot convert float %s to integer", isnan(f) ? "NaN" : "infinity");
-		whole = v_float(str_is(how, "floor") || down == f ? down : down + 1);
+		whole = v_float((str_is(how, "floor") || down == f ? down : down + 1) + 0.0); /* an integer in Python: no -0 */
 	}
 	return jx_binop(x, '/', whole, scale, out);
 }

@@ -480,7 +480,6 @@ static int format_int(struct jx *x, const struct mini *m, int64_t i, struct str 
 static int format_value(struct jx *x, struct value v, struct str spec, struct str *out)
 {
 	struct mini m;
-	struct str s;
 	if (!spec.n)
 		return jx_text(x, v, out);
 	if (v.type != V_STR && !v_is_num(v))
@@ -491,11 +490,6 @@ static int format_value(struct jx *x, struct value v, struct str spec, struct st
 		return format_text(x, &m, v.s, out);
 	if (v.type == V_FLOAT)
 		return format_float(x, &m, v.f, out);
-	if (v.type == V_BOOL && !m.type) {
-		if (jx_text(x, v, &s))
-			return -1;
-		return mini_pad(x, &m, '>', STR(""), m.group || m.sign ? s : s, out);
-	}
 	return format_int(x, &m, v.type == V_INT ? v.i : v.b, out);
 }
 

@@ -424,7 +424,7 @@ static int m_replace(struct jx *x, struct value s, struct value *arg, struct val
 {
 	struct str old, with, r;
 	int64_t count;
-	if (jx_want_str(x, arg[0], "replace() argument 1", &old) || jx_want_str(x, arg[1], "replace() argument 2", &with) ||
+	if (jx_want_str(x, arg[0], "replace() argument 1", &old) || (s.safe ? jx_text(x, arg[1], &with) : jx_want_str(x, arg[1], "replace() argument 2", &with)) ||
 	    opt_int(x, arg[2], -1, &count))
 		return -1;
 	if (s.safe && !arg[1].safe)

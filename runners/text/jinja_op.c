@@ -161,6 +161,8 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 		*out = contains(in.s, item.s);
 		return 0;
 	}
+	if (jx_is(in, &jinja_view_type) && ((const struct o_view *)in.obj)->what == 'k')
+		in = ((const struct o_view *)in.obj)->dict;
 	if (in.type == V_DICT) {
 		if (is_strict(item))
 			return jx_undef_fail(x, item);
@@ -493,6 +495,9 @@ static int power_float(struct jx *x, double a, double b, struct value *out)
 		return jx_fail(x, "0.0 cannot be raised to a negative power");
 	} else if (isnan(a) || isnan(b)) {
 		r = NAN;
+	} else if (a == 0) {
+		bool odd = b == dm_floor(b) && dm_floor(b / 2) * 2 != b;
+		r = isinf(b) || !odd ? 0 : a;
 	} else if (isinf(a) || isinf(b)) {
 		double big = a < 0 ? -a : a;
 		bool odd = b == dm_floor(b) && dm_floor(b / 2) * 2 != b;
@@ -510,8 +515,6 @@ static int power_float(struct jx *x, double a, double b, struct value *out)
 			return jx_fail(x, "(34, 'Numerical result out of range')");
 	} else if (a < 0 && b != dm_floor(b)) {
 		return jx_fail(x, "a negative number to a fractional power is complex, which is not supported");
-	} else if (a == 0) {
-		r = 0;
 	} else {
 		r = b == 0.5 ? square_root(a) : dm_pow(a < 0 ? -a : a, b);
 		r = a < 0 && dm_floor(b / 2) * 2 != b ? -r : r;

@@ -20,6 +20,26 @@
 
 /* ---- floats ---- */
 
+/* The next decimal up in size: one more in the last digit of "d.ddde-xx". A carry out of the first digit is not followed: no
+ * caller needs it, as the text then would have been shorter. */
+static void digit_up(char *text)
+{
+	char *p = strchr(text, 'e');
+	while (p-- > text && *p == '9')
+		*p = '0';
+	if (p >= text && *p >= '0' && *p < '9')
+		++*p;
+	else if (p > text && *p == '.' && p[-1] < '9')
+		++p[-1];
+}
+
+static bool power_of_two(double f)
+{
+	uint64_t bits;
+	memcpy(&bits, &f, sizeof bits);
+	return (bits & (((uint64_t)1 << 52) - 1)) == 0;
+}
+
 static void float_repr(char out[40], double f)
 {
 	if (isnan(f) || isinf(f)) {
@@ -27,10 +47,16 @@ static void float_repr(char out[40], double f)
 		return;
 	}
 	char digits[40];
-	int prec = 15;
-	/* 15 digits nearly always suffice for what people write; then shorter ones are this one without its trailing zeros */
+	/* 15 digits identify what was written with 15 or fewer, which then is this text without its trailing zeros; denormal
+	 * numbers hold fewer digits, so all widths are tried there */
+	int prec = fabs(f) < 2.3e-308 ? 1 : 15;
 	for (; prec <= 17; prec++) {
 		snprintf(digits, sizeof digits, "%.*e", prec - 1, f);
+		if (strtod(digits, NULL) == f)
+			break;
+		if (!power_of_two(f))
+			continue;
+		digit_up(digits); /* the doubles above lie twice as far apart as those below: a decimal farther off may still be read as f */
 		if (strtod(digits, NULL) == f)
 			break;
 	}

@@ -105,6 +105,60 @@ class Gen:
             return f"({a})"
         return r.choice([f"[{a}, {self.expr(depth + 1)}]", f"{{{self.atom()}: {a}}}", f"({a},)", f"{a} < {self.atom()} < {self.atom()}"])
 
+    # Typed expressions: they mostly render, so that values are compared rather than errors.
+    def str(self, d=0):
+        r = self.r
+        if d > 3 or r.random() < .3:
+            return r.choice(["s", "t", "u", "e", "html", "p", "num", "fl", "bad", "'x'", "users[1].name", "d.C.x", "ls[1]"] + STRINGS)
+        a, n = self.wrap(self.str(d + 1)), self.num(d + 2)
+        return r.choice([
+            lambda: f"{a}|" + self.fill(r.choice(["upper", "lower", "title", "capitalize", "trim", "trim(%s)", "replace(%s, %s)", "indent(2)", "truncate(8)", "truncate(7, true)", "wordwrap(6)", "wordwrap(4, false)",
+                                                  "center(9)", "escape", "striptags", "urlencode", "reverse", "string", "default('q')", "e|string", "forceescape", "safe"]), 3),
+            lambda: f"{a}." + self.fill(r.choice(["upper()", "lower()", "strip()", "lstrip(%s)", "rstrip(%s)", "strip(%s)", "replace(%s, %s)", "replace(%s, %s, 1)", "title()", "capitalize()", "swapcase()", "center(9, '*')", "ljust(7)",
+                                                  "rjust(8, '.')", "zfill(6)", "expandtabs(4)", "removeprefix(%s)", "removesuffix(%s)", "join(ls)", "partition(%s)[2]", "rpartition(%s)[0]", "casefold()"]), 3),
+            lambda: f"{a} ~ {self.any(d + 1)}", lambda: f"{a} + {self.str(d + 1)}", lambda: f"{a} * 2", lambda: f"{a}[{r.choice(['0', '-1', '1:', ':-1', '::2', '::-1', '-3:', '1:4'])}]",
+            lambda: f"'%s|%s' % ({self.any(d + 1)}, {a})", lambda: f"'%05d %.2f %x' % ({n}|int, {n}, {n}|int|abs)", lambda: f"'{{}}-{{:>6}}-{{0!r}}'.format({a})" if False else f"'{{}}-{{:>6}}'.format({self.any(d + 1)}, {a})",
+            lambda: f"'{{:{r.choice(['.2f', '8.1f', '+.3e', ',.1f', '.3', 'g', '010.2f', '%'])}}}'.format({n})", lambda: f"{self.lst(d + 1)}|join({r.choice(STRINGS)})", lambda: f"({self.any(d + 1)})|tojson",
+            lambda: f"({a} if {self.any(d + 1)} else {self.str(d + 1)})",
+        ])()
+
+    def num(self, d=0):
+        r = self.r
+        if d > 3 or r.random() < .35:
+            return r.choice(["n", "m", "z", "f", "g", "big", "0", "1", "2", "3", "7", "-1", "0.1", "2.5", "1e3", "yes", "users[0].age", "100", "1.005", "2.675"])
+        a, b = self.wrap(self.num(d + 1)), self.wrap(self.num(d + 1))
+        return r.choice([lambda: f"{a} {r.choice(['+', '-', '*', '+', '-', '/', '//', '%'])} {b}", lambda: f"{a} ** {r.choice(['2', '3', '0', '-1', '0.5'])}", lambda: f"{a}|round", lambda: f"{a}|round({r.choice(['1', '2', '-1', '3'])})",
+                         lambda: f"{a}|round(1, '{r.choice(['floor', 'ceil'])}')", lambda: f"{a}|abs", lambda: f"{a}|int", lambda: f"{a}|float", lambda: f"{self.lst(d + 1)}|length", lambda: f"-{a}",
+                         lambda: f"{self.wrap(self.str(d + 1))}.find({r.choice(STRINGS)})", lambda: f"{self.wrap(self.str(d + 1))}.count({r.choice(STRINGS)})", lambda: f"{self.wrap(self.str(d + 1))}|int", lambda: f"{self.wrap(self.str(d + 1))}|float",
+                         lambda: f"{self.wrap(self.str(d + 1))}|wordcount", lambda: f"(l|{r.choice(['sum', 'max', 'min', 'first', 'last'])})"])()
+
+    def lst(self, d=0):
+        r = self.r
+        if d > 3 or r.random() < .3:
+            return r.choice(["l", "ls", "el", "ll", "users", "mixed", "range(4)", "d", "[1, 2.0, '3']", "('a', 'B')", "d.keys()", "d.items()", "users[0].tags"])
+        a = self.wrap(self.lst(d + 1))
+        return r.choice([lambda: f"{a}|list", lambda: f"{a}|reverse|list", lambda: f"({a}|map('string')|list)", lambda: f"{a}|map('string')|sort", lambda: f"{a}|map('string')|unique|list", lambda: f"{a}|batch(2)|list",
+                         lambda: f"{a}|batch(3, 'f')|list", lambda: f"{a}|slice(2)|list", lambda: f"{a}|slice(3, 0)|list", lambda: f"({a}|list)[{r.choice(['1:', ':-1', '::-1', '::2', '-2:'])}]", lambda: f"{self.wrap(self.str(d + 1))}.split()",
+                         lambda: f"{self.wrap(self.str(d + 1))}.split({r.choice(STRINGS[1:])})", lambda: f"{self.wrap(self.str(d + 1))}.splitlines()", lambda: f"{self.wrap(self.str(d + 1))}|list", lambda: f"({a}|list + {self.lst(d + 1)}|list)",
+                         lambda: f"{a}|select('string')|list", lambda: f"{a}|reject('number')|list", lambda: f"({a}|list) * 2", lambda: f"[{self.any(d + 1)}, {self.any(d + 1)}]", lambda: f"d|dictsort({r.choice(['', 'true', 'reverse=true'])})",
+                         lambda: "users|groupby('age')|list", lambda: "users|groupby('name', case_sensitive=true)|map('first')|list", lambda: "users|selectattr('on', 'defined')|map(attribute='name')|list", lambda: f"users|sort(attribute='{r.choice(['age', 'name', 'age,name'])}')|map(attribute='name')|list",
+                         lambda: f"{a}|map('default', 'x')|list", lambda: f"({a}|list)|sort(reverse=true)" if r.random() < .1 else f"l|sort({r.choice(['', 'true'])})"])()
+
+    def any(self, d=0):
+        r = self.r
+        k = r.random()
+        if k < .35:
+            return self.str(d)
+        if k < .6:
+            return self.num(d)
+        if k < .8:
+            return self.lst(d)
+        if k < .9:
+            a, b = self.wrap(self.any(d + 1)) if d < 4 else "n", self.wrap(self.any(d + 1)) if d < 4 else "s"
+            return r.choice([f"({a} == {b})", f"({a} != {b})", f"({a} and {b})", f"({a} or {b})", f"(not {a})", f"({a} is {r.choice(['string', 'number', 'defined', 'mapping', 'iterable', 'sequence', 'none', 'boolean', 'lower'])})",
+                             f"({a} in {self.lst(d + 1)})", f"({self.wrap(self.str(d + 1))} < {self.str(d + 1)})", f"({self.wrap(self.num(d + 1))} <= {self.num(d + 1)})"]) if d < 4 else "yes"
+        return r.choice(["d", "ed", "nil", "yes", "no", "users[2]", "d.C", "{'k': %s}" % (self.any(d + 1) if d < 4 else "1"), "d.get('a')", "d.get('zz', 5)", "users[0].missing|default('df')", "q.n.o", "q['items']"])
+
     def wrap(self, a):
         return a if re.fullmatch(r"\w+", a) or self.r.random() < .3 else f"({a})"
 
@@ -157,14 +211,16 @@ class Gen:
 
     def template(self):
         r = self.r
-        if r.random() < .45:
+        if r.random() < .6:
+            return "|".join("{{ " + self.any() + " }}" for _ in range(r.randint(1, 2)))
+        if r.random() < .3:
             return "{{ " + self.expr() + " }}"
         head = r.choice(["", "{% set ns = namespace(v=0) %}", "{% macro f1(a, b=1) %}[{{ a }}{{ b }}{{ caller() if caller }}]{% endmacro %}", "{% macro f1() %}{{ varargs }}{{ x }}{% endmacro %}{% set x = 1 %}"])
         return head + "".join(self.text() + self.stmt(0) for _ in range(r.randint(1, 4))) + self.text()
 
 
-SKIP_REF = re.compile(r"object at 0x|<function|<built-in|<bound|<class|<method|jinja2\.|TemplateReference|_setitem|OverflowError|int too large|Exceeds the limit|\d{19,}|frozenset|dtype|complex")
-SKIP_OURS = re.compile(r"is unsafe|slice'|not subscriptable|64 bits|not supported|read-only|nest|steps|memory|too large|output is longer|complex")
+SKIP_REF = re.compile(r"name 'inf'|name 'nan'|Generator Object|element slice|object at 0x|<function|<built-in|<bound|<class|<method|jinja2\.|TemplateReference|_setitem|OverflowError|int too large|Exceeds the limit|\d{19,}|frozenset|dtype|complex")
+SKIP_OURS = re.compile(r"is unsafe|filter named '[a-z]*\.|slice'|not subscriptable|64 bits|not supported|read-only|nest|steps|memory|too large|output is longer|complex")
 
 
 def main():
