@@ -38,6 +38,7 @@ struct engine {
 	int32_t eos[16];
 	int neos;
 	bool no_share;
+	bool warned_system;    /* once for a model is enough */
 	struct arena scratch;  /* one request's */
 	/* the session's device memory: opened by the first run, kept */
 	struct forward *forward;
@@ -205,8 +206,12 @@ static int engine_render(struct runner *base, const struct request *q, struct ar
 	for (int i = 0; i < p->nmessages; i++)
 		system |= str_is(p->messages[i].role, "system");
 	/* lm-evaluation-harness tries again without system messages when a template refuses (SCORING.md 2.9) */
-	if (q->encode.split == SPLIT_LMEVAL && system && r->chat.jinja && chat_prompt(&r->chat, p, q->encode.date, true, a, out, NULL) == 0)
+	if (q->encode.split == SPLIT_LMEVAL && system && r->chat.jinja && chat_prompt(&r->chat, p, q->encode.date, true, a, out, NULL) == 0) {
+		if (!r->warned_system)
+			log_warn("the chat template refuses system messages (%s): they are left out, as lm-evaluation-harness does", first.msg);
+		r->warned_system = true;
 		return 0;
+	}
 	return err_set(e, first.code, "%s", first.msg);
 }
 
