@@ -309,7 +309,8 @@ static inline void check_attend(const struct rowops *c, const struct rowops *v, 
 	for (int i = 0; i < cases; i++) {
 		int d = dims[i < COUNT(dims) ? (unsigned)i : check_rand(COUNT(dims))], hk = 1 + (int)check_rand(2);
 		int pos = check_rand(2) ? where[check_rand(COUNT(where))] : (int)check_rand(701);
-		enum fill fk = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS), fv = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS);
+		enum fill fk = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS);
+		enum fill fv = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS);
 		struct check_kv kv;
 		check_kv_fill(&kv, hk, d, pos + 1, fk, fv);
 		struct guarded q = check_alloc((size_t)d), a = check_alloc((size_t)d), b = check_alloc((size_t)d);

@@ -94,7 +94,7 @@ static const struct row {
 	{ "log1p", xm_log1p, dm_log1p, 1.25 },
 	{ "tanh", xm_tanh, d_tanh, 1.5 },
 	{ "sigmoid", xm_sigmoid, d_sigmoid, 2.5 },
-	{ "softplus", xm_softplus, d_softplus, 2.0 },
+	{ "softplus", xm_softplus, d_softplus, 1.75 },
 	{ "silu", xm_silu, d_silu, 2.5 },
 	{ "gelu_tanh", xm_gelu_tanh, d_gelu_tanh, 2.5 },
 	{ "gelu_erf", xm_gelu_erf, d_gelu_erf, 5.0 },
