@@ -198,6 +198,25 @@ static void test_failures(void)
 	CHECK(k[6].nused == 1 && k[6].nids > 0 && k[6].ncontext > 1, "prompt cut to one token: %d used of %d", k[6].nused, k[6].ncontext);
 }
 
+/* A row that holds a NaN has no argmax: the text is a failed request, never token -1. */
+static void test_nan(void)
+{
+	static const int32_t prompt[] = { 1, 2 };
+	const struct decode d = { .max_tokens = 5, .top_p = 1 };
+	const struct lse bad = { .argmax = -1 };
+	struct stops stops = { .rule = SPLIT_NATIVE, .tok_eos = -1 };
+	struct gen g;
+	struct sample_scratch w = { 0 };
+	struct arena a;
+	int32_t token = 7;
+	arena_init(&a);
+	gen_init(&g, &d, prompt, 2);
+	g.stops = &stops;
+	CHECK(!gen_next(&g, &bad, NULL, 512, &w, &a, &token) && g.why.code != E_NONE && strstr(g.why.msg, "not numbers") && g.n == 0, "%s", g.why.msg);
+	gen_fini(&g);
+	arena_fini(&a);
+}
+
 static void test_philox(void)
 {
 	static const struct {
@@ -278,6 +297,7 @@ int main(int argc, char **argv)
 		{ "stop strings", test_stops },
 		{ "many at once as one by one", test_many },
 		{ "what cannot be generated", test_failures },
+		{ "logits that are not numbers", test_nan },
 		{ NULL, NULL },
 	};
 	open_model();
