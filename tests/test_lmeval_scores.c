@@ -193,7 +193,7 @@ static void compare(const char *records, const char *model)
 	if (files >= 0)
 		free(entry);
 	struct runner *r;
-	struct runner_opts o = { .kind = "engine", .model = model, .max_level = CPU_LEVELS - 1 };
+	struct runner_opts o = { .kind = "engine", .model = model, .max_level = CPU_LEVELS - 1, .threads = 1 };
 	struct err e = { 0 };
 	int rc = runner_open(&r, &o, &e);
 	CHECK(rc == 0 && u.n > 0, "%s: %zu requests, %s", records, u.n, e.msg);
