@@ -384,8 +384,11 @@ static int loop_changed(struct jx *x, struct value self, const struct args *a, s
 	bool same = false;
 	if (no_keywords(x, "changed", a))
 		return -1;
-	for (size_t i = 0; i < a->npos; i++)
+	for (size_t i = 0; i < a->npos; i++) {
+		if (a->pos[i].type == V_UNDEFINED && x->strict && !v_is_missing(l->changed))
+			return jx_undef_fail(x, a->pos[i]);
 		v_push(x->a, now, a->pos[i]);
+	}
 	if (!v_is_missing(l->changed) && jx_equal(x, l->changed, now, &same))
 		return -1;
 	*out = v_bool(!same);
