@@ -181,6 +181,7 @@ static void test_random(void)
 	size_t ok = 0;
 	for (int i = 0; i < 20000; i++) {
 		struct buf b = { 0 };
+		buf_puts(&b, i % 3 == 0 ? "{{ " : i % 3 == 1 ? "{% " : "{% if 1 %}{{ ");
 		for (size_t n = 1 + test_rand(&seed) % 30; n; n--) {
 			buf_puts(&b, words[test_rand(&seed) % (sizeof words / sizeof *words)]);
 			if (test_rand(&seed) % 2)
