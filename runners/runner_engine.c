@@ -9,7 +9,6 @@
  * Memory: the limit counts KV pages and scratch, not weights. Scratch gets at most half of it (batches shrink until it
  * does), logits of scored rows at most a quarter, pages the rest, but no more than the plan can use.
  */
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +57,14 @@ static size_t default_memory(const struct model_info *mi)
 	return want < ram / 4 ? want : ram / 4;
 }
 
+/* KV pages that the memory allows beside the scratch. */
+static int most_pages(const struct engine *r)
+{
+	size_t scratch = forward_bytes(r->model, r->rows, r->scored), page = model_info(r->model)->kv_page_bytes;
+	size_t n = r->memory > scratch ? (r->memory - scratch) / (page ? page : 1) : 0;
+	return n > 1 << 24 ? 1 << 24 : (int)n;
+}
+
 /* Rows and scored rows of one forward pass that fit the memory. */
 static void choose_batch(struct engine *r, const struct runner_opts *o)
 {
@@ -71,15 +78,8 @@ static void choose_batch(struct engine *r, const struct runner_opts *o)
 		if (r->rows == 1 || forward_bytes(r->model, r->rows, r->scored) <= r->memory / 2)
 			break;
 	}
-	r->pages_per_sequence = (int)(((int64_t)r->base.info.max_length + KV_PAGE - 1) / KV_PAGE);
-}
-
-/* KV pages that the memory allows beside the scratch. */
-static int most_pages(const struct engine *r)
-{
-	size_t scratch = forward_bytes(r->model, r->rows, r->scored), page = model_info(r->model)->kv_page_bytes;
-	size_t n = r->memory > scratch ? (r->memory - scratch) / (page ? page : 1) : 0;
-	return n > 1 << 24 ? 1 << 24 : (int)n;
+	int64_t longest = ((int64_t)r->base.info.max_length + KV_PAGE - 1) / KV_PAGE, held = most_pages(r);
+	r->pages_per_sequence = (int)(held < 1 ? 1 : held < longest ? held : longest); /* page tables grow with it */
 }
 
 static int check_directory(const char *dir, struct err *e)
@@ -676,7 +676,7 @@ int engine_plan(const struct runner_opts *o, struct plan_row *rows, int max, str
 		{ "weights as packed for the device", (double)mi->packed_bytes },
 		{ "scratch of one forward pass", (double)forward_bytes(r->model, r->rows, r->scored) },
 		{ "KV cache, 64 positions", (double)mi->kv_page_bytes },
-		{ "KV cache, one sequence of the longest length", (double)mi->kv_page_bytes * r->pages_per_sequence },
+		{ "KV cache, one sequence of the longest length", (double)mi->kv_page_bytes * (r->base.info.max_length / KV_PAGE + 1) },
 		{ "KV cache, at most", (double)mi->kv_page_bytes * most_pages(r) },
 		{ "memory limit, weights apart", (double)r->memory },
 	};

@@ -225,6 +225,11 @@ static void test_least_memory(void)
 	make_set(&s, 512);
 	CHECK(runner_run(r, s.q, 1, on_answer, NULL, &order, &e) == -1 && e.code == E_MEMORY && strstr(e.msg, "1000"), "%s", e.msg);
 	runner_close(r);
+	struct plan_row rows[16];
+	int n = runner_plan(&o, rows, 16, &e);
+	CHECK(n >= 5, "plan of memory: %s", e.msg);
+	for (int i = 0; i < n; i++)
+		CHECK(rows[i].what[0] && rows[i].bytes >= 0, "row %d", i);
 }
 
 int main(int argc, char **argv)
