@@ -169,13 +169,14 @@ int run_all(const struct run_opts *o, struct run_summary *summary, struct err *e
 	arena_init(&per_model);
 	*summary = (struct run_summary){ 0 };
 	r.job = ARENA_ARRAY(&all, (size_t)o->nsuites, struct job);
-	if (make_dirs(o->out, e) || journal_open(&r.journal, arena_printf(&all, "%s/journal.db", o->out).p, e))
-		goto done;
 	for (; r.njobs < o->nsuites; r.njobs++)
 		if (open_job(o, &r.job[r.njobs], o->suite[r.njobs], &all, e)) {
 			r.njobs++; /* its tasks are to be closed too */
 			goto done;
 		}
+	/* nothing is created before suites and data are known to be sound */
+	if (make_dirs(o->out, e) || journal_open(&r.journal, arena_printf(&all, "%s/journal.db", o->out).p, e))
+		goto done;
 	for (int i = 0; i < o->nmodels; i++) {
 		r.model = &o->model[i];
 		int failed = run_model(&r, e);
