@@ -5,7 +5,8 @@
  * and U+0085 as space, and its word characters are letters, numbers and '_' in every version), \v, \Z, {,n}, a '[' inside
  * a set, '^' after a final newline, free spacing, flags. So nothing is passed through unseen: the pattern is read item by
  * item, every literal is written escaped, every set is written as code points and properties, named groups become numbers.
- * One difference is known and kept: under (?i) Python also takes i, U+0131 and U+0130 for each other.
+ * Known differences: under (?i) Python also takes i, U+0131 and U+0130 for each other; a look-behind may have alternatives of
+ * different lengths here.
  * What Python refuses is refused with its reason and the offset in code points (bad escapes, nothing to repeat, multiple
  * repeat, unknown or open groups, global flags that are not at the start). \N{...} and (?L) are not supported.
  * The pattern is read once from left to right; groups are kept on a stack of limited depth, so no input recurses.
@@ -63,6 +64,7 @@ struct trans {
 	struct buf *out;
 	struct regex_names *names;
 	bool verbose, ascii;
+	int needed;    /* highest group that a conditional asks for */
 	bool any;      /* something was read that is no global flag */
 	enum last last;
 	struct scope stack[DEPTH_MAX];
@@ -377,11 +379,12 @@ static int conditional(struct trans *t)
 	struct str name;
 	if (group_name(t, ')', &name))
 		return -1;
-	int g = number_of(name);
+	int g = number_of(name); /* a number may name a group that comes later */
 	if (g < 0)
 		g = group_of(t->names, name);
-	if (g < 1 || g > t->names->ngroups)
+	if (g < 1 || g > REGEX_GROUPS_MAX)
 		return fail(t, "invalid group reference in a conditional");
+	t->needed = g > t->needed ? g : t->needed;
 	char text[24];
 	snprintf(text, sizeof text, "(?(%d)", g);
 	return push(t, 0, 2, text);
@@ -623,5 +626,7 @@ int regex_translate(struct str pattern, struct buf *out, struct regex_names *nam
 			return -1;
 	if (t.depth)
 		return fail(&t, "missing ), unterminated group");
+	if (t.needed > names->ngroups)
+		return fail(&t, "invalid group reference in a conditional");
 	return 0;
 }
