@@ -14,6 +14,7 @@ SUITE_FILES = \
 	suites/mmlu_excerpt.yaml \
 	suites/openbookqa.yaml \
 	suites/piqa.yaml \
+	suites/registry.csv \
 	suites/tiny-cloze.yaml \
 	suites/wikitext.yaml \
 	suites/data/assay__gsm8k_excerpt/default/test.jsonl \
