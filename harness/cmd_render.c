@@ -5,7 +5,6 @@
 #include "harness/jsonlines.h"
 #include "kernels/base/file.h"
 #include "runners/runner.h"
-#include "runners/text/chat_cut.h"
 #include "runners/text/jinja.h"
 #include "runners/text/json.h"
 
@@ -59,9 +58,7 @@ static int answer(const struct template *t, struct line *x, struct arena *a, str
 	bool cont;
 	if (build_vars(t, x, a, &vars, &cont, e))
 		return err_wrap(e, "line %ld", x->number);
-	if (jinja_render(t->j, a, vars, t->date, NULL, &text, e))
-		return err_wrap(e, "line %ld", x->number);
-	if (cont && chat_continue(*v_getc(x->v, "messages"), a, &text, e))
+	if (t->chat ? chat_render(t->j, a, vars, cont, t->date, &text, e) : jinja_render(t->j, a, vars, t->date, NULL, &text, e))
 		return err_wrap(e, "line %ld", x->number);
 	line_begin(x);
 	line_field(x, "text");

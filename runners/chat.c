@@ -13,33 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels/base/file.h"
 #include "runners/text/json.h"
 #include "runners/text/utf8.h"
 #include "runners/text/value.h"
 
 enum { MAX_FILE = 64 << 20, MAX_TEMPLATE = 4 << 20, INT_DIGITS = 18 };
-
-static int read_text(struct arena *a, const char *path, size_t most, struct str *out, struct err *e)
-{
-	FILE *f = fopen(path, "rb");
-	if (!f)
-		return err_errno(e, E_IO, "%s", path);
-	struct buf b = { 0 };
-	char block[8192];
-	size_t n;
-	while ((n = fread(block, 1, sizeof block, f)) > 0 && b.n <= most)
-		buf_add(&b, block, n);
-	int bad = ferror(f), rc = 0;
-	if (bad)
-		rc = err_errno(e, E_IO, "%s", path);
-	else if (b.n > most)
-		rc = err_set(e, E_LIMIT, "%s: larger than %zu MiB", path, most >> 20);
-	else
-		*out = arena_str(a, b.p ? b.p : "", b.n);
-	fclose(f);
-	buf_fini(&b);
-	return rc;
-}
 
 /* JSON whose integers of many digits are written as fractions: "model_max_length" is often 10^30 for "no limit". */
 static struct str shorten_integers(struct arena *a, struct str s)
@@ -79,7 +58,7 @@ static int load_json(struct arena *a, const char *dir, const char *name, struct 
 	if (access(path.p, F_OK) != 0)
 		return 0;
 	struct str text;
-	if (read_text(a, path.p, MAX_FILE, &text, e) || json_parse(a, shorten_integers(a, text), path.p, out, e))
+	if (file_load(a, path.p, MAX_FILE, &text, e) || json_parse(a, shorten_integers(a, text), path.p, out, e))
 		return -1;
 	return out->type == V_DICT ? 0 : err_set(e, E_FORMAT, "%s: not an object", path.p);
 }
@@ -135,7 +114,7 @@ int chat_template_load(const char *dir, struct arena *a, struct str *text, struc
 	}
 	struct str path = arena_printf(a, "%s/chat_template.jinja", dir);
 	if (access(path.p, F_OK) == 0)
-		return read_text(a, path.p, MAX_TEMPLATE, text, e);
+		return file_load(a, path.p, MAX_TEMPLATE, text, e);
 	return config_template(config, dir, text, e);
 }
 

@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/text/jinja.h %D%/text/jinja_int.h %D%/text/jinja.c %D%/text/jinja_lex.c %D%/text/jinja_parse.c %D%/text/jinja_expr.c \
 	%D%/text/jinja_scope.c %D%/text/jinja_eval.c %D%/text/jinja_macro.c %D%/text/jinja_op.c %D%/text/jinja_object.c \
 	%D%/text/jinja_builtin.c %D%/text/jinja_filter.c %D%/text/jinja_seq.c %D%/text/jinja_html.c %D%/text/jinja_str.c \
-	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c %D%/text/chat_cut.c %D%/text/chat_cut.h
+	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c
 %C%_librunners_a_SOURCES = \
 	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
 	%D%/session.c %D%/session.h %D%/generate.c %D%/generate.h %D%/sample.c %D%/sample.h %D%/chat.c %D%/chat.h %D%/kinds.h \
