@@ -2,7 +2,7 @@
  * columns, metrics, filters and profiles come from the tables that the program itself runs on. */
 #include "harness/manual.h"
 
-#include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "config.h"
@@ -14,13 +14,9 @@
 #include "harness/suite.h"
 
 static const struct manual_topic topics[] = {
-	{ "exit-status", "EXIT STATUS",
-	  "0    done\n"
-	  "1    failed; nothing is half-written\n"
-	  "2    usage: the command line is off\n"
-	  "3    done, but some requests failed; each is in the sample log (or in its line's place)\n"
-	  "4    it ran, and the answer is no\n"
-	  "130  stopped by SIGINT, 143 by SIGTERM; what was answered is kept" },
+	{ "environment", "ENVIRONMENT",
+	  "ASSAY_DATADIR  the folder that holds suites/ (definitions, embedded data and models)\n"
+	  "NO_COLOR       no colours, even on a terminal" },
 	{ "files", "FILES",
 	  "results/journal.db                        answers, keyed by model, tokenizer, numerics, token ids and decoding (SQLite)\n"
 	  "results/leaderboard.csv                   one row per model, suite, metric and settings\n"
@@ -29,13 +25,17 @@ static const struct manual_topic topics[] = {
 	  "results/runs/<run-id>/environment.json    machine, threads, instruction set: not part of any digest\n"
 	  "results/runs/<run-id>/rows.csv            the run's rows of the leaderboard\n"
 	  "results/runs/<run-id>/samples/<suite>.jsonl   every document, request, answer and score" },
+	{ "exit-status", "EXIT STATUS",
+	  "0    done\n"
+	  "1    failed; nothing is half-written\n"
+	  "2    usage: the command line is off\n"
+	  "3    done, but some requests failed; each is in the sample log (or in its line's place)\n"
+	  "4    it ran, and the answer is no\n"
+	  "130  stopped by SIGINT, 143 by SIGTERM; what was answered is kept" },
 	{ "reproducibility", "REPRODUCIBILITY",
 	  "A score is a function of weights, tokenizer, suite, settings and numerics id, to the last bit. Batch size, order of\n"
 	  "requests, threads, shared prefixes, restarts and instruction set change nothing. NUMERICS.md says why; the option\n"
 	  "--cpu-mask and --threads let anybody try." },
-	{ "environment", "ENVIRONMENT",
-	  "ASSAY_DATADIR  the folder that holds suites/ (definitions, embedded data and models)\n"
-	  "NO_COLOR       no colours, even on a terminal" },
 	{ NULL, NULL, NULL },
 };
 
@@ -69,11 +69,33 @@ static void literal(FILE *f, const char *s)
 	fputs(".Ed\n", f);
 }
 
+/* A description: paragraphs are filled, lines that begin with blanks stand as they are. */
+static void description(FILE *f, const char *s)
+{
+	bool shown = false;
+	while (*s) {
+		size_t n = strcspn(s, "\n");
+		bool literal_line = n && s[0] == ' ';
+		char line[4096];
+		snprintf(line, sizeof line, "%.*s", (int)n, s);
+		if (literal_line != shown)
+			fputs(literal_line ? ".Bd -literal -compact\n" : ".Ed\n", f);
+		shown = literal_line;
+		if (n)
+			text(f, line);
+		else if (!shown)
+			fputs(".Pp\n", f);
+		s += n + (s[n] == '\n');
+	}
+	if (shown)
+		fputs(".Ed\n", f);
+}
+
 static void options(FILE *f, const struct opt *o)
 {
 	if (!o || !o->name)
 		return;
-	fputs(".Bl -tag -width Ds -compact\n", f);
+	fputs(".Pp\n.Bl -tag -width Ds -compact\n", f);
 	for (; o->name; o++) {
 		fputs(".It ", f);
 		if (o->letter)
@@ -96,7 +118,7 @@ static void item(FILE *f, const char *name, const char *what)
 void manual_man(FILE *f)
 {
 	fprintf(f, ".\\\" Made by `assay help --man` from the program's own tables: do not edit.\n"
-		   ".Dd $Mdocdate$\n.Dt ASSAY 1\n.Os\n.Sh NAME\n.Nm assay\n.Nd reproducible benchmarks of open language models\n.Sh SYNOPSIS\n");
+		   ".Dd November 24, 2026\n.Dt ASSAY 1\n.Os\n.Sh NAME\n.Nm assay\n.Nd reproducible benchmarks of open language models\n.Sh SYNOPSIS\n");
 	for (const struct cmd *const *c = cmd_table(); *c; c++) {
 		fprintf(f, ".Nm assay Cm %s\n.Li ", (*c)->name);
 		text(f, (*c)->usage[0] ? (*c)->usage : "[options]");
@@ -107,10 +129,10 @@ void manual_man(FILE *f)
 	      "leaderboards whose every number can be derived again, to the last bit.\n.Sh COMMANDS\n",
 	      f);
 	for (const struct cmd *const *c = cmd_table(); *c; c++) {
-		fprintf(f, ".Ss %s\n.Bd -filled\n", (*c)->name);
+		fprintf(f, ".Ss %s\n", (*c)->name);
 		text(f, (*c)->summary);
-		fputs(".Ed\n", f);
-		literal(f, (*c)->description);
+		fputs(".Pp\n", f);
+		description(f, (*c)->description);
 		options(f, (*c)->opts);
 	}
 	fputs(".Ss Options of every command\n", f);
