@@ -60,7 +60,7 @@ struct value manifest_inputs(struct arena *a, const struct runner_info *model, c
 	v_set(a, m, STR("tokenizer_digest"), v_cstr(model->tokenizer_digest));
 	v_set(a, suite, STR("name"), v_str(asked->name));
 	v_set(a, suite, STR("digest"), hex_value(a, asked->digest));
-	if (json_parse(a, settings_json(a, set, NULL), "settings", &s, NULL))
+	if (json_parse(a, settings_json(a, set, suite_generates(asked), NULL), "settings", &s, NULL))
 		s = VNONE;
 	v_set(a, v, STR("format"), v_int(1));
 	v_set(a, v, STR("chat"), v_bool(set->chat));

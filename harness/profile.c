@@ -54,7 +54,7 @@ static struct str docs_text(struct arena *a, const struct settings *s)
 	return out;
 }
 
-struct str settings_json(struct arena *a, const struct settings *s, const char *files)
+struct str settings_json(struct arena *a, const struct settings *s, bool generates, const char *files)
 {
 	const struct profile *p = s->profile;
 	struct value d = v_dict(a), v;
@@ -68,7 +68,7 @@ struct str settings_json(struct arena *a, const struct settings *s, const char *
 		v_set(a, d, STR("files"), v);
 	if (s->generation_config)
 		v_set(a, d, STR("generation_config"), v_bool(true));
-	if (s->max_tokens)
+	if (s->max_tokens && generates)
 		v_set(a, d, STR("max_tokens"), v_int(s->max_tokens));
 	if (s->chat && s->multiturn != UNSET && (s->multiturn == ON) != p->multiturn)
 		v_set(a, d, STR("multiturn"), v_cstr(s->multiturn == ON ? "on" : "off"));

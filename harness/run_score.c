@@ -125,7 +125,7 @@ static struct row base_row(struct run *r, struct job *j, const struct suite *u, 
 			     .params_total = total > 0 ? total : STATS_NAN, .params_active = active > 0 ? active : STATS_NAN,
 			     .suite = u->name, .suite_version = arena_printf(a, "%d", u->version), .language = u->language,
 			     .shots = shots, .chat = set->chat, .profile = str_of(set->profile->name), .numerics = str_of(info->numerics),
-			     .limit = set->limit ? (long)set->limit : -1, .settings = settings_json(a, set, files),
+			     .limit = set->limit ? (long)set->limit : -1, .settings = settings_json(a, set, suite_generates(u), files),
 			     .model_digest = str_of(info->digest), .suite_digest = hex_of(a, u->digest), .run_id = str_of(j->run_id) };
 }
 

@@ -54,7 +54,8 @@ struct settings {
 	bool log_ids;
 };
 
-/* Canonical JSON of what differs from the profile's defaults; `files`: the suite's local files as a JSON object, or NULL. */
-struct str settings_json(struct arena *a, const struct settings *s, const char *files);
+/* Canonical JSON of what differs from the profile's defaults; `files`: the suite's local files as a JSON object, or NULL.
+ * What cannot matter is left out, so that equal runs get equal ids: max_tokens where nothing is generated. */
+struct str settings_json(struct arena *a, const struct settings *s, bool generates, const char *files);
 
 #endif

@@ -573,3 +573,11 @@ int suite_leaves(struct suites *s, struct suite *g, struct suite ***out, int *n)
 	count_leaves(g, *out, n);
 	return 0;
 }
+
+bool suite_generates(const struct suite *s)
+{
+	bool any = s->kind == KIND_GENERATE;
+	for (int i = 0; i < s->nmembers && !any; i++)
+		any = suite_generates(s->member[i]);
+	return any;
+}

@@ -139,6 +139,7 @@ int suite_find(struct suites *s, const char *name, struct suite **out, struct er
 int suites_all(struct suites *s, struct suite ***out, int *n, struct err *e);
 /* the leaves of a group in order (a leaf suite: itself) */
 int suite_leaves(struct suites *s, struct suite *g, struct suite ***out, int *n);
+bool suite_generates(const struct suite *s); /* a group: one of its leaves does */
 
 /* One row of the schema, for help, manual and README. */
 struct schema_key {

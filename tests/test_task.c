@@ -325,7 +325,7 @@ static void test_documents(void)
 		CU_ASSERT(it.nreq == 2 && it.req[0].context.text.p == it.req[1].context.text.p && str_is(it.req[1].continuation, " b"));
 	}
 	CU_ASSERT(task_next(t, &a, &it, &e) == 0);
-	struct str json = settings_json(&a, &set, "{\"test\":\"=validation\"}");
+	struct str json = settings_json(&a, &set, false, "{\"test\":\"=validation\"}");
 	CHECK(str_is(json, "{\"docs\":\"0,2-3\",\"files\":{\"test\":\"=validation\"}}"), "%s", json.p);
 	task_close(t);
 	suites_close(suites);
@@ -445,14 +445,17 @@ static void test_requests(void)
 	CU_ASSERT(it.req[0].encode.bos == BOS_ON && it.req[0].encode.split == SPLIT_NATIVE && it.nchoices == 0);
 	task_close(t);
 	suites_close(suites);
-	struct str json = settings_json(&a, &set, NULL);
+	struct str json = settings_json(&a, &set, true, NULL);
 	CHECK(str_is(json, "{\"bos\":\"on\"}"), "%s", json.p);
 	set = (struct settings){ .profile = profile_find("native", NULL), .shots = 5, .seed = 1234, .multiturn = ON, .chat = true, .date = "2025-01-01T00:00:00" };
-	CU_ASSERT(str_is(settings_json(&a, &set, NULL), "{}"));
+	CU_ASSERT(str_is(settings_json(&a, &set, true, NULL), "{}"));
 	set = (struct settings){ .profile = profile_find("native", NULL), .seed = 0, .multiturn = OFF, .chat = true, .date = "2026-01-01", .system = "S\"\xc3\xa9",
 				 .max_tokens = 9, .generation_config = true };
-	json = settings_json(&a, &set, NULL);
+	json = settings_json(&a, &set, true, NULL);
 	CHECK(str_is(json, "{\"date\":\"2026-01-01\",\"generation_config\":true,\"max_tokens\":9,\"multiturn\":\"off\",\"seed\":0,\"system\":\"S\\\"\xc3\xa9\"}"), "%s", json.p);
+	set = (struct settings){ .profile = profile_find("native", NULL), .seed = -1, .max_tokens = 9 };
+	CU_ASSERT(str_is(settings_json(&a, &set, false, NULL), "{}"));
+	CU_ASSERT(str_is(settings_json(&a, &set, true, NULL), "{\"max_tokens\":9}"));
 	struct err e2 = { 0 };
 	CU_ASSERT(!profile_find("lm-eval-0.4.12", &e2) && e2.code == E_USAGE && strstr(e2.msg, "did you mean 'lm-eval-0.4.13'?"));
 	arena_fini(&a);
