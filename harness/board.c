@@ -14,6 +14,7 @@
 #include "harness/metric.h"
 #include "harness/results_int.h"
 #include "harness/stats.h"
+#include "runners/text/json.h"
 #include "runners/text/utf8.h"
 
 /* ---- collecting ---- */
@@ -388,6 +389,23 @@ static void html_page(struct buf *out, struct str (*c)[SHOWN], size_t n)
 	buf_puts(out, "</tbody>\n</table>\n</body>\n</html>\n");
 }
 
+/* One line per row: the columns of the CSV, empty numbers as null. */
+static void json_lines(struct buf *out, const struct row *rows, size_t n)
+{
+	char number[40];
+	for (size_t i = 0; i < n; i++) {
+		for (const struct column *c = results_column; c->name; c++) {
+			struct str cell = results_cell(&rows[i], c, number);
+			buf_printf(out, "%s\"%s\":", c == results_column ? "{" : ",", c->name);
+			if (c->type == COL_TEXT)
+				json_write_str(out, cell, 0);
+			else
+				buf_puts(out, cell.n ? cell.p : "null");
+		}
+		buf_puts(out, "}\n");
+	}
+}
+
 int board_print(const char *format, const struct row *rows, size_t n, int colour, int width, struct buf *out, struct err *e)
 {
 	struct arena a;
@@ -395,6 +413,8 @@ int board_print(const char *format, const struct row *rows, size_t n, int colour
 	arena_init(&a);
 	if (!strcmp(format, "csv"))
 		rows_write(out, rows, n);
+	else if (!strcmp(format, "json"))
+		json_lines(out, rows, n);
 	else if (!strcmp(format, "html"))
 		html_page(out, cells(rows, n, &a), n);
 	else if (!strcmp(format, "text"))

@@ -28,10 +28,12 @@ done:
 
 static int exec(const struct args *args, const struct globals *g, struct err *e)
 {
-	const char *dir = args_str(args, "out", "results");
+	const char *dir;
+	if (common_out(args, &dir, e))
+		return -1;
 	if (access(dir, R_OK))
 		return err_errno(e, E_IO, "%s", dir);
-	return board_show(dir, args_str(args, "format", "text"), g, e);
+	return board_show(dir, g->json ? "json" : args_str(args, "format", "text"), g, e);
 }
 
 static const struct opt opts[] = {
@@ -45,7 +47,7 @@ const struct cmd cmd_board = {
 	.usage = "[--out DIR] [--format text|csv|html]",
 	.summary = "Rebuilds and shows the leaderboard of a results folder.",
 	.description = "Collects the rows of every run under DIR/runs, writes DIR/leaderboard.csv and DIR/gap.csv (the best US model against "
-		       "the best Chinese one, suite by suite), and shows the leaderboard.",
+		       "the best Chinese one, suite by suite), and shows the leaderboard. --json: one line per row, the columns of the CSV as its fields.",
 	.opts = opts,
 	.exec = exec,
 };

@@ -267,6 +267,8 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 		err_set(e, E_USAGE, "%s is a group: name one of its suites (assay list suites)", w[0]);
 		goto done;
 	}
+	if (common_files_used(args, suites, &su, 1, e))
+		goto done;
 	common_runner(args, g, &o);
 	o.model = model[0].path;
 	if (runner_open(&r, &o, e))

@@ -56,12 +56,13 @@ static int run(const struct args *args, const struct globals *g, struct err *e)
 	struct suites *suites = NULL;
 	struct view v;
 	int status = -1;
-	struct run_opts o = { .out = args_str(args, "out", "results") };
+	struct run_opts o = { 0 };
 	bar_open(&v.bar, g->quiet, g->colour_err);
 	struct run_view view = { on_phase, on_progress, &v, &cmd_stop };
 	o.view = &view;
-	if (common_models(args, &a, &o.model, &o.nmodels, e) || common_settings(args, g, &a, &o.set, e) ||
-	    common_suites(args, &a, &suites, &o.suite, &o.nsuites, e) || common_data(args, &a, &o.data, e))
+	if (common_out(args, &o.out, e) || common_models(args, &a, &o.model, &o.nmodels, e) || common_settings(args, g, &a, &o.set, e) ||
+	    common_suites(args, &a, &suites, &o.suite, &o.nsuites, e) || common_data(args, &a, &o.data, e) ||
+	    common_files_used(args, suites, o.suite, o.nsuites, e))
 		goto done;
 	common_runner(args, g, &o.runner);
 	struct run_summary s = { 0 };

@@ -38,6 +38,8 @@ static int number(const struct value *v, double *out)
 
 static int read_until(const struct line *x, const struct value *v, struct arena *a, struct decode *d, struct err *e)
 {
+	if (v->type == V_STR && !v->s.n)
+		return err_set(e, E_FORMAT, "line %ld: generate: 'until' is empty: it would stop before the first token", x->number);
 	if (v->type == V_STR) {
 		struct str *s = ARENA_NEW(a, struct str);
 		*s = v->s;
@@ -46,11 +48,11 @@ static int read_until(const struct line *x, const struct value *v, struct arena 
 		return 0;
 	}
 	if (v->type != V_LIST)
-		return err_set(e, E_FORMAT, "line %ld: 'until' must be a string or a list of strings, not %s", x->number, v_type_name(*v));
+		return err_set(e, E_FORMAT, "line %ld: generate: 'until' must be a string or a list of strings, not %s", x->number, v_type_name(*v));
 	struct str *s = ARENA_ARRAY(a, v->list->n, struct str);
 	for (size_t i = 0; i < v->list->n; i++) {
 		if (v->list->v[i].type != V_STR || v->list->v[i].s.n == 0)
-			return err_set(e, E_FORMAT, "line %ld: 'until': entry %zu is no string with something in it", x->number, i);
+			return err_set(e, E_FORMAT, "line %ld: generate: 'until': entry %zu is no string with something in it", x->number, i);
 		s[i] = v->list->v[i].s;
 	}
 	d->until = s;
@@ -65,7 +67,7 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 		return err_set(e, E_FORMAT, "line %ld: 'generate' must be an object, not %s", x->number, v_type_name(*g));
 	struct line sub = { .number = x->number, .v = *g };
 	if (line_known(&sub, generate_fields, e))
-		return err_wrap(e, "generate");
+		return -1;
 	struct {
 		const char *name;
 		double min, max;
@@ -79,7 +81,7 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 			continue;
 		double f;
 		if (number(v, &f) || !(f >= n[i].min && f <= n[i].max) || (n[i].whole && v->type != V_INT))
-			return err_set(e, E_RANGE, "line %ld: generate: '%s' must be a %s between %g and %g", x->number, n[i].name,
+			return err_set(e, E_RANGE, "line %ld: generate: '%s' must be a %s between %.16g and %.16g", x->number, n[i].name,
 				       n[i].whole ? "whole number" : "number", n[i].min, n[i].max);
 		n[i].value = f;
 	}
@@ -256,7 +258,7 @@ static void write_answer(struct line *x, const struct request *q, const struct a
 		line_field(x, "hash");
 		hash_doubles(a->logprobs, a->nlogprobs, hex);
 		json_write_str(b, str_of(hex), 0);
-		if (!q->nlogits_at)
+		if (!q->logits_at)
 			break;
 		line_field(x, "logits");
 		buf_putc(b, '[');

@@ -17,6 +17,12 @@ static void fill_registry(struct run_model *m, const struct registry_row *rows, 
 		}
 }
 
+const char *common_registry(const struct args *args, struct arena *a)
+{
+	const char *path = args_str(args, "registry", NULL);
+	return path ? path : arena_printf(a, "%s/suites/registry.csv", data_dir()).p;
+}
+
 int common_models(const struct args *args, struct arena *a, struct run_model **out, int *n, struct err *e)
 {
 	int k;
@@ -26,13 +32,13 @@ int common_models(const struct args *args, struct arena *a, struct run_model **o
 	if (strcmp(runner, "engine") != 0 && !replay)
 		return err_set(e, E_USAGE, "--runner wants engine or replay:FILE, not '%s'", runner);
 	if (!k && !replay)
-		return err_set(e, E_USAGE, "--model is missing (assay run --help)");
+		return err_set(e, E_USAGE, "--model is missing (assay list models shows the embedded ones)");
 	if (replay && k > 1)
 		return err_set(e, E_USAGE, "--runner replay answers for one --model, not %d", k);
 	struct run_model *m = ARENA_ARRAY(a, k ? k : 1, struct run_model);
 	struct registry_row *rows;
 	size_t nrows;
-	if (registry_load(arena_printf(a, "%s/suites/registry.csv", data_dir()).p, a, &rows, &nrows, e))
+	if (registry_load(common_registry(args, a), a, &rows, &nrows, e))
 		return -1;
 	for (int i = 0; i < k; i++) {
 		if (replay) {
@@ -204,6 +210,37 @@ int common_data(const struct args *args, struct arena *a, struct data_sources *o
 	}
 	out->file = f;
 	return 0;
+}
+
+static bool has_leaf(struct suites *s, struct suite *const *suite, int n, struct str name)
+{
+	struct suite **leaf;
+	int k;
+	bool found = false;
+	for (int i = 0; i < n && !found; i++) {
+		suite_leaves(s, suite[i], &leaf, &k);
+		while (k-- > 0)
+			found = found || str_eq(leaf[k]->name, name);
+	}
+	return found;
+}
+
+int common_files_used(const struct args *args, struct suites *s, struct suite *const *suite, int n, struct err *e)
+{
+	int k;
+	const char *const *files = args_list(args, "files", &k);
+	for (int i = 0; i < k; i++) {
+		struct str name = { files[i], strcspn(files[i], ":") };
+		if (!has_leaf(s, suite, n, name))
+			return err_set(e, E_USAGE, "--files %s: no suite of this run is called '%.*s'", files[i], (int)name.n, name.p);
+	}
+	return 0;
+}
+
+int common_out(const struct args *args, const char **dir, struct err *e)
+{
+	*dir = args_str(args, "out", "results");
+	return **dir ? 0 : err_set(e, E_USAGE, "--out: the name of the results folder is empty");
 }
 
 void common_runner(const struct args *args, const struct globals *g, struct runner_opts *out)

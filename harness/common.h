@@ -5,11 +5,16 @@
 #include "harness/cmd.h"
 #include "harness/run.h"
 
+/* The registry of models: --registry, else the one that is shipped. */
+const char *common_registry(const struct args *args, struct arena *a);
 int common_models(const struct args *args, struct arena *a, struct run_model **out, int *n, struct err *e);
 int common_settings(const struct args *args, const struct globals *g, struct arena *a, struct settings *out, struct err *e);
 /* Opens the suite folders; the names are those of --suite. */
 int common_suites(const struct args *args, struct arena *a, struct suites **s, struct suite ***out, int *n, struct err *e);
 int common_data(const struct args *args, struct arena *a, struct data_sources *out, struct err *e);
+/* Every --files names a suite among `suite`. A map of --files-from may hold more than one run asks for. */
+int common_files_used(const struct args *args, struct suites *s, struct suite *const *suite, int n, struct err *e);
+int common_out(const struct args *args, const char **dir, struct err *e); /* the results folder */
 void common_runner(const struct args *args, const struct globals *g, struct runner_opts *out);
 int board_show(const char *dir, const char *format, const struct globals *g, struct err *e);
 
@@ -30,7 +35,11 @@ int board_show(const char *dir, const char *format, const struct globals *g, str
 	{ "bos", 0, OPT_CHOICE, "auto|on|off", "A BOS token in front (default: the profile's).", 0, 0, "auto|on|off", false, false }, \
 	{ "max-tokens", 0, OPT_INT, "N", "Longest generation in tokens (default: the suite's).", 1, 1000000, NULL, false, false },
 
+#define COMMON_REGISTRY_OPT \
+	{ "registry", 0, OPT_STRING, "FILE", "Registry of models: CSV with name, organisation, country, licence, family, params_total, params_active.", 0, 0, NULL, false, false },
+
 #define COMMON_RUN_OPTS \
+	COMMON_REGISTRY_OPT \
 	{ "model", 'm', OPT_STRING, "MODEL", "A model's folder, DIR=NAME, or the name of an embedded model; several may follow.", 0, 0, NULL, true, true }, \
 	{ "suite", 's', OPT_STRING, "SUITE", "A suite's name, a group, or a path to a .yaml; several may follow.", 0, 0, NULL, true, true }, \
 	COMMON_SETTING_OPTS \

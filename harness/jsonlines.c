@@ -18,6 +18,7 @@
 struct lines {
 	char *data;
 	size_t start, end, cap; /* unread bytes are data[start..end) */
+	size_t searched;        /* no newline in data[start..searched) */
 	bool eof, failed;
 	long number;
 };
@@ -46,11 +47,12 @@ bool lines_failed(const struct lines *l)
 static int fill(struct lines *l, struct err *e)
 {
 	if (l->start && l->start == l->end)
-		l->start = l->end = 0;
+		l->start = l->end = l->searched = 0;
 	if (l->cap - l->end < 65536) {
 		if (l->start) {
 			memmove(l->data, l->data + l->start, l->end - l->start);
 			l->end -= l->start;
+			l->searched -= l->start;
 			l->start = 0;
 		}
 		if (l->cap - l->end < 65536) {
@@ -82,11 +84,13 @@ static bool more_waiting(void)
 /* The next whole line, or the last one without a newline; p NULL when there is none yet. */
 static struct str take_line(struct lines *l)
 {
-	char *p = l->data + l->start, *nl = l->end > l->start ? memchr(p, '\n', l->end - l->start) : NULL;
+	char *p = l->data + l->start, *nl = l->end > l->searched ? memchr(l->data + l->searched, '\n', l->end - l->searched) : NULL;
 	struct str s = { NULL, 0 };
+	l->searched = l->end;
 	if (nl) {
 		s = (struct str){ p, (size_t)(nl - p) };
 		l->start += s.n + 1;
+		l->searched = l->start;
 	} else if (l->eof && l->end > l->start) {
 		s = (struct str){ p, l->end - l->start };
 		l->start = l->end;

@@ -3,6 +3,7 @@
  * Exit status: 0 done, 1 failed, 2 usage, 3 done but some requests failed, 4 the answer is no, 130/143 stopped by a signal.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -60,6 +61,26 @@ static int complain(const struct err *e, int colour)
 	return e->code == E_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* A file opened later must never be taken for a closed standard stream: each closed one becomes /dev/null, opened so that
+ * using it still fails. */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EXIT_FAILED);
+}
+
+/* Output that did not reach its place is a failure, whatever the command thought. */
+static int end(int status)
+{
+	errno = 0;
+	if ((fflush(stdout) || ferror(stdout)) && status != EXIT_FAILED) {
+		fprintf(stderr, "assay: error: standard output: %s\n", errno ? strerror(errno) : "write failed");
+		return EXIT_FAILED;
+	}
+	return status;
+}
+
 static int colour_wanted(int fd)
 {
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -69,6 +90,7 @@ static int colour_wanted(int fd)
 int main(int argc, char **argv)
 {
 	setlocale(LC_ALL, "C"); /* numbers and case never depend on the user's locale; text is UTF-8 by our own code */
+	hold_standard_streams();
 	struct err e = { E_NONE, "" };
 	struct globals g = { 0 };
 	g.colour_out = colour_wanted(STDOUT_FILENO);
@@ -79,11 +101,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("assay %s\n", PACKAGE_VERSION);
-		return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+		return end(EXIT_DONE);
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		usage(stdout);
-		return EXIT_DONE;
+		return end(EXIT_DONE);
 	}
 	const struct cmd *c = find_cmd(argv[1], &e);
 	if (!c)
@@ -94,7 +116,7 @@ int main(int argc, char **argv)
 	if (args_flag(a, "help")) {
 		cmd_print_help(stdout, c);
 		args_free(a);
-		return EXIT_DONE;
+		return end(EXIT_DONE);
 	}
 	log_set_level(g.quiet ? LOG_WARN : LOG_NOTE);
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -110,10 +132,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "assay: stopped; what was answered is kept\n");
 		return 128 + cmd_stop;
 	}
-	errno = 0;
-	if ((fflush(stdout) || ferror(stdout)) && status != EXIT_FAILED) {
-		fprintf(stderr, "assay: error: standard output: %s\n", errno ? strerror(errno) : "write failed");
-		return EXIT_FAILED;
-	}
-	return status;
+	return end(status);
 }

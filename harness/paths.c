@@ -57,6 +57,8 @@ int model_resolve(const char *spec, struct arena *a, const char **path, const ch
 	struct stat st;
 	const char *dir = spec, *eq = strrchr(spec, '=');
 	*name = NULL;
+	if (!*spec)
+		return err_set(e, E_USAGE, "--model: the name of the model is empty");
 	if (stat(spec, &st) != 0 && eq && eq != spec) {
 		if (!eq[1])
 			return err_set(e, E_USAGE, "--model %s: the name behind '=' is empty", spec);

@@ -38,7 +38,7 @@ int results_read(const char *path, struct arena *a, struct row **rows, size_t *n
 /* Rebuilds DIR/leaderboard.csv and DIR/gap.csv from DIR/runs/<id>/rows.csv: sorted, rows equal in all but run_id kept once
  * (lowest id). Returns the rows. */
 int board_rebuild(const char *dir, struct arena *a, struct row **rows, size_t *n, struct err *e);
-/* Prints for a person: format "text", "csv" or "html"; colour: ANSI. */
+/* format: "text", "csv", "html", or "json" for JSON lines; colour: ANSI. */
 int board_print(const char *format, const struct row *rows, size_t n, int colour, int width, struct buf *out, struct err *e);
 
 /* organisation, country, licence of a model's registry row: CSV under the data directory */

@@ -41,6 +41,13 @@ t 1 "no such directory" run --model no-such-model --suite tiny-cloze
 t 2 "did you mean 'tiny-cloze'" run --model stories260k --suite tiny-clozed
 t 2 'profile' run --model stories260k --suite tiny-cloze --profile lm-eval-9
 t 2 '--docs' run --model stories260k --suite tiny-cloze --docs 5-2
+t 2 'exclude each other' run --model stories260k --suite tiny-cloze --docs 1 --limit 2 --out "$tmp/none"
+t 2 'name of the results folder is empty' run --model stories260k --suite tiny-cloze --out ''
+t 2 'name of the results folder is empty' board --out ''
+t 2 'name of the model is empty' run --model '' --suite tiny-cloze --out "$tmp/none"
+t 2 "no suite of this run is called 'tiny-clozed'" run --model stories260k --suite tiny-cloze --files tiny-clozed:test=x --out "$tmp/none"
+t 2 "no suite of this run is called 'x'" explain tiny-cloze --model stories260k --files x:test=x
+[ ! -e "$tmp/none" ] || { echo "a usage error left a results folder"; bad=1; }
 t 2 'nothing to list' list suits
 t 2 'one of --model' tokens
 t 0 'JSON lines' help score
@@ -57,10 +64,16 @@ sed -n 4p "$tmp/out" | grep -q "line 4: unknown field 'txt'" || { echo "tokens: 
 # score: each form, errors in place
 in_ '{"id":"a","context":"Once upon a","continuation":" time"}' '{"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' \
 	'{"ids":[1,403],"logits":[1]}' '{"context":"Once upon a","generate":{"max_tokens":4}}' '{"context":"x"}' \
-	'{"ids":[1,2,3000]}' '{"context":"a","generate":{"max_token":4}}' '{"ids":[1],"generate":{"max_tokens":3}}'
+	'{"ids":[1,2,3000]}' '{"context":"a","generate":{"max_token":4}}' '{"ids":[1],"generate":{"max_tokens":3}}' \
+	'{"ids":[1],"logits":[]}' '{"ids":[]}' '{"ids":[1],"generate":{"until":""}}' '{"ids":[1],"generate":{"max_tokens":0}}' \
+	'{"ids":[1],"generate":{"temperature":1,"seed":5,"max_tokens":9}}' '{"ids":[1],"generate":{"temperature":1,"seed":5,"max_tokens":9}}' \
+	'{"ids":[1],"generate":{"temperature":1,"seed":6,"max_tokens":9}}'
 t 3 '^\{"id":"a","logprob":-[0-9.]+,"ntokens":[0-9]+,"greedy":(true|false)\}' score --model stories260k --quiet
-[ "$(wc -l <"$tmp/out")" -eq 9 ] || { echo "score: not one answer per line"; bad=1; }
-[ "$(grep -c '^{"error":' "$tmp/out")" -eq 3 ] || { echo "score: three lines should fail"; cat "$tmp/out"; bad=1; }
+[ "$(wc -l <"$tmp/out")" -eq 16 ] || { echo "score: not one answer per line"; bad=1; }
+[ "$(grep -c '^{"error":' "$tmp/out")" -eq 6 ] || { echo "score: six lines should fail"; cat "$tmp/out"; bad=1; }
+sed -n 10p "$tmp/out" | grep -qE '^\{"logprobs":\[\],"argmax":\[[0-9]+\],"hash":"e3b0c442[0-9a-f]*","logits":\[\]\}$' || { echo "score: one id, no logits"; sed -n 10p "$tmp/out"; bad=1; }
+sed -n 13p "$tmp/out" | grep -q 'between 1 and 1000000"' || { echo "score: range"; sed -n 13p "$tmp/out"; bad=1; }
+[ "$(sed -n 14p "$tmp/out")" = "$(sed -n 15p "$tmp/out")" ] && [ "$(sed -n 14p "$tmp/out")" != "$(sed -n 16p "$tmp/out")" ] || { echo "score: seeds"; sed -n 14,16p "$tmp/out"; bad=1; }
 sed -n 3p "$tmp/out" | grep -qE '^\{"logprobs":\[[^]]*\],"argmax":\[[0-9,]*\],"hash":"[0-9a-f]{64}"\}$' || { echo "score: ids"; sed -n 3p "$tmp/out"; bad=1; }
 sed -n 5p "$tmp/out" | grep -qE '"stop":"length"\}$' || { echo "score: generation"; sed -n 5p "$tmp/out"; bad=1; }
 cp "$tmp/out" "$tmp/out1"
@@ -85,10 +98,38 @@ t 1 'there is no document' explain tiny-cloze --doc 100000 --model stories260k
 t 0 'acc' explain tiny-cloze --doc 0 --model babyllama105
 t 0 'the same bits as scalar' doctor
 t 0 'plan' doctor stories260k
+
+# a run: settings that cannot matter are not recorded; the board as JSON lines; several processes in one results folder
+t 0 '"computed":8,"failed":0' run --model stories260k --suite tiny-cloze --limit 2 --max-tokens 3 --out "$tmp/r" --json
+t 0 '"computed":0,"failed":0' run --model stories260k --suite tiny-cloze --limit 2 --out "$tmp/r" --json
+t 0 '^\{"model":"stories260k","organisation":.*,"stderr":[^,]*,.*"limit":2,"settings":"\{\}",.*"run_id":"[0-9a-f]{16}"\}$' board --out "$tmp/r" --json
+[ "$(find "$tmp/r/runs" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ] || { echo "--max-tokens made another run of a suite that generates nothing"; bad=1; }
+both="run --model stories260k babyllama105 --suite tiny-cloze --quiet"
+"$assay" $both --out "$tmp/alone" || { echo "alone: exit $?"; bad=1; }
+for i in 1 2 3; do
+	("$assay" $both --out "$tmp/shared" 2>"$tmp/err$i" || { echo "process $i of three: exit $?"; cat "$tmp/err$i"; touch "$tmp/failed"; }) &
+done
+wait
+[ ! -e "$tmp/failed" ] || bad=1
+rm -f "$tmp/alone/journal.db" "$tmp/shared/journal.db"
+diff -r "$tmp/alone" "$tmp/shared" || { echo "three processes at once leave other bytes than one"; bad=1; }
+
+# standard streams that are full or closed
 if [ -w /dev/full ]; then
-	"$assay" list suites >/dev/full 2>"$tmp/err"
-	[ $? -eq 1 ] || { echo "a full disk under stdout is no error"; bad=1; }
-	n=$((n + 1))
+	for what in "list suites" --version --help "run --help" "help run"; do
+		"$assay" $what >/dev/full 2>"$tmp/err"
+		[ $? -eq 1 ] && grep -q 'standard output' "$tmp/err" || { echo "assay $what: a full disk under stdout is no error"; bad=1; }
+		n=$((n + 1))
+	done
 fi
+in_ '{"ids":[1,2]}'
+"$assay" score --model stories260k --quiet <&- >"$tmp/out" 2>"$tmp/err"
+[ $? -eq 1 ] && grep -q 'standard input' "$tmp/err" || { echo "a closed stdin is no error"; bad=1; }
+"$assay" score --model stories260k --quiet <"$tmp/in" >&- 2>"$tmp/err"
+[ $? -eq 1 ] && grep -q 'standard output' "$tmp/err" || { echo "a closed stdout is no error"; bad=1; }
+"$assay" $both --out "$tmp/closed" <&- >&- 2>&- || { echo "a quiet run with closed streams: exit $?"; bad=1; }
+rm -f "$tmp/closed/journal.db"
+diff -r "$tmp/alone" "$tmp/closed" || { echo "closed streams: other bytes"; bad=1; }
+n=$((n + 6))
 [ $bad -eq 0 ] && echo "$n command lines"
 exit $bad
