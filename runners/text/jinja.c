@@ -75,13 +75,14 @@ static void set_limits(struct jx *x, const struct jinja_limits *given)
 		x->limit.depth = 2000;
 }
 
-int jinja_render(const struct jinja *j, struct arena *a, struct value vars, const char *date, const struct jinja_limits *limits,
-		 struct str *out, struct err *e)
+int jinja_render(const struct jinja *j, struct arena *a, struct value vars, const char *date,
+		 const struct jinja_limits *limits, struct str *out, struct err *e)
 {
 	struct buf b = { 0 };
 	struct frame root = { 0 };
 	struct err mine = { 0 };
-	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .line = 1, .strict = j->env == JINJA_SUITE,
+	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .line = 1,
+		.strict = j->env == JINJA_SUITE,
 		.out = &b, .frame = &root };
 	set_limits(&x, limits);
 	size_t n = (size_t)j->root->scope.nslots;

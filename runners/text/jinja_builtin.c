@@ -26,10 +26,14 @@ const struct builtin *jinja_filter_find(struct str name, enum jinja_env env)
 
 const char *const *jinja_filters(void)
 {
-	static const char *const names[] = { "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape",
-		"filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last", "length", "list",
-		"lower", "map", "max", "min", "pprint", "random", "regex_replace", "reject", "rejectattr", "replace", "reverse", "round", "safe",
-		"select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique", "upper",
+	static const char *const names[] = { "abs", "attr", "batch", "capitalize", "center", "count", "d", "default",
+		"dictsort", "e", "escape",
+		"filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "items",
+		"join", "last", "length", "list",
+		"lower", "map", "max", "min", "pprint", "random", "regex_replace", "reject", "rejectattr", "replace",
+		"reverse", "round", "safe",
+		"select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim",
+		"truncate", "unique", "upper",
 		"urlencode", "urlize", "wordcount", "wordwrap", "xmlattr", NULL };
 	return names;
 }
@@ -157,7 +161,10 @@ static int t_upper(struct jx *x, struct value v, struct value *arg, struct value
 
 static int t_sequence(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	return answer(v.type == V_UNDEFINED ? !x->strict : jx_has_len(v) && !jx_is(v, &jinja_view_type) && !jx_is(v, &jinja_loop_type), out);
+	return answer(v.type == V_UNDEFINED
+			      ? !x->strict
+			      : jx_has_len(v) && !jx_is(v, &jinja_view_type) && !jx_is(v, &jinja_loop_type),
+		      out);
 }
 
 static int t_iterable(struct jx *x, struct value v, struct value *arg, struct value *out)
@@ -170,8 +177,9 @@ static int t_iterable(struct jx *x, struct value v, struct value *arg, struct va
 
 static int t_callable(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	return answer(v.type == V_UNDEFINED || jx_is(v, &jinja_macro_type) || jx_is(v, &jinja_function_type) || jx_is(v, &jinja_bound_type) ||
-		      jx_is(v, &jinja_joiner_type) || jx_is(v, &jinja_loop_type), out);
+	return answer(v.type == V_UNDEFINED || jx_is(v, &jinja_macro_type) || jx_is(v, &jinja_function_type) ||
+			      jx_is(v, &jinja_bound_type) || jx_is(v, &jinja_joiner_type) || jx_is(v, &jinja_loop_type),
+		      out);
 }
 
 /* "is": singletons, the same list or dict, and (as CPython shares them) equal short strings and small integers. */
@@ -179,7 +187,8 @@ static int t_sameas(struct jx *x, struct value v, struct value *arg, struct valu
 {
 	struct value o = arg[0];
 	bool same = v.type == o.type;
-	if (same && (v.type == V_LIST || v.type == V_TUPLE || v.type == V_DICT || v.type == V_OBJECT || v.type == V_UNDEFINED))
+	if (same &&
+	    (v.type == V_LIST || v.type == V_TUPLE || v.type == V_DICT || v.type == V_OBJECT || v.type == V_UNDEFINED))
 		same = v.obj == o.obj || (v.type == V_TUPLE && !v.list->n && !o.list->n);
 	else if (same)
 		same = v_equal(v, o);
@@ -283,8 +292,10 @@ const struct builtin *jinja_test_find(struct str name)
 
 const char *const *jinja_tests(void)
 {
-	static const char *const names[] = { "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "escaped", "even", "false", "filter",
-		"float", "ge", "greaterthan", "gt", "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number",
+	static const char *const names[] = { "boolean", "callable", "defined", "divisibleby", "eq", "equalto",
+		"escaped", "even", "false", "filter",
+		"float", "ge", "greaterthan", "gt", "in", "integer", "iterable", "le", "lessthan", "lower", "lt",
+		"mapping", "ne", "none", "number",
 		"odd", "sameas", "sequence", "string", "test", "true", "undefined", "upper", NULL };
 	return names;
 }

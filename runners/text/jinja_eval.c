@@ -242,7 +242,8 @@ static int filtered_next(struct jx *x, struct o_generator *g, struct value *out)
 		rc = jx_next(x, &g->src, &item);
 		if (rc <= 0)
 			break;
-		if (jx_assign(x, g->node->kid[5], item) || jx_eval(x, g->node->kid[4], &test) || jx_truth(x, test, &yes)) {
+		if (jx_assign(x, g->node->kid[5], item) || jx_eval(x, g->node->kid[4], &test) ||
+		    jx_truth(x, test, &yes)) {
 			rc = -1;
 			break;
 		}
@@ -274,7 +275,8 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 	if (n->flag2) {
 		loop = ARENA_NEW(x->a, struct o_loop);
 		*loop = (struct o_loop){ .o = { &jinja_loop_type }, .it = it, .iterable = over, .index0 = -1, .length = -1, .depth0 = depth0,
-			.current = VMISSING, .before = VMISSING, .after = VMISSING, .changed = VMISSING, .node = n->flag ? n : NULL, .up = up };
+			.current = VMISSING, .before = VMISSING, .after = VMISSING, .changed = VMISSING,
+			.node = n->flag ? n : NULL, .up = up };
 	}
 	for (;;) {
 		struct value item;
@@ -302,7 +304,8 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 	return f;
 }
 
-int jx_loop_call(struct jx *x, const struct node *n, struct frame *up, struct value iterable, int depth0, struct value *out)
+int jx_loop_call(struct jx *x, const struct node *n, struct frame *up, struct value iterable, int depth0,
+		 struct value *out)
 {
 	struct buf b = { 0 }, *outer_out = x->out;
 	struct frame *outer = x->frame;
@@ -532,7 +535,8 @@ static int eval_args(struct jx *x, const struct node *n, struct args *out)
 				return jx_fail(x, "keywords must be strings");
 			for (size_t k = 0; k < kw->n; k++)
 				if (str_eq(all[k].key.s, v.dict->v[i].key.s))
-					return jx_fail(x, "got multiple values for keyword argument '%.*s'", (int)all[k].key.s.n, all[k].key.s.p);
+					return jx_fail(x, "got multiple values for keyword argument '%.*s'",
+						       (int)all[k].key.s.n, all[k].key.s.p);
 			all[out->nkw++] = v.dict->v[i];
 		}
 		out->kw = all;
@@ -689,7 +693,8 @@ static int eval_filter(struct jx *x, const struct node *n, struct value *out)
 	if (eval_args(x, n->kid[1], &args))
 		return -1;
 	if (!n->fn)
-		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n, n->s.p);
+		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n,
+			       n->s.p);
 	x->line = n->line;
 	return jx_apply(x, n->fn, v, &args, out);
 }

@@ -35,7 +35,8 @@ bool skip_word(struct parser *p, const char *word)
 
 int parse_unexpected(const struct parser *p, const char *wanted)
 {
-	static const char *const names[] = { "end of template", "template data", "begin of statement block", "end of statement block",
+	static const char *const names[] = { "end of template", "template data", "begin of statement block",
+		"end of statement block",
 		"begin of print statement", "end of print statement", NULL, NULL, NULL, NULL, NULL };
 	const struct token *t = p->t;
 	char what[80];
@@ -68,7 +69,8 @@ int expect_name(struct parser *p, struct str *out)
 int parser_enter(struct parser *p)
 {
 	if (++p->depth > JINJA_PARSE_DEPTH)
-		return jinja_fail_at(p->src, p->t->line, E_LIMIT, "expressions or blocks nest more than %d deep", JINJA_PARSE_DEPTH);
+		return jinja_fail_at(p->src, p->t->line, E_LIMIT, "expressions or blocks nest more than %d deep",
+				     JINJA_PARSE_DEPTH);
 	return 0;
 }
 
@@ -175,10 +177,12 @@ int parse_primary(struct parser *p, bool namespaces, struct node **out)
 
 static bool tuple_ends(const struct parser *p, const char *end_word)
 {
-	return p->t->type == T_VAR_END || p->t->type == T_BLOCK_END || at_op(p, ")") || (end_word && at_word(p, end_word));
+	return p->t->type == T_VAR_END || p->t->type == T_BLOCK_END || at_op(p, ")") ||
+	       (end_word && at_word(p, end_word));
 }
 
-int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, bool parens, bool namespaces, struct node **out)
+int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, bool parens, bool namespaces,
+		struct node **out)
 {
 	struct node *tuple = jinja_node(p->src, N_TUPLE, p->t->line, 0);
 	bool is_tuple = false;
@@ -188,7 +192,9 @@ int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, 
 			return -1;
 		if (tuple_ends(p, end_word))
 			break;
-		if (simple ? parse_primary(p, namespaces, &item) : cond ? parse_expr(p, &item) : parse_expr_nocond(p, &item))
+		if (simple ? parse_primary(p, namespaces, &item)
+		    : cond ? parse_expr(p, &item)
+			   : parse_expr_nocond(p, &item))
 			return -1;
 		node_add(p->src, tuple, item);
 		if (!at_op(p, ","))
@@ -297,7 +303,8 @@ static int parse_call_args(struct parser *p, struct node **out)
 			p->t += 2;
 			for (size_t i = 0; i < kw->n; i++)
 				if (str_eq(kw->kid[i]->s, k->s))
-					return parse_fail(p, open, "keyword argument repeated: %.*s", (int)k->s.n, k->s.p);
+					return parse_fail(p, open, "keyword argument repeated: %.*s", (int)k->s.n,
+							  k->s.p);
 			if (parse_expr(p, &k->kid[0]))
 				return -1;
 			node_add(p->src, kw, k);
@@ -326,7 +333,8 @@ static int parse_postfix(struct parser *p, struct node **node)
 {
 	for (int n = 0;; n++) {
 		if (n > JINJA_PARSE_DEPTH)
-			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d attributes, items or calls in a row", JINJA_PARSE_DEPTH);
+			return jinja_fail_at(p->src, p->t->line, E_LIMIT,
+					     "more than %d attributes, items or calls in a row", JINJA_PARSE_DEPTH);
 		if (at_op(p, ".") || at_op(p, "[")) {
 			if (parse_subscript(p, node))
 				return -1;
@@ -367,7 +375,8 @@ int parse_filters(struct parser *p, struct node *value, bool inline_first, struc
 	*out = value;
 	for (int n = 0; inline_first || skip_op(p, "|"); n++) {
 		if (n > JINJA_PARSE_DEPTH)
-			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d filters in a row", JINJA_PARSE_DEPTH);
+			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d filters in a row",
+					     JINJA_PARSE_DEPTH);
 		inline_first = false;
 		if (parse_filter(p, out))
 			return -1;
@@ -388,8 +397,9 @@ static int parse_test(struct parser *p, struct node **node)
 	if (at_op(p, "(")) {
 		if (parse_call_args(p, &t->kid[1]))
 			return -1;
-	} else if ((p->t->type == T_NAME || p->t->type == T_STRING || p->t->type == T_INT || p->t->type == T_FLOAT || at_op(p, "[") ||
-		    at_op(p, "{")) && !at_word(p, "else") && !at_word(p, "or") && !at_word(p, "and")) {
+	} else if ((p->t->type == T_NAME || p->t->type == T_STRING || p->t->type == T_INT || p->t->type == T_FLOAT ||
+		    at_op(p, "[") || at_op(p, "{")) &&
+		   !at_word(p, "else") && !at_word(p, "or") && !at_word(p, "and")) {
 		if (at_word(p, "is"))
 			return parse_fail(p, p->t, "You cannot chain multiple tests with is");
 		if (parse_primary(p, false, &arg) || parse_postfix(p, &arg))
@@ -412,7 +422,8 @@ static int parse_filter_expr(struct parser *p, struct node **node)
 	for (int n = 0;; n++) {
 		int rc = 0;
 		if (n > JINJA_PARSE_DEPTH)
-			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d filters in a row", JINJA_PARSE_DEPTH);
+			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d filters in a row",
+					     JINJA_PARSE_DEPTH);
 		if (skip_op(p, "|"))
 			rc = parse_filter(p, node);
 		else if (at_word(p, "is"))
@@ -463,8 +474,8 @@ static char op_here(const struct parser *p, const struct op *ops)
 }
 
 /* A left-associative chain of one precedence. */
-static int parse_chain(struct parser *p, const struct op *ops, enum node_type type, int (*next)(struct parser *, struct node **),
-		       struct node **out)
+static int parse_chain(struct parser *p, const struct op *ops, enum node_type type,
+		       int (*next)(struct parser *, struct node **), struct node **out)
 {
 	int line = p->t->line;
 	struct node *n = NULL, *kid;
@@ -521,7 +532,8 @@ static int parse_sum(struct parser *p, struct node **out)
 
 static char compare_here(struct parser *p)
 {
-	static const struct op ops[] = { { "==", '=' }, { "!=", '!' }, { "<", '<' }, { ">", '>' }, { "<=", 'l' }, { ">=", 'g' }, { NULL, 0 } };
+	static const struct op ops[] = { { "==", '=' }, { "!=", '!' }, { "<", '<' }, { ">", '>' }, { "<=", 'l' },
+		{ ">=", 'g' }, { NULL, 0 } };
 	char code = op_here(p, ops);
 	if (code) {
 		p->t++;
@@ -571,8 +583,8 @@ static int parse_not(struct parser *p, struct node **out)
 	return 0;
 }
 
-static int parse_words(struct parser *p, const char *word, enum node_type type, int (*next)(struct parser *, struct node **),
-		       struct node **out)
+static int parse_words(struct parser *p, const char *word, enum node_type type,
+		       int (*next)(struct parser *, struct node **), struct node **out)
 {
 	int line = p->t->line;
 	struct node *n = NULL, *kid;
@@ -609,7 +621,8 @@ int parse_expr(struct parser *p, struct node **out)
 	for (int n = 0; skip_word(p, "if"); n++) {
 		struct node *c = jinja_node(p->src, N_COND, line, 3);
 		if (n > JINJA_PARSE_DEPTH)
-			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d conditions in a row", JINJA_PARSE_DEPTH);
+			return jinja_fail_at(p->src, p->t->line, E_LIMIT, "more than %d conditions in a row",
+					     JINJA_PARSE_DEPTH);
 		c->kid[1] = *out;
 		*out = c;
 		if (parse_expr_nocond(p, &c->kid[0]))

@@ -85,7 +85,9 @@ static int f_title(struct jx *x, struct value v, struct value *arg, struct value
 		/* state: 0 inside a word, 1 inside separators, 2 at the start */
 		size_t from = i;
 		uint32_t cp = i < s.s.n ? utf8_next(s.s, &i) : 0;
-		size_t now = from == s.s.n ? 3 : cp == '-' || cp == '(' || cp == '{' || cp == '[' || cp == '<' || uni_is_space(cp) ? 1 : 0;
+		size_t now = from == s.s.n									 ? 3
+			     : cp == '-' || cp == '(' || cp == '{' || cp == '[' || cp == '<' || uni_is_space(cp) ? 1
+														 : 0;
 		if (now != state && state != 2) {
 			size_t first = word;
 			utf8_next(s.s, &first);
@@ -244,7 +246,8 @@ static struct str cut_long_word(struct str *word, int64_t room, bool hyphens)
 }
 
 /* textwrap.wrap of one line, appended to b with `join` between lines. */
-static int wrap_line(struct jx *x, struct str s, int64_t width, bool break_long, bool hyphens, struct str join, struct buf *b)
+static int wrap_line(struct jx *x, struct str s, int64_t width, bool break_long, bool hyphens, struct str join,
+		     struct buf *b)
 {
 	struct value chunks;
 	bool any = false;
@@ -291,10 +294,11 @@ static int f_wordwrap(struct jx *x, struct value v, struct value *arg, struct va
 	struct str s, join = STR("\n");
 	struct value lines;
 	struct buf b = { 0 };
-	if ((!v_is_missing(arg[0]) && jx_int(x, arg[0], NULL, &width)) || (!v_is_missing(arg[1]) && jx_truth(x, arg[1], &long_words)) ||
+	if ((!v_is_missing(arg[0]) && jx_int(x, arg[0], NULL, &width)) ||
+	    (!v_is_missing(arg[1]) && jx_truth(x, arg[1], &long_words)) ||
 	    (!v_is_missing(arg[2]) && arg[2].type != V_NONE && jx_want_str(x, arg[2], "wrapstring", &join)) ||
-	    (!v_is_missing(arg[3]) && jx_truth(x, arg[3], &hyphens)) || jx_want_str(x, v, "the value of wordwrap", &s) ||
-	    str_split_lines(x, s, false, &lines))
+	    (!v_is_missing(arg[3]) && jx_truth(x, arg[3], &hyphens)) ||
+	    jx_want_str(x, v, "the value of wordwrap", &s) || str_split_lines(x, s, false, &lines))
 		return -1;
 	if (width <= 0 && lines.list->n)
 		return jx_fail(x, "invalid width %lld (must be > 0)", (long long)width);
@@ -441,7 +445,8 @@ int jx_round(struct jx *x, struct value v, int64_t digits, struct value *out)
 			double unit = 1;
 			for (int64_t d = digits; d < 0 && d > -330; d++)
 				unit *= 10;
-			snprintf(text, sizeof text, fabs(v.f) > unit / 2 && digits > -309 ? "%s1e%lld" : "%s0", v.f < 0 ? "-" : "", -(long long)digits);
+			snprintf(text, sizeof text, fabs(v.f) > unit / 2 && digits > -309 ? "%s1e%lld" : "%s0",
+				 v.f < 0 ? "-" : "", -(long long)digits);
 		}
 	}
 	*out = v_float(strtod(text, NULL));
@@ -455,7 +460,8 @@ static int f_round(struct jx *x, struct value v, struct value *arg, struct value
 	struct value p = v_is_missing(arg[0]) ? v_int(0) : arg[0], scale, scaled, whole;
 	if (!v_is_missing(arg[1]) && arg[1].type == V_STR)
 		how = arg[1].s;
-	if ((!v_is_missing(arg[1]) && arg[1].type != V_STR) || (!str_is(how, "common") && !str_is(how, "ceil") && !str_is(how, "floor")))
+	if ((!v_is_missing(arg[1]) && arg[1].type != V_STR) ||
+	    (!str_is(how, "common") && !str_is(how, "ceil") && !str_is(how, "floor")))
 		return jx_fail(x, "method must be common, ceil or floor");
 	if (v.type == V_UNDEFINED)
 		return jx_undef_fail(x, v);
@@ -485,7 +491,8 @@ static int f_round(struct jx *x, struct value v, struct value *arg, struct value
 
 static int f_filesizeformat(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB" };
+	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "KiB", "MiB", "GiB",
+		"TiB", "PiB", "EiB", "ZiB", "YiB" };
 	bool binary;
 	double n = 0, base, unit;
 	int i = 0;
@@ -569,8 +576,10 @@ static struct value sorted_keys(struct jx *x, struct value v, int depth)
 		size_t best = v.dict->n;
 		for (size_t i = 0; i < v.dict->n; i++) {
 			struct value a = v.dict->v[i].key, b = best < v.dict->n ? v.dict->v[best].key : VNONE;
-			if (!used[i] && (best == v.dict->n || (a.type == V_STR && b.type == V_STR ? strcmp(arena_cstr(x->a, a.s), arena_cstr(x->a, b.s)) < 0
-							       : v_is_num(a) && v_is_num(b) && v_compare_num(a, b) < 0)))
+			if (!used[i] &&
+			    (best == v.dict->n || (a.type == V_STR && b.type == V_STR
+							   ? strcmp(arena_cstr(x->a, a.s), arena_cstr(x->a, b.s)) < 0
+							   : v_is_num(a) && v_is_num(b) && v_compare_num(a, b) < 0)))
 				best = i;
 		}
 		used[best] = true;
@@ -601,7 +610,8 @@ static int check_json(struct jx *x, struct value v, bool sort, int depth)
 	if (depth > VWALK_DEPTH - 10)
 		return jx_limit(x, "a value is too large or nests too deeply");
 	if (v.type == V_UNDEFINED || v.type == V_OBJECT)
-		return jx_fail(x, "Object of type %s is not JSON serializable", v.type == V_UNDEFINED && x->strict ? "StrictUndefined" : v_type_name(v));
+		return jx_fail(x, "Object of type %s is not JSON serializable",
+			       v.type == V_UNDEFINED && x->strict ? "StrictUndefined" : v_type_name(v));
 	if (v.type == V_LIST || v.type == V_TUPLE)
 		for (size_t i = 0; i < v.list->n; i++)
 			if (check_json(x, v.list->v[i], sort, depth + 1))
@@ -611,7 +621,8 @@ static int check_json(struct jx *x, struct value v, bool sort, int depth)
 		if (k.type != V_STR && k.type != V_NONE && !v_is_num(k))
 			return jx_fail(x, "keys must be str, int, float, bool or None, not %s", v_type_name(k));
 		if (sort && v.dict->n > 1 && !((k.type == V_STR && k0.type == V_STR) || (v_is_num(k) && v_is_num(k0))))
-			return jx_fail(x, "'<' not supported between instances of '%s' and '%s'", v_type_name(k), v_type_name(k0));
+			return jx_fail(x, "'<' not supported between instances of '%s' and '%s'", v_type_name(k),
+				       v_type_name(k0));
 		if (check_json(x, v.dict->v[i].val, sort, depth + 1))
 			return -1;
 	}
@@ -661,7 +672,8 @@ static int tojson_chat(struct jx *x, struct value v, struct value *arg, struct v
 			return -1;
 		if (pair.list->n != 2)
 			return jx_fail(x, "separators must be two strings");
-		if (jx_want_str(x, pair.list->v[0], "a separator", &style.item_sep) || jx_want_str(x, pair.list->v[1], "a separator", &style.key_sep))
+		if (jx_want_str(x, pair.list->v[0], "a separator", &style.item_sep) ||
+		    jx_want_str(x, pair.list->v[1], "a separator", &style.key_sep))
 			return -1;
 	}
 	int rc = dump(x, v, &style, &b);

@@ -138,7 +138,9 @@ static int percent_int(struct percent *p, const struct spec *s, struct value v)
 	} else if (v.type == V_INT || v.type == V_BOOL) {
 		i = v.type == V_INT ? v.i : v.b;
 	} else {
-		return jx_fail(p->x, dec ? "%%%c format: a real number is required, not %s" : "%%%c format: an integer is required, not %s",
+		return jx_fail(p->x,
+			       dec ? "%%%c format: a real number is required, not %s"
+				   : "%%%c format: an integer is required, not %s",
 			       s->type, v_type_name(v));
 	}
 	char *q = prefix;
@@ -269,7 +271,8 @@ static int percent_one(struct percent *p, struct str f, size_t *i)
 int jx_format_percent(struct jx *x, struct str f, struct value arg, bool safe, struct value *out)
 {
 	/* Python takes everything with items, except tuples and strings, for a mapping */
-	bool mapping = arg.type == V_DICT || arg.type == V_LIST || arg.type == V_UNDEFINED || jx_is(arg, &jinja_range_type);
+	bool mapping =
+		arg.type == V_DICT || arg.type == V_LIST || arg.type == V_UNDEFINED || jx_is(arg, &jinja_range_type);
 	struct percent p = { .x = x, .arg = arg, .mapping = mapping, .safe = safe };
 	for (size_t i = 0; i < f.n;) {
 		const char *hit = memchr(f.p + i, '%', f.n - i);
@@ -352,7 +355,8 @@ static int mini_parse(struct jx *x, struct str s, struct mini *m)
 
 static int mini_pad(struct jx *x, const struct mini *m, char align, struct str prefix, struct str body, struct str *out)
 {
-	size_t n = str_chars(prefix) + str_chars(body), w = m->width > 0 ? (size_t)m->width : 0, fill = w > n ? w - n : 0;
+	size_t n = str_chars(prefix) + str_chars(body), w = m->width > 0 ? (size_t)m->width : 0,
+	       fill = w > n ? w - n : 0;
 	struct buf b = { 0 };
 	align = m->align ? m->align : align;
 	if (jx_room(x, fill, m->fill.n))
@@ -377,8 +381,10 @@ static int format_text(struct jx *x, const struct mini *m, struct str s, struct 
 	if (m->type && m->type != 's')
 		return bad_type(x, m, "str");
 	if (m->sign || m->alt || m->group || m->align == '=')
-		return jx_fail(x, m->sign ? "Sign not allowed in string format specifier" : m->alt ? "Alternate form (#) not allowed in string format specifier" :
-			       m->group ? "Cannot specify ',' with 's'." : "'=' alignment not allowed in string format specifier");
+		return jx_fail(x, m->sign    ? "Sign not allowed in string format specifier"
+				  : m->alt   ? "Alternate form (#) not allowed in string format specifier"
+				  : m->group ? "Cannot specify ',' with 's'."
+					     : "'=' alignment not allowed in string format specifier");
 	if (m->precision >= 0)
 		s = str_sub(s, 0, m->precision);
 	return mini_pad(x, m, '<', STR(""), s, out);
@@ -392,7 +398,8 @@ static struct str group_digits(struct jx *x, const struct mini *m, struct str bo
 	while (n < body.n && ((body.p[n] >= '0' && body.p[n] <= '9') || (size == 4 && body.p[n] >= 'A')))
 		n++;
 	bool pad = m->align == '=' && str_is(m->fill, "0");
-	size_t want = pad && m->width > (int64_t)(prefix + body.n - n) ? (size_t)m->width - prefix - (body.n - n) : 0, zeros = 0;
+	size_t want = pad && m->width > (int64_t)(prefix + body.n - n) ? (size_t)m->width - prefix - (body.n - n) : 0,
+	       zeros = 0;
 	while (want && n + zeros + (m->group ? (n + zeros - 1) / size : 0) < want)
 		zeros++;
 	add_fill(&digits, STR("0"), zeros);
@@ -472,7 +479,12 @@ static int format_int(struct jx *x, const struct mini *m, int64_t i, struct str 
 		*q++ = type;
 	}
 	*q = 0;
-	digits_of(&b, i < 0 ? 0 - (uint64_t)i : (uint64_t)i, type == 'd' ? 10 : type == 'b' ? 2 : type == 'o' ? 8 : 16, type == 'X');
+	digits_of(&b, i < 0 ? 0 - (uint64_t)i : (uint64_t)i,
+		  type == 'd'	? 10
+		  : type == 'b' ? 2
+		  : type == 'o' ? 8
+				: 16,
+		  type == 'X');
 	struct str body = jx_take(x, &b);
 	return mini_pad(x, m, '>', str_of(prefix), group_digits(x, m, body, strlen(prefix)), out);
 }
@@ -483,7 +495,9 @@ static int format_value(struct jx *x, struct value v, struct str spec, struct st
 	if (!spec.n)
 		return jx_text(x, v, out);
 	if (v.type != V_STR && !v_is_num(v))
-		return v.type == V_UNDEFINED ? jx_undef_fail(x, v) : jx_fail(x, "unsupported format string passed to %s.__format__", v_type_name(v));
+		return v.type == V_UNDEFINED
+			       ? jx_undef_fail(x, v)
+			       : jx_fail(x, "unsupported format string passed to %s.__format__", v_type_name(v));
 	if (mini_parse(x, spec, &m))
 		return -1;
 	if (v.type == V_STR)
@@ -515,8 +529,9 @@ static int field_value(struct braces *f, struct str name, struct value *out)
 	if (digits == i) {
 		int64_t at = (int64_t)f->next;
 		if (i ? f->automatic : f->manual)
-			return jx_fail(x, i ? "cannot switch from automatic field numbering to manual field specification"
-					    : "cannot switch from manual field specification to automatic field numbering");
+			return jx_fail(
+				x, i ? "cannot switch from automatic field numbering to manual field specification"
+				     : "cannot switch from manual field specification to automatic field numbering");
 		if (i) {
 			bool big;
 			f->manual = true;
@@ -527,7 +542,8 @@ static int field_value(struct braces *f, struct str name, struct value *out)
 			f->next++;
 		}
 		if ((uint64_t)at >= f->args->npos)
-			return jx_fail(x, "Replacement index %lld out of range for positional args tuple", (long long)at);
+			return jx_fail(x, "Replacement index %lld out of range for positional args tuple",
+				       (long long)at);
 		*out = f->args->pos[at];
 	} else {
 		const struct value *v = NULL;
@@ -554,7 +570,8 @@ static int field_value(struct braces *f, struct str name, struct value *out)
 				return jx_fail(x, "Only '.' or '[' may follow ']' in format field specifier");
 		}
 		int64_t at;
-		bool big, numeric = part.n < 19 && strspn(arena_cstr(x->a, part), "0123456789") == part.n && jx_parse_int(x, part, 10, &at, &big);
+		bool big, numeric = part.n < 19 && strspn(arena_cstr(x->a, part), "0123456789") == part.n &&
+				    jx_parse_int(x, part, 10, &at, &big);
 		if (attr ? jx_getattr(x, *out, part, out) : jx_getitem(x, *out, numeric ? v_int(at) : v_str(part), out))
 			return -1;
 		if (out->type == V_UNDEFINED)

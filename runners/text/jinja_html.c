@@ -14,7 +14,12 @@ struct str jx_escape(struct jx *x, struct str s)
 	struct buf b = { 0 };
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		const char *e = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&#34;" : c == '\'' ? "&#39;" : NULL;
+		const char *e = c == '&'    ? "&amp;"
+				: c == '<'  ? "&lt;"
+				: c == '>'  ? "&gt;"
+				: c == '"'  ? "&#34;"
+				: c == '\'' ? "&#39;"
+					    : NULL;
 		if (e)
 			buf_puts(&b, e);
 		else
@@ -61,7 +66,9 @@ static struct str without_tags(struct jx *x, struct str s)
 		size_t at = (size_t)(open - s.p), from = at;
 		bool comment = s.n - at >= 4 && memcmp(open, "<!--", 4) == 0;
 		from = comment ? at + 4 : at;
-		const char *close = from > s.n ? NULL : comment ? memmem(s.p + from, s.n - from, "-->", 3) : memchr(s.p + from, '>', s.n - from);
+		const char *close = from > s.n ? NULL
+				    : comment  ? memmem(s.p + from, s.n - from, "-->", 3)
+					       : memchr(s.p + from, '>', s.n - from);
 		if (!close)
 			break;
 		buf_add(&b, s.p + pos, at - pos);
@@ -73,10 +80,16 @@ static struct str without_tags(struct jx *x, struct str s)
 
 static struct str unescape(struct jx *x, struct str s)
 {
-	static const struct { const char *name; uint32_t cp; } names[] = { { "amp;", '&' }, { "lt;", '<' }, { "gt;", '>' }, { "quot;", '"' },
-		{ "apos;", '\'' }, { "nbsp;", 0xa0 }, { "copy;", 0xa9 }, { "reg;", 0xae }, { "laquo;", 0xab }, { "raquo;", 0xbb }, { "hellip;", 0x2026 },
-		{ "ndash;", 0x2013 }, { "mdash;", 0x2014 }, { "lsquo;", 0x2018 }, { "rsquo;", 0x2019 }, { "ldquo;", 0x201c }, { "rdquo;", 0x201d },
-		{ "times;", 0xd7 }, { "deg;", 0xb0 }, { "euro;", 0x20ac } };
+	static const struct {
+		const char *name;
+		uint32_t cp;
+	} names[] = {
+		{ "amp;", '&' }, { "lt;", '<' }, { "gt;", '>' }, { "quot;", '"' }, { "apos;", '\'' },
+		{ "nbsp;", 0xa0 }, { "copy;", 0xa9 }, { "reg;", 0xae }, { "laquo;", 0xab }, { "raquo;", 0xbb },
+		{ "hellip;", 0x2026 }, { "ndash;", 0x2013 }, { "mdash;", 0x2014 }, { "lsquo;", 0x2018 },
+		{ "rsquo;", 0x2019 }, { "ldquo;", 0x201c }, { "rdquo;", 0x201d }, { "times;", 0xd7 },
+		{ "deg;", 0xb0 }, { "euro;", 0x20ac },
+	};
 	struct buf b = { 0 };
 	char utf8[4];
 	for (size_t i = 0; i < s.n; i++) {
@@ -87,7 +100,10 @@ static struct str unescape(struct jx *x, struct str s)
 			bool hex = (rest.p[1] | 32) == 'x';
 			char digits[16];
 			size_t k = hex ? 2 : 1, n = 0;
-			for (; k < rest.n && n < 10 && (hex ? strchr("0123456789abcdefABCDEF", rest.p[k]) : strchr("0123456789", rest.p[k])) && rest.p[k]; k++)
+			for (; k < rest.n && n < 10 &&
+			       (hex ? strchr("0123456789abcdefABCDEF", rest.p[k]) : strchr("0123456789", rest.p[k])) &&
+			       rest.p[k];
+			     k++)
 				digits[n++] = rest.p[k];
 			digits[n] = 0;
 			if (n) {
@@ -133,7 +149,8 @@ static void quote(struct buf *b, struct str s, bool query)
 	static const char hex[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr("_.-~", c)) || (c == '/' && !query);
+		bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+			     (c && strchr("_.-~", c)) || (c == '/' && !query);
 		if (plain) {
 			buf_putc(b, (char)c);
 		} else if (c == ' ' && query) {
@@ -173,7 +190,8 @@ static int f_urlencode(struct jx *x, struct value v, struct value *arg, struct v
 			break;
 		}
 		if (pair.list->n != 2) {
-			rc = jx_fail(x, "%s values to unpack (expected 2)", pair.list->n < 2 ? "not enough" : "too many");
+			rc = jx_fail(x, "%s values to unpack (expected 2)",
+				     pair.list->n < 2 ? "not enough" : "too many");
 			break;
 		}
 		for (int k = 0; k < 2 && rc > 0; k++) {

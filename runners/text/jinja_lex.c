@@ -68,7 +68,8 @@ static size_t skip_space(const struct lexer *l, size_t i)
 
 static void advance(struct lexer *l, size_t to)
 {
-	for (const char *p = l->s.p + l->i, *end = l->s.p + to; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+	for (const char *p = l->s.p + l->i, *end = l->s.p + to; p < end && (p = memchr(p, '\n', (size_t)(end - p)));
+	     p++)
 		l->line++;
 	if (to > l->i)
 		l->line_starting = l->s.p[to - 1] == '\n';
@@ -166,7 +167,9 @@ static int unescape_one(const struct lexer *l, struct str s, size_t *i, struct b
 		for (int k = 0; k < digits; k++, ++*i) {
 			int d = *i < s.n ? hex_digit((unsigned char)s.p[*i]) : -1;
 			if (d < 0)
-				return fail(l, c == 'x' ? "truncated \\xXX escape" : c == 'u' ? "truncated \\uXXXX escape" : "truncated \\UXXXXXXXX escape");
+				return fail(l, c == 'x'	  ? "truncated \\xXX escape"
+					       : c == 'u' ? "truncated \\uXXXX escape"
+							  : "truncated \\UXXXXXXXX escape");
 			cp = cp << 4 | (uint32_t)d;
 		}
 		if (cp > 0x10ffff)
@@ -198,7 +201,8 @@ static int string(struct lexer *l)
 		end += at(l, end) == '\\' ? 2 : 1;
 	}
 	if (at(l, end) != quote)
-		return jinja_fail_at(l->src, l->line, E_FORMAT, "unexpected char %s: a string that is never closed", quote == '"' ? "'\"'" : "\"'\"");
+		return jinja_fail_at(l->src, l->line, E_FORMAT, "unexpected char %s: a string that is never closed",
+				     quote == '"' ? "'\"'" : "\"'\"");
 	struct str s = { l->s.p + l->i + 1, end - l->i - 1 };
 	struct buf b = { 0 };
 	for (size_t i = 0; escapes && i < s.n;) {
@@ -260,7 +264,8 @@ static int number(struct lexer *l)
 		} else {
 			base = 10;
 			end = l->i;
-			while (c == '0' ? at(l, end) == '0' || (at(l, end) == '_' && at(l, end + 1) == '0') : end < digits(l, l->i, 10))
+			while (c == '0' ? at(l, end) == '0' || (at(l, end) == '_' && at(l, end + 1) == '0')
+					: end < digits(l, l->i, 10))
 				end++;
 		}
 	}
@@ -337,7 +342,8 @@ static int bracket(struct lexer *l, char c)
 
 static int operator_(struct lexer *l)
 {
-	static const char *const ops[] = { "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}",
+	static const char *const ops[] = { "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]",
+		"(", ")", "{", "}",
 		">", "<", "=", ".", ":", "|", ",", ";", NULL };
 	for (const char *const *op = ops; *op; op++)
 		if (here(l, l->i, *op)) {
@@ -358,7 +364,9 @@ static int tag(struct lexer *l, bool variable)
 {
 	l->nopen = 0;
 	while (l->i < l->s.n) {
-		size_t end = l->nopen ? 0 : variable ? tag_end(l, l->i, "}}", false, false) : tag_end(l, l->i, "%}", true, l->trim);
+		size_t end = l->nopen	? 0
+			     : variable ? tag_end(l, l->i, "}}", false, false)
+					: tag_end(l, l->i, "%}", true, l->trim);
 		bool found = false;
 		if (end) {
 			add(l, variable ? T_VAR_END : T_BLOCK_END, STR(""));
@@ -457,7 +465,8 @@ int jinja_lex(struct source *src, struct str text, struct tokens *out)
 	if (src->env == JINJA_CHAT && n && p[n - 1] == '\n')
 		n--;
 	bool chat = src->env == JINJA_CHAT;
-	struct lexer l = { .src = src, .s = { p, n }, .line = 1, .trim = chat, .lstrip = chat, .line_starting = true, .out = out };
+	struct lexer l = { .src = src, .s = { p, n }, .line = 1, .trim = chat, .lstrip = chat, .line_starting = true,
+		.out = out };
 	while (l.i < l.s.n)
 		if (root(&l))
 			return -1;

@@ -40,14 +40,18 @@ static int macro_arguments(struct jx *x, const struct node *n, size_t first, str
 			continue;
 		if (!n->catch_kwargs) {
 			if (str_is(a->kw[i].key.s, "caller"))
-				return jx_fail(x, "macro '%s' was invoked with two values for the special caller argument", name ? name : "None");
-			return jx_fail(x, "macro '%s' takes no keyword argument '%.*s'", name ? name : "None", (int)a->kw[i].key.s.n, a->kw[i].key.s.p);
+				return jx_fail(x,
+					       "macro '%s' was invoked with two values for the special caller argument",
+					       name ? name : "None");
+			return jx_fail(x, "macro '%s' takes no keyword argument '%.*s'", name ? name : "None",
+				       (int)a->kw[i].key.s.n, a->kw[i].key.s.p);
 		}
 		v_set_key(x->a, rest, a->kw[i].key, a->kw[i].val);
 	}
 	for (size_t i = params->n; i < a->npos; i++) {
 		if (!n->catch_varargs)
-			return jx_fail(x, "macro '%s' takes not more than %zu argument(s)", name ? name : "None", params->n);
+			return jx_fail(x, "macro '%s' takes not more than %zu argument(s)", name ? name : "None",
+				       params->n);
 		v_push(x->a, more, a->pos[i]);
 	}
 	if (n->catch_kwargs)

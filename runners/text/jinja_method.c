@@ -85,7 +85,8 @@ static int m_swapcase(struct jx *x, struct value s, struct value *arg, struct va
 static int m_casefold(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
 	utf8proc_uint8_t *p = NULL;
-	utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s.s.p, (utf8proc_ssize_t)s.s.n, &p, UTF8PROC_CASEFOLD);
+	utf8proc_ssize_t n =
+		utf8proc_map((const utf8proc_uint8_t *)s.s.p, (utf8proc_ssize_t)s.s.n, &p, UTF8PROC_CASEFOLD);
 	*out = like(s, n < 0 ? uni_lower(x->a, s.s) : arena_str(x->a, (const char *)p, (size_t)n));
 	free(p);
 	return 0;
@@ -391,7 +392,8 @@ static int m_count(struct jx *x, struct value s, struct value *arg, struct value
 	return jx_step(x, s.s.n / 64);
 }
 
-static int affix(struct jx *x, struct value s, struct value *arg, bool (*test)(struct str, struct str), const char *fn, struct value *out)
+static int affix(struct jx *x, struct value s, struct value *arg, bool (*test)(struct str, struct str), const char *fn,
+		 struct value *out)
 {
 	struct str part, sub;
 	int64_t from;
@@ -424,7 +426,8 @@ static int m_replace(struct jx *x, struct value s, struct value *arg, struct val
 {
 	struct str old, with, r;
 	int64_t count;
-	if (jx_want_str(x, arg[0], "replace() argument 1", &old) || (s.safe ? jx_text(x, arg[1], &with) : jx_want_str(x, arg[1], "replace() argument 2", &with)) ||
+	if (jx_want_str(x, arg[0], "replace() argument 1", &old) ||
+	    (s.safe ? jx_text(x, arg[1], &with) : jx_want_str(x, arg[1], "replace() argument 2", &with)) ||
 	    opt_int(x, arg[2], -1, &count))
 		return -1;
 	if (s.safe && !arg[1].safe)
@@ -775,8 +778,10 @@ static const struct method int_methods[] = {
 
 const struct method *jinja_method_find(struct value self, struct str name)
 {
-	static const struct method *const tables[] = { [V_BOOL] = int_methods, [V_INT] = int_methods, [V_FLOAT] = float_methods,
-		[V_STR] = str_methods, [V_LIST] = list_methods, [V_TUPLE] = tuple_methods, [V_DICT] = dict_methods, [V_OBJECT] = NULL };
+	static const struct method *const tables[] = { [V_BOOL] = int_methods, [V_INT] = int_methods,
+		[V_FLOAT] = float_methods,
+		[V_STR] = str_methods, [V_LIST] = list_methods, [V_TUPLE] = tuple_methods, [V_DICT] = dict_methods,
+		[V_OBJECT] = NULL };
 	for (const struct method *m = tables[self.type]; m && m->name; m++)
 		if (str_is(name, m->name))
 			return m;

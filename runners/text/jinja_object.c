@@ -146,21 +146,25 @@ int jx_bind(struct jx *x, const char *fn, const struct args *args, const char *s
 		for (size_t k = 0; k < args->nkw && k < JX_MAX_ARGS; k++)
 			if (str_eq(args->kw[k].key.s, name)) {
 				if (n < args->npos)
-					return jx_fail(x, "%s() got multiple values for argument '%.*s'", fn, (int)name.n, name.p);
+					return jx_fail(x, "%s() got multiple values for argument '%.*s'", fn,
+						       (int)name.n, name.p);
 				out[n] = args->kw[k].val;
 				used[k] = true;
 			}
 		if (needed && v_is_missing(out[n]))
-			return jx_fail(x, "%s() missing 1 required positional argument: '%.*s'", fn, (int)name.n, name.p);
+			return jx_fail(x, "%s() missing 1 required positional argument: '%.*s'", fn, (int)name.n,
+				       name.p);
 		n++;
 		p += len;
 		p += strspn(p, " ");
 	}
 	if (args->npos > n)
-		return jx_fail(x, "%s() takes at most %zu argument%s (%zu given)", fn, n, n == 1 ? "" : "s", args->npos);
+		return jx_fail(x, "%s() takes at most %zu argument%s (%zu given)", fn, n, n == 1 ? "" : "s",
+			       args->npos);
 	for (size_t k = 0; k < args->nkw; k++)
 		if (k >= JX_MAX_ARGS || !used[k])
-			return jx_fail(x, "%s() got an unexpected keyword argument '%.*s'", fn, (int)args->kw[k].key.s.n, args->kw[k].key.s.p);
+			return jx_fail(x, "%s() got an unexpected keyword argument '%.*s'", fn,
+				       (int)args->kw[k].key.s.n, args->kw[k].key.s.p);
 	return 0;
 }
 
@@ -192,13 +196,15 @@ static int call_range(struct jx *x, const struct args *a, struct value *out)
 	if (no_keywords(x, "range", a))
 		return -1;
 	if (a->npos < 1 || a->npos > 3)
-		return jx_fail(x, "range expected at %s, got %zu", a->npos ? "most 3 arguments" : "least 1 argument", a->npos);
+		return jx_fail(x, "range expected at %s, got %zu", a->npos ? "most 3 arguments" : "least 1 argument",
+			       a->npos);
 	for (size_t i = 0; i < a->npos; i++)
 		if (jx_int(x, a->pos[i], NULL, &v[a->npos == 1 ? 1 : i]))
 			return -1;
 	if (!v[2])
 		return jx_fail(x, "range() arg 3 must not be zero");
-	uint64_t span = v[2] > 0 ? (v[1] > v[0] ? (uint64_t)v[1] - (uint64_t)v[0] : 0) : (v[0] > v[1] ? (uint64_t)v[0] - (uint64_t)v[1] : 0);
+	uint64_t span = v[2] > 0 ? (v[1] > v[0] ? (uint64_t)v[1] - (uint64_t)v[0] : 0)
+				 : (v[0] > v[1] ? (uint64_t)v[0] - (uint64_t)v[1] : 0);
 	uint64_t step = v[2] > 0 ? (uint64_t)v[2] : 0 - (uint64_t)v[2], n = span ? (span - 1) / step + 1 : 0;
 	if (x->j->env == JINJA_CHAT && n > 100000)
 		return jx_fail(x, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
@@ -229,7 +235,9 @@ static int call_dict(struct jx *x, const struct args *a, struct value *out)
 			if (jx_to_list(x, item, &pair))
 				return -1;
 			if (pair.list->n != 2)
-				return jx_fail(x, "dictionary update sequence element #%zu has length %zu; 2 is required", i, pair.list->n);
+				return jx_fail(x,
+					       "dictionary update sequence element #%zu has length %zu; 2 is required",
+					       i, pair.list->n);
 			if (!v_hashable(pair.list->v[0]))
 				return jx_fail(x, "unhashable type: '%s'", v_type_name(pair.list->v[0]));
 			v_set_key(x->a, *out, pair.list->v[0], pair.list->v[1]);
@@ -412,8 +420,10 @@ static int cycler_reset(struct jx *x, struct value self, struct value *arg, stru
 	return 0;
 }
 
-static const struct method loop_methods[] = { { "cycle", NULL, NULL, loop_cycle, false }, { "changed", NULL, NULL, loop_changed, false } };
-static const struct method cycler_methods[] = { { "next", "", cycler_next, NULL, false }, { "reset", "", cycler_reset, NULL, false } };
+static const struct method loop_methods[] = { { "cycle", NULL, NULL, loop_cycle, false }, { "changed", NULL, NULL,
+	loop_changed, false } };
+static const struct method cycler_methods[] = { { "next", "", cycler_next, NULL, false }, { "reset", "", cycler_reset,
+	NULL, false } };
 
 static struct value bound(struct jx *x, struct value self, const struct method *m)
 {
@@ -564,7 +574,8 @@ int jx_call(struct jx *x, struct value callee, const struct args *args, struct v
 
 /* ---- iteration ---- */
 
-struct o_generator *jx_generator(struct jx *x, struct value from, int (*next)(struct jx *, struct o_generator *, struct value *))
+struct o_generator *jx_generator(struct jx *x, struct value from,
+				 int (*next)(struct jx *, struct o_generator *, struct value *))
 {
 	struct o_generator *g = ARENA_NEW(x->a, struct o_generator);
 	g->o.type = &jinja_generator_type;
@@ -576,7 +587,8 @@ struct o_generator *jx_generator(struct jx *x, struct value from, int (*next)(st
 bool jx_iterable(struct jx *x, struct value v)
 {
 	if (v.type == V_OBJECT)
-		return jx_is(v, &jinja_range_type) || jx_is(v, &jinja_view_type) || jx_is(v, &jinja_generator_type) || jx_is(v, &jinja_loop_type);
+		return jx_is(v, &jinja_range_type) || jx_is(v, &jinja_view_type) || jx_is(v, &jinja_generator_type) ||
+		       jx_is(v, &jinja_loop_type);
 	return v.type >= V_STR || v.type == V_UNDEFINED;
 }
 

@@ -224,7 +224,8 @@ int jx_int(struct jx *x, struct value v, const char *what, int64_t *out)
 	if (v.type == V_UNDEFINED)
 		return jx_undef_fail(x, v);
 	if (v.type != V_INT && v.type != V_BOOL)
-		return jx_fail(x, "%s%s'%s' object cannot be interpreted as an integer", what ? what : "", what ? ": " : "", v_type_name(v));
+		return jx_fail(x, "%s%s'%s' object cannot be interpreted as an integer", what ? what : "",
+			       what ? ": " : "", v_type_name(v));
 	*out = v.type == V_INT ? v.i : v.b;
 	return 0;
 }
@@ -405,14 +406,16 @@ int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct 
 		return jx_undef_fail(x, obj);
 	bool range = jx_is(obj, &jinja_range_type);
 	if (obj.type != V_STR && obj.type != V_LIST && obj.type != V_TUPLE && !range)
-		return obj.type == V_DICT ? jx_fail(x, "unhashable type: 'slice'") : jx_fail(x, "'%s' object is not subscriptable", v_type_name(obj));
+		return obj.type == V_DICT ? jx_fail(x, "unhashable type: 'slice'")
+					  : jx_fail(x, "'%s' object is not subscriptable", v_type_name(obj));
 	if (part[2].type != V_NONE && jx_int(x, part[2], NULL, &step))
 		return -1;
 	if (!step)
 		return jx_fail(x, "slice step cannot be zero");
 	if (step == INT64_MIN)
 		step++;
-	if (jx_len(x, obj, &n) || slice_bound(x, part[0], n, step < 0, true, &from) || slice_bound(x, part[1], n, step < 0, false, &to))
+	if (jx_len(x, obj, &n) || slice_bound(x, part[0], n, step < 0, true, &from) ||
+	    slice_bound(x, part[1], n, step < 0, false, &to))
 		return -1;
 	if (step > 0 && to > from)
 		count = (to - from - 1) / step + 1;
@@ -529,7 +532,8 @@ static int power_int(struct jx *x, int64_t a, int64_t b, struct value *out)
 {
 	int64_t r = 1;
 	if (b < 0)
-		return a ? power_float(x, (double)a, (double)b, out) : jx_fail(x, "0.0 cannot be raised to a negative power");
+		return a ? power_float(x, (double)a, (double)b, out)
+			 : jx_fail(x, "0.0 cannot be raised to a negative power");
 	if (a == 0 || a == 1 || a == -1) {
 		*out = v_int(b == 0 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : a);
 		return 0;
@@ -561,7 +565,9 @@ static int binop_int(struct jx *x, char op, int64_t a, int64_t b, struct value *
 		return power_int(x, a, b, out);
 	default:
 		if (!b)
-			return jx_fail(x, op == '/' ? "division by zero" : op == '%' ? "integer modulo by zero" : "integer division or modulo by zero");
+			return jx_fail(x, op == '/'   ? "division by zero"
+					  : op == '%' ? "integer modulo by zero"
+						      : "integer division or modulo by zero");
 		if (op == '/') {
 			/* both halves exact in the wider type, one rounding to 64 bits, one to 53 */
 			*out = v_float((double)((long double)a / (long double)b));
@@ -640,7 +646,9 @@ static int binop_float(struct jx *x, char op, double a, double b, struct value *
 	if (op == 'p')
 		return power_float(x, a, b, out);
 	if (b == 0 && (op == '/' || op == 'f' || op == '%'))
-		return jx_fail(x, op == '/' ? "float division by zero" : op == '%' ? "float modulo" : "float floor division by zero");
+		return jx_fail(x, op == '/'   ? "float division by zero"
+				  : op == '%' ? "float modulo"
+					      : "float floor division by zero");
 	r = op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : op == '/' ? a / b : divmod_float(a, b, &m);
 	*out = v_float(op == '%' ? m : r);
 	return 0;
@@ -702,7 +710,10 @@ static bool is_sequence(struct value v)
 
 static int bad_operands(struct jx *x, char op, struct value a, struct value b)
 {
-	const char *text = op == 'f' ? "//" : op == 'p' ? "** or pow()" : NULL, *ta = v_type_name(a), *tb = v_type_name(b);
+	const char *text = op == 'f'   ? "//"
+			   : op == 'p' ? "** or pow()"
+				       : NULL,
+		   *ta = v_type_name(a), *tb = v_type_name(b);
 	char one[2] = { op, 0 };
 	if (op == '+' && is_sequence(a))
 		return jx_fail(x, "can only concatenate %s (not \"%s\") to %s", ta, tb, ta);

@@ -93,7 +93,10 @@ static int mark_target(struct parser *p, struct node *n, enum name_ctx ctx)
 		struct token at = none;
 		at.line = n->line;
 		return parse_fail(p, &at, "can't assign to %s",
-				  n->type == N_CONST ? "a constant" : n->type == N_LIST ? "a list" : n->type == N_DICT ? "a dict" : "this expression");
+				  n->type == N_CONST  ? "a constant"
+				  : n->type == N_LIST ? "a list"
+				  : n->type == N_DICT ? "a dict"
+						      : "this expression");
 	}
 	for (size_t i = 0; i < n->n; i++)
 		if (mark_target(p, n->kid[i], ctx))
@@ -199,7 +202,8 @@ static int parse_signature(struct parser *p, struct node *args, struct node *def
 			return -1;
 		for (size_t i = 0; i < args->n; i++)
 			if (str_eq(args->kid[i]->s, n->s))
-				return parse_fail(p, p->t - 1, "duplicate argument '%.*s' in function definition", (int)n->s.n, n->s.p);
+				return parse_fail(p, p->t - 1, "duplicate argument '%.*s' in function definition",
+						  (int)n->s.n, n->s.p);
 		node_add(p->src, args, n);
 		if (skip_op(p, "=")) {
 			if (parse_expr(p, &n))
@@ -309,7 +313,8 @@ static int parse_jump(struct parser *p, int line, struct node **out)
 {
 	bool brk = str_is(p->t[-1].s, "break");
 	if (!p->loops)
-		return jinja_fail_at(p->src, line, E_FORMAT, brk ? "'break' outside loop" : "'continue' not properly in loop");
+		return jinja_fail_at(p->src, line, E_FORMAT,
+				     brk ? "'break' outside loop" : "'continue' not properly in loop");
 	*out = jinja_node(p->src, brk ? N_BREAK : N_CONTINUE, line, 0);
 	return 0;
 }
@@ -317,7 +322,8 @@ static int parse_jump(struct parser *p, int line, struct node **out)
 static int parse_refused(struct parser *p, int line, struct node **out)
 {
 	struct str w = p->t[-1].s;
-	return jinja_fail_at(p->src, line, E_UNSUPPORTED, "{%% %.*s %%} is not supported: a template stands alone here", (int)w.n, w.p);
+	return jinja_fail_at(p->src, line, E_UNSUPPORTED, "{%% %.*s %%} is not supported: a template stands alone here",
+			     (int)w.n, w.p);
 }
 
 struct statement {
@@ -349,8 +355,10 @@ static const struct statement statements[] = {
 
 static int unknown_tag(const struct parser *p, const struct token *t, const char *tag)
 {
-	static const char *const words[] = { "for", "endfor", "if", "elif", "else", "endif", "set", "endset", "macro", "endmacro", "call",
-		"endcall", "filter", "endfilter", "with", "endwith", "print", "generation", "endgeneration", "break", "continue", "raw", NULL };
+	static const char *const words[] = { "for", "endfor", "if", "elif", "else", "endif", "set", "endset", "macro",
+		"endmacro", "call",
+		"endcall", "filter", "endfilter", "with", "endwith", "print", "generation", "endgeneration", "break",
+		"continue", "raw", NULL };
 	char word[64], hint[100];
 	snprintf(word, sizeof word, "%.*s", (int)(t->s.n < 60 ? t->s.n : 60), t->s.p);
 	err_hint(hint, sizeof hint, word, words);
@@ -358,7 +366,9 @@ static int unknown_tag(const struct parser *p, const struct token *t, const char
 		if (strcmp(*w, word) == 0)
 			hint[0] = 0;
 	if (tag)
-		return parse_fail(p, t, "encountered unknown tag '%s'%s; the innermost block that needs to be closed is '%s'", word, hint, tag);
+		return parse_fail(p, t,
+				  "encountered unknown tag '%s'%s; the innermost block that needs to be closed is '%s'",
+				  word, hint, tag);
 	return parse_fail(p, t, "encountered unknown tag '%s'%s", word, hint);
 }
 
@@ -423,7 +433,8 @@ static int parse_until(struct parser *p, const char *tag, const char *const *end
 	p->depth--;
 	if (!ends)
 		return 0;
-	return parse_fail(p, p->t, "unexpected end of template; the innermost block that needs to be closed is '%s'", tag);
+	return parse_fail(p, p->t, "unexpected end of template; the innermost block that needs to be closed is '%s'",
+			  tag);
 }
 
 int jinja_parse(struct source *src, struct tokens *t, struct node **root)

@@ -50,8 +50,8 @@ static int regex_open(struct jx *x, struct regex *r, struct str pattern, uint32_
 	r->code = pcre2_compile((PCRE2_SPTR)p.p, p.n, PCRE2_UTF | PCRE2_UCP | options, &error, &at, NULL);
 	if (!r->code) {
 		pcre2_get_error_message(error, why, sizeof why);
-		return jx_fail(x, "regular expression '%.*s': %s at position %zu", (int)(pattern.n < 200 ? pattern.n : 200), pattern.p, (char *)why,
-			       (size_t)at);
+		return jx_fail(x, "regular expression '%.*s': %s at position %zu",
+			       (int)(pattern.n < 200 ? pattern.n : 200), pattern.p, (char *)why, (size_t)at);
 	}
 	r->m = pcre2_match_data_create_from_pattern(r->code, NULL);
 	r->ctx = pcre2_match_context_create(NULL);
@@ -92,7 +92,8 @@ static int add_named(struct jx *x, struct regex *r, struct str s, struct str nam
 	int64_t n;
 	bool big;
 	if (name.n && strspn(arena_cstr(x->a, name), "0123456789") == name.n)
-		return jx_parse_int(x, name, 10, &n, &big) && !big ? add_group(x, r, s, n, b) : jx_fail(x, "invalid group reference");
+		return jx_parse_int(x, name, 10, &n, &big) && !big ? add_group(x, r, s, n, b)
+								   : jx_fail(x, "invalid group reference");
 	int group = pcre2_substring_number_from_name(r->code, (PCRE2_SPTR)arena_cstr(x->a, name));
 	if (group < 0)
 		return jx_fail(x, "unknown group name '%.*s'", (int)name.n, name.p);
@@ -189,9 +190,10 @@ int jx_regex_sub(struct jx *x, struct str s, struct str pattern, struct str repl
 /* The chunks textwrap cuts a line into: words (parts of hyphenated ones), dashes, runs of blanks. */
 int jx_word_chunks(struct jx *x, struct str s, bool hyphens, struct value *list)
 {
-	static const char with_hyphens[] = "[\\t\\n\\x0b\\x0c\\r ]+|(?<=[\\w!\"'&.,?])-{2,}(?=\\w)|[^\\t\\n\\x0b\\x0c\\r ]+?(?:"
-					   "-(?:(?<=[^\\d\\W]{2}-)|(?<=[^\\d\\W]-[\\w!\"'&.,?]-))(?=[^\\d\\W]-?[^\\d\\W])"
-					   "|(?=[\\t\\n\\x0b\\x0c\\r ]|\\z)|(?<=[\\w!\"'&.,?])(?=-{2,}\\w))";
+	static const char with_hyphens[] =
+		"[\\t\\n\\x0b\\x0c\\r ]+|(?<=[\\w!\"'&.,?])-{2,}(?=\\w)|[^\\t\\n\\x0b\\x0c\\r ]+?(?:"
+		"-(?:(?<=[^\\d\\W]{2}-)|(?<=[^\\d\\W]-[\\w!\"'&.,?]-))(?=[^\\d\\W]-?[^\\d\\W])"
+		"|(?=[\\t\\n\\x0b\\x0c\\r ]|\\z)|(?<=[\\w!\"'&.,?])(?=-{2,}\\w))";
 	static const char simple[] = "[\\t\\n\\x0b\\x0c\\r ]+";
 	struct regex r;
 	size_t at = 0;

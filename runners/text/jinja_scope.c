@@ -377,7 +377,8 @@ static void fill_scope(struct symbols *s, struct scope *out)
 	out->n = s->nloads;
 	for (size_t i = 0; i < s->nloads; i++) {
 		const struct sload *l = &s->loads[i];
-		out->v[i] = (struct load){ .slot = slot_from(s->fn, l->fn, l->at), .action = l->action, .name = l->name };
+		out->v[i] = (struct load){ .slot = slot_from(s->fn, l->fn, l->at), .action = l->action,
+			.name = l->name };
 		if (l->action == LOAD_ALIAS)
 			out->v[i].from = slot_from(s->fn, l->from.fn, l->from.at);
 	}
@@ -419,7 +420,8 @@ static int resolve_for(struct symbols *s, struct node *n, bool soft)
 	analyze(loop, n->kid[0], true);
 	analyze(loop, n->kid[2], false);
 	if (bad)
-		return jinja_fail_at(src, bad->line, E_FORMAT, "can't assign to special loop variable in for-loop target");
+		return jinja_fail_at(src, bad->line, E_FORMAT,
+				     "can't assign to special loop variable in for-loop target");
 	if (resolve(s, n->kid[1], soft))
 		return -1;
 	if (n->kid[4]) {
@@ -464,8 +466,10 @@ static int resolve_macro(struct symbols *s, struct node *n, size_t first)
 			if (str_eq(args->kid[i]->s, names[k])) {
 				given[k] = true;
 				if (k == 0 && found[0] && i + defaults->n < args->n)
-					return jinja_fail_at(s->src, n->line, E_FORMAT, "when defining macros or call blocks the special \"caller\" "
-							     "argument must be omitted or be given a default");
+					return jinja_fail_at(
+						s->src, n->line, E_FORMAT,
+						"when defining macros or call blocks the special \"caller\" "
+						"argument must be omitted or be given a default");
 			}
 	for (int k = 0; k < 3; k++)
 		if (found[k] && !given[k])
@@ -523,7 +527,8 @@ static int resolve(struct symbols *s, struct node *n, bool soft)
 	if (!n)
 		return 0;
 	if (s->src->over)
-		return jinja_fail_at(s->src, n->line, E_LIMIT, "more than %d variables, or too many of them in conditions", MAX_VARIABLES);
+		return jinja_fail_at(s->src, n->line, E_LIMIT,
+				     "more than %d variables, or too many of them in conditions", MAX_VARIABLES);
 	switch (n->type) {
 	case N_NAME:
 	case N_NSREF:
@@ -570,7 +575,8 @@ int jinja_resolve(struct source *src, struct node *root)
 	analyze(s, root, false);
 	int rc = resolve(s, root, false);
 	if (!rc && src->over) /* met in the last scope of all */
-		rc = jinja_fail_at(src, root->line, E_LIMIT, "more than %d variables, or too many of them in conditions", MAX_VARIABLES);
+		rc = jinja_fail_at(src, root->line, E_LIMIT,
+				   "more than %d variables, or too many of them in conditions", MAX_VARIABLES);
 	if (!rc) {
 		fill_scope(s, &root->scope);
 		root->scope.nslots = (int)fn->n;

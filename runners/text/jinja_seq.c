@@ -340,7 +340,8 @@ static int f_join(struct jx *x, struct value v, struct value *arg, struct value 
 	if ((!v_is_missing(arg[0]) && jx_text(x, arg[0], &sep)) || jx_iter(x, v, &it))
 		return -1;
 	for (size_t i = 0; (rc = jx_next(x, &it, &item)) > 0; i++) {
-		if (follow(x, item, arg[1], VMISSING, &item) || jx_text(x, item, &s) || jx_room(x, b.n + s.n + sep.n, 1)) {
+		if (follow(x, item, arg[1], VMISSING, &item) || jx_text(x, item, &s) ||
+		    jx_room(x, b.n + s.n + sep.n, 1)) {
 			rc = -1;
 			break;
 		}

@@ -277,7 +277,9 @@ int jx_parse_int(struct jx *x, struct str s, int base, int64_t *out, bool *big)
 		return 0;
 	int64_t v = 0;
 	for (size_t i = 0; i < s.n; i++) {
-		int c = (unsigned char)s.p[i], d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10 : 99;
+		int c = (unsigned char)s.p[i], d = c >= '0' && c <= '9'			? c - '0'
+						   : (c | 32) >= 'a' && (c | 32) <= 'z' ? (c | 32) - 'a' + 10
+											: 99;
 		if (d >= base)
 			return 0;
 		*big |= __builtin_mul_overflow(v, base, &v) || __builtin_sub_overflow(v, d, &v);

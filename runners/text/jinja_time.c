@@ -10,7 +10,8 @@
 #include <time.h>
 
 static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
-static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+static const char *const months[] = { "January", "February", "March", "April", "May", "June", "July", "August",
+	"September", "October",
 	"November", "December" };
 
 static bool leap(int y)
@@ -39,8 +40,8 @@ static int parse_date(struct jx *x, struct tm *t)
 	if (sscanf(date, "%4d-%2d-%2d%n", &y, &mo, &d, &end) != 3 ||
 	    (date[end] && (sscanf(date + end, "%*1[T ]%2d:%2d:%2d%n", &h, &mi, &s, &end) < 3)))
 		return jx_fail(x, "the date '%s' is not YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS", date);
-	if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > length[mo - 1] + (mo == 2 && leap(y)) || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 ||
-	    s > 59)
+	if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > length[mo - 1] + (mo == 2 && leap(y)) || h < 0 || h > 23 ||
+	    mi < 0 || mi > 59 || s < 0 || s > 59)
 		return jx_fail(x, "the date '%s' does not exist", date);
 	*t = (struct tm){ .tm_year = y, .tm_mon = mo - 1, .tm_mday = d, .tm_hour = h, .tm_min = mi, .tm_sec = s,
 		.tm_yday = day_of_year(y, mo, d), .tm_wday = (day_number(y, mo, d) + 1) % 7 };
@@ -87,15 +88,22 @@ static void expand(struct buf *b, const struct tm *t, const char *fmt);
 /* One code; false when it is not known. */
 static bool code(struct buf *b, const struct tm *t, char c, char flag)
 {
-	static const struct { char c; const char *fmt; } compound[] = { { 'D', "%m/%d/%y" }, { 'F', "%Y-%m-%d" }, { 'T', "%H:%M:%S" }, { 'R', "%H:%M" },
-		{ 'c', "%a %b %e %H:%M:%S %Y" }, { 'x', "%m/%d/%y" }, { 'X', "%H:%M:%S" }, { 'r', "%I:%M:%S %p" }, { 0, NULL } };
+	static const struct { char c; const char *fmt; } compound[] = { { 'D', "%m/%d/%y" }, { 'F', "%Y-%m-%d" },
+		{ 'T', "%H:%M:%S" }, { 'R', "%H:%M" },
+		{ 'c', "%a %b %e %H:%M:%S %Y" }, { 'x', "%m/%d/%y" }, { 'X', "%H:%M:%S" }, { 'r', "%I:%M:%S %p" }, { 0,
+			NULL } };
 	int year, h12 = t->tm_hour % 12 ? t->tm_hour % 12 : 12, week = iso_week(t, &year);
 	const struct { char c; int v, width; char pad; } numbers[] = {
-		{ 'd', t->tm_mday, 2, '0' }, { 'e', t->tm_mday, 2, '_' }, { 'm', t->tm_mon + 1, 2, '0' }, { 'y', t->tm_year % 100, 2, '0' },
-		{ 'Y', t->tm_year, 1, '0' }, { 'C', t->tm_year / 100, 2, '0' }, { 'H', t->tm_hour, 2, '0' }, { 'k', t->tm_hour, 2, '_' },
-		{ 'I', h12, 2, '0' }, { 'l', h12, 2, '_' }, { 'M', t->tm_min, 2, '0' }, { 'S', t->tm_sec, 2, '0' }, { 'f', 0, 6, '0' },
-		{ 'j', t->tm_yday + 1, 3, '0' }, { 'w', t->tm_wday, 1, '0' }, { 'u', t->tm_wday ? t->tm_wday : 7, 1, '0' },
-		{ 'U', (t->tm_yday + 7 - t->tm_wday) / 7, 2, '0' }, { 'W', (t->tm_yday + 7 - (t->tm_wday + 6) % 7) / 7, 2, '0' },
+		{ 'd', t->tm_mday, 2, '0' }, { 'e', t->tm_mday, 2, '_' }, { 'm', t->tm_mon + 1, 2, '0' }, { 'y',
+			t->tm_year % 100, 2, '0' },
+		{ 'Y', t->tm_year, 1, '0' }, { 'C', t->tm_year / 100, 2, '0' }, { 'H', t->tm_hour, 2, '0' }, { 'k',
+			t->tm_hour, 2, '_' },
+		{ 'I', h12, 2, '0' }, { 'l', h12, 2, '_' }, { 'M', t->tm_min, 2, '0' }, { 'S', t->tm_sec, 2, '0' },
+			{ 'f', 0, 6, '0' },
+		{ 'j', t->tm_yday + 1, 3, '0' }, { 'w', t->tm_wday, 1, '0' }, { 'u', t->tm_wday ? t->tm_wday : 7, 1,
+			'0' },
+		{ 'U', (t->tm_yday + 7 - t->tm_wday) / 7, 2, '0' }, { 'W', (t->tm_yday + 7 - (t->tm_wday + 6) % 7) / 7,
+			2, '0' },
 		{ 'V', week, 2, '0' }, { 'G', year, 1, '0' }, { 'g', year % 100, 2, '0' }, { 0, 0, 0, 0 },
 	};
 	for (int i = 0; numbers[i].c; i++)

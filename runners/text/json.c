@@ -32,7 +32,8 @@ void json_write_str(struct buf *out, struct str s, int flags)
 		} else {
 			uint32_t cp = utf8_next(s, &i);
 			if (cp >= 0x10000)
-				buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((cp - 0x10000) >> 10)), (unsigned)(0xdc00 + (cp & 0x3ff)));
+				buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((cp - 0x10000) >> 10)),
+					   (unsigned)(0xdc00 + (cp & 0x3ff)));
 			else
 				buf_printf(out, "\\u%04x", (unsigned)cp);
 		}
@@ -123,7 +124,8 @@ static void write_dict(const struct writer *w, const struct dict *d, int level)
 
 static void write_value(const struct writer *w, struct value v, int level)
 {
-	if (!v_walk_in(w->walk, (v.type == V_STR ? v.s.n : 0) + (w->style->indented ? (size_t)level * w->style->indent.n : 0)))
+	if (!v_walk_in(w->walk,
+		       (v.type == V_STR ? v.s.n : 0) + (w->style->indented ? (size_t)level * w->style->indent.n : 0)))
 		return;
 	switch (v.type) {
 	case V_BOOL:

@@ -98,7 +98,8 @@ int json_parse(struct arena *a, struct str text, const char *name, struct value 
 	json_t *j = json_loadb(t.p, t.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
 	free(owned);
 	if (!j)
-		return err_set(e, E_FORMAT, "%s:%d:%d: %s", name, je.line < 1 ? 1 : je.line, je.column < 0 ? 0 : je.column, je.text);
+		return err_set(e, E_FORMAT, "%s:%d:%d: %s", name, je.line < 1 ? 1 : je.line,
+			       je.column < 0 ? 0 : je.column, je.text);
 	*out = from_jansson(a, j);
 	json_decref(j);
 	return 0;

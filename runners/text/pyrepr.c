@@ -265,7 +265,8 @@ struct reader {
 
 static int bad(struct reader *r, const char *what)
 {
-	return err_set(r->e, E_FORMAT, "not a Python literal: %s at character %zu", what, utf8_len((struct str){ r->s.p, r->i }) + 1);
+	return err_set(r->e, E_FORMAT, "not a Python literal: %s at character %zu", what,
+		utf8_len((struct str){ r->s.p, r->i }) + 1);
 }
 
 static int peek(const struct reader *r, size_t ahead)
@@ -290,7 +291,10 @@ static void space(struct reader *r)
 
 static bool is_digit(int c, int base)
 {
-	int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+	int d = c >= '0' && c <= '9'   ? c - '0'
+		: c >= 'a' && c <= 'f' ? c - 'a' + 10
+		: c >= 'A' && c <= 'F' ? c - 'A' + 10
+				       : 99;
 	return d < base;
 }
 
@@ -498,7 +502,8 @@ static int items(struct reader *r, int close, struct value list, size_t *commas)
 			r->i++;
 			space(r);
 		} else if (peek(r, 0) != close) {
-			return bad(r, peek(r, 0) < 0 ? "a bracket is never closed" : "',' or a closing bracket was expected");
+			return bad(r, peek(r, 0) < 0 ? "a bracket is never closed"
+						     : "',' or a closing bracket was expected");
 		}
 	}
 	r->i++;
@@ -519,7 +524,8 @@ static int dict(struct reader *r, struct value *out)
 			return bad(r, "a list or dict as key");
 		space(r);
 		if (peek(r, 0) != ':')
-			return bad(r, peek(r, 0) == ',' || peek(r, 0) == '}' ? "sets are not known here" : "':' was expected");
+			return bad(r, peek(r, 0) == ',' || peek(r, 0) == '}' ? "sets are not known here"
+									     : "':' was expected");
 		r->i++;
 		space(r);
 		if (literal(r, &v))

@@ -245,7 +245,8 @@ struct value v_copy(struct arena *a, struct value v)
 
 const char *v_type_name(struct value v)
 {
-	static const char *const names[] = { "Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict" };
+	static const char *const names[] = { "Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple",
+		"dict" };
 	if (v.type == V_OBJECT)
 		return ((const struct vobject *)v.obj)->type->name;
 	return names[v.type];
