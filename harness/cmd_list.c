@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "harness/cmd.h"
+#include "harness/common.h"
 #include "harness/filter.h"
 #include "harness/metric.h"
 #include "harness/results.h"
@@ -47,7 +48,7 @@ static void end(struct out *o)
 	buf_putc(&o->b, '\n');
 }
 
-static int list_suites(struct out *o, struct arena *a, struct err *e)
+static int list_suites(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	const char *dirs[] = { arena_printf(a, "%s/suites", data_dir()).p, NULL };
 	struct suites *s;
@@ -70,11 +71,11 @@ static int list_suites(struct out *o, struct arena *a, struct err *e)
 	return status;
 }
 
-static int list_models(struct out *o, struct arena *a, struct err *e)
+static int list_models(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	struct registry_row *rows;
 	size_t n;
-	if (registry_load(arena_printf(a, "%s/suites/registry.csv", data_dir()).p, a, &rows, &n, e))
+	if (registry_load(common_registry(args, a), a, &rows, &n, e))
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		begin(o, arena_cstr(a, rows[i].name));
@@ -87,7 +88,7 @@ static int list_models(struct out *o, struct arena *a, struct err *e)
 	return 0;
 }
 
-static int list_metrics(struct out *o, struct arena *a, struct err *e)
+static int list_metrics(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	for (const struct metric_info *m = metric_table(); m->name; m++) {
 		begin(o, m->name);
@@ -98,7 +99,7 @@ static int list_metrics(struct out *o, struct arena *a, struct err *e)
 	return 0;
 }
 
-static int list_filters(struct out *o, struct arena *a, struct err *e)
+static int list_filters(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	for (const struct filter_info *f = filter_table(); f->name; f++) {
 		begin(o, f->name);
@@ -108,7 +109,7 @@ static int list_filters(struct out *o, struct arena *a, struct err *e)
 	return 0;
 }
 
-static int list_profiles(struct out *o, struct arena *a, struct err *e)
+static int list_profiles(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	for (const struct profile *p = profile_table(); p->name; p++) {
 		begin(o, p->name);
@@ -128,29 +129,29 @@ static int list_rows(struct out *o, const struct list_row *r)
 	return 0;
 }
 
-static int list_families(struct out *o, struct arena *a, struct err *e)
+static int list_families(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	return list_rows(o, runner_families());
 }
 
-static int list_numerics(struct out *o, struct arena *a, struct err *e)
+static int list_numerics(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	return list_rows(o, runner_numerics());
 }
 
-static int list_devices(struct out *o, struct arena *a, struct err *e)
+static int list_devices(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	return list_rows(o, runner_devices());
 }
 
-static int list_tokenizers(struct out *o, struct arena *a, struct err *e)
+static int list_tokenizers(struct out *o, const struct args *args, struct arena *a, struct err *e)
 {
 	return list_rows(o, runner_tokenizers());
 }
 
 static const struct topic {
 	const char *name;
-	int (*fn)(struct out *o, struct arena *a, struct err *e);
+	int (*fn)(struct out *o, const struct args *args, struct arena *a, struct err *e);
 } topics[] = {
 	{ "suites", list_suites },     { "models", list_models },     { "metrics", list_metrics },
 	{ "filters", list_filters },   { "families", list_families }, { "numerics", list_numerics },
@@ -170,7 +171,7 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 		names[i] = topics[i].name;
 		if (strcmp(topics[i].name, word) != 0)
 			continue;
-		if (topics[i].fn(&o, &a, e) == 0) {
+		if (topics[i].fn(&o, args, &a, e) == 0) {
 			fwrite(o.b.p ? o.b.p : "", 1, o.b.n, stdout);
 			status = EXIT_DONE;
 		}
@@ -184,7 +185,7 @@ done:
 	return status;
 }
 
-static const struct opt opts[] = { { NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false } };
+static const struct opt opts[] = { COMMON_REGISTRY_OPT { NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false } };
 
 const struct cmd cmd_list = {
 	.name = "list",

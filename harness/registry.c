@@ -1,23 +1,23 @@
 /* registry.c - suites/registry.csv: who made a model, where, under which licence, how large it is.
  *
- * Columns: name,organisation,country,licence,family,params_total,params_active in any order; more columns are allowed and
- * left alone, so that larger registries can be used as they are. country is an ISO 3166 code ("US", "CN"). A name may occur
+ * Columns: name (or model_id), organisation, country, licence (or license), family, params_total, params_active in any
+ * order; more columns are allowed and left alone, so that larger registries can be used as they are (--registry FILE). country is an ISO 3166 code ("US", "CN"). A name may occur
  * once. Errors say file and line.
  */
 #include "harness/results_int.h"
 
 static const struct {
-	const char *name;
+	const char *name, *synonym;
 	bool number;
 	size_t offset;
 } wanted[] = {
-	{ "name", false, offsetof(struct registry_row, name) },
-	{ "organisation", false, offsetof(struct registry_row, organisation) },
-	{ "country", false, offsetof(struct registry_row, country) },
-	{ "licence", false, offsetof(struct registry_row, licence) },
-	{ "family", false, offsetof(struct registry_row, family) },
-	{ "params_total", true, offsetof(struct registry_row, params_total) },
-	{ "params_active", true, offsetof(struct registry_row, params_active) },
+	{ "name", "model_id", false, offsetof(struct registry_row, name) },
+	{ "organisation", "organization", false, offsetof(struct registry_row, organisation) },
+	{ "country", NULL, false, offsetof(struct registry_row, country) },
+	{ "licence", "license", false, offsetof(struct registry_row, licence) },
+	{ "family", NULL, false, offsetof(struct registry_row, family) },
+	{ "params_total", NULL, true, offsetof(struct registry_row, params_total) },
+	{ "params_active", NULL, true, offsetof(struct registry_row, params_active) },
 };
 enum { WANTED = sizeof wanted / sizeof *wanted };
 
@@ -31,7 +31,8 @@ int registry_load(const char *path, struct arena *a, struct registry_row **rows,
 		return -1;
 	for (size_t w = 0; w < WANTED; w++) {
 		at[w] = 0;
-		while (at[w] < t.columns && !str_is(t.cell[0][at[w]], wanted[w].name))
+		while (at[w] < t.columns && !str_is(t.cell[0][at[w]], wanted[w].name) &&
+		       !(wanted[w].synonym && str_is(t.cell[0][at[w]], wanted[w].synonym)))
 			at[w]++;
 		if (at[w] == t.columns)
 			return err_set(e, E_FORMAT, "%s:1: the column '%s' is missing", path, wanted[w].name);
