@@ -123,13 +123,13 @@ int chat_open(struct chat *c, const char *dir, struct err *e)
 	*c = (struct chat){ 0 };
 	arena_init(&c->arena);
 	struct str text;
-	char name[512];
-	snprintf(name, sizeof name, "%.400s: chat template", dir);
-	if (chat_template_load(dir, &c->arena, &text, &c->special, &c->nspecial, e) ||
-	    (text.p && jinja_compile(&c->jinja, text, JINJA_CHAT, name, e))) {
+	if (chat_template_load(dir, &c->arena, &text, &c->special, &c->nspecial, e)) {
 		chat_close(c);
 		return -1;
 	}
+	/* no folder in the name: it would be written into the log of a run, which is the same wherever the model lies */
+	if (text.p && jinja_compile(&c->jinja, text, JINJA_CHAT, "the chat template", &c->broken))
+		c->jinja = NULL;
 	return 0;
 }
 
@@ -185,6 +185,8 @@ int chat_render(const struct jinja *j, struct arena *a, struct value vars, bool 
 
 int chat_prompt(const struct chat *c, const struct prompt *p, const char *date, bool drop_system, struct arena *a, struct str *out, struct err *e)
 {
+	if (c->broken.code != E_NONE)
+		return err_set(e, c->broken.code, "%s", c->broken.msg);
 	if (!c->jinja)
 		return err_set(e, E_UNSUPPORTED, "the model has no chat template (neither chat_template.jinja nor tokenizer_config.json holds one)");
 	struct value vars = v_dict(a), messages = v_list(a, (size_t)p->nmessages);

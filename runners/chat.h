@@ -9,7 +9,8 @@
 
 struct chat {
 	struct arena arena;
-	struct jinja *jinja; /* NULL: the model has none */
+	struct jinja *jinja; /* NULL: the model has none, or a broken one */
+	struct err broken;   /* why it is broken: a model is of use without its template, so this is said when it is asked for */
 	struct named_str *special;
 	int nspecial;
 };

@@ -121,7 +121,15 @@ static void test_rendered(void)
 	put("chat_template.jinja", "{% for m in messages %}");
 	struct chat c;
 	struct err e = { 0 };
-	CHECK(chat_open(&c, folder, &e) == -1 && strstr(e.msg, "chat template"), "%s", e.msg);
+	struct arena a;
+	struct str text;
+	arena_init(&a);
+	struct message m = { STR("user"), STR("x") };
+	struct prompt p = { .messages = &m, .nmessages = 1 };
+	CHECK(chat_open(&c, folder, &e) == 0, "%s", e.msg); /* the model is of use without it */
+	CHECK(chat_prompt(&c, &p, NULL, false, &a, &text, &e) == -1 && !strncmp(e.msg, "the chat template: line 1: ", 27), "%s", e.msg);
+	chat_close(&c);
+	arena_fini(&a);
 }
 
 struct kept {
