@@ -8,8 +8,11 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "harness/metric.h"
 #include "harness/results_int.h"
@@ -184,7 +187,7 @@ static void gap_table(struct buf *out, const struct row *rows, size_t n, struct 
 	}
 }
 
-int board_rebuild(const char *dir, struct arena *a, struct row **rows, size_t *n, struct err *e)
+static int rebuild(const char *dir, struct arena *a, struct row **rows, size_t *n, struct err *e)
 {
 	struct buf b = { 0 };
 	if (collect(dir, a, rows, n, e))
@@ -196,6 +199,18 @@ int board_rebuild(const char *dir, struct arena *a, struct row **rows, size_t *n
 		r = file_write(arena_printf(a, "%s/gap.csv", dir).p, &b, e);
 	}
 	buf_fini(&b);
+	return r;
+}
+
+/* One process at a time, so that none that read DIR/runs earlier writes its table later. Where locks do not exist it goes on. */
+int board_rebuild(const char *dir, struct arena *a, struct row **rows, size_t *n, struct err *e)
+{
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (lock >= 0 && flock(lock, LOCK_EX) && errno == EINTR)
+		;
+	int r = rebuild(dir, a, rows, n, e);
+	if (lock >= 0)
+		close(lock);
 	return r;
 }
 

@@ -57,7 +57,7 @@ static int answer(const struct template *t, struct line *x, struct arena *a, str
 	struct str text;
 	bool cont;
 	if (build_vars(t, x, a, &vars, &cont, e))
-		return err_wrap(e, "line %ld", x->number);
+		return -1;
 	if (t->chat ? chat_render(t->j, a, vars, cont, t->date, &text, e) : jinja_render(t->j, a, vars, t->date, NULL, &text, e))
 		return err_wrap(e, "line %ld", x->number);
 	line_begin(x);

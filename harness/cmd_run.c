@@ -38,8 +38,11 @@ static void say_summary(const struct globals *g, const struct run_opts *o, const
 		buf_fini(&path);
 		return;
 	}
-	if (g->quiet)
+	if (g->quiet) {
+		if (s->failed)
+			fprintf(stderr, "assay: warning: %zu requests failed (each is in the sample log)\n", s->failed);
 		return;
+	}
 	fprintf(stderr, "assay: %zu requests: %zu computed", s->requests, s->computed);
 	if (s->computed && s->seconds_compute > 0)
 		fprintf(stderr, " in %.2f s (%.0f/s)", s->seconds_compute, (double)s->computed / s->seconds_compute);

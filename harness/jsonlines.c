@@ -230,11 +230,12 @@ static int decode_base64(const struct line *x, const char *name, struct str s, s
 {
 	if (s.n % 4 || s.n > (size_t)1 << 30)
 		return err_set(e, E_FORMAT, "line %ld: field '%s': base64 of a length that is no multiple of 4", x->number, name);
+	size_t pad = s.n && s.p[s.n - 1] == '=' ? s.p[s.n - 2] == '=' ? 2 : 1 : 0;
 	unsigned char *p = arena_alloc(a, s.n / 4 * 3 + 1);
 	int n = EVP_DecodeBlock(p, (const unsigned char *)s.p, (int)s.n);
-	if (n < 0)
+	/* the decoder trims blanks and takes '=' anywhere */
+	if (n < 0 || (size_t)n != s.n / 4 * 3 || memchr(s.p, '=', s.n - pad))
 		return err_set(e, E_FORMAT, "line %ld: field '%s': not base64", x->number, name);
-	size_t pad = s.n >= 1 && s.p[s.n - 1] == '=' ? s.n >= 2 && s.p[s.n - 2] == '=' ? 2 : 1 : 0;
 	*out = (struct str){ (const char *)p, (size_t)n - pad };
 	return 0;
 }

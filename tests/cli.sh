@@ -59,6 +59,11 @@ in_ '{"id":7,"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' '{"text":
 t 3 '^\{"id":7,"ids":\[1,' tokens --model stories260k
 [ "$(wc -l <"$tmp/out")" -eq 8 ] || { echo "tokens: not one answer per line"; bad=1; }
 [ "$(grep -c '^{"error":' "$tmp/out")" -eq 4 ] || { echo "tokens: four lines should fail"; cat "$tmp/out"; bad=1; }
+in_ '{"text":{"base64":""}}' '{"text":{"base64":"QQ=="}}' '{"text":{"base64":"A=AA"}}' '{"text":{"base64":"===="}}' '{"text":{"base64":"QQ="}}' '{"text":{"base64":" QQ=="}}' '{"text":{"base64":"QUE \n"}}' '{"text":{"base64":"QQ==","x":1}}'
+cp "$tmp/out" "$tmp/out1"
+t 3 '^\{"ids":\[1\]' tokens --model stories260k
+[ "$(grep -c '^{"error":"line [3-8]: field .text.' "$tmp/out")" -eq 6 ] || { echo "tokens: six lines are not base64"; cat "$tmp/out"; bad=1; }
+cp "$tmp/out1" "$tmp/out"
 sed -n 4p "$tmp/out" | grep -q "line 4: unknown field 'txt'" || { echo "tokens: line number missing"; bad=1; }
 
 # score: each form, errors in place
@@ -90,6 +95,20 @@ in_ '{"vars":{}}'
 t 0 '^\{"text":""\}' render --template "$tmp/t2.jinja"
 t 3 "undefined" render --template "$tmp/t2.jinja" --env suite
 t 1 'chat template' render --model stories260k
+in_ '{"vars":5}'
+t 3 "^.\"error\":\"line 1: 'vars'" render --template "$tmp/t.jinja"
+
+# a model with a broken chat template: of use without it; the reason does not name the folder, which no result depends on
+mkdir "$tmp/broken"
+cp "${srcdir:-.}"/suites/models/stories260k/* "$tmp/broken"
+chmod u+w "$tmp/broken"
+printf '{%% for m in messages %%}{{ m.role ' >"$tmp/broken/chat_template.jinja"
+in_ '{"context":"a","generate":{"max_tokens":2}}' '{"messages":[{"role":"user","content":"a"}],"generate":{"max_tokens":2}}'
+t 3 '^.."?text' score --model "$tmp/broken" --quiet
+sed -n 2p "$tmp/out" | grep -q '"error":"line 2: the chat template: line 1: ' || { echo "score: a broken chat template"; cat "$tmp/out"; bad=1; }
+t 0 '"failed":0' run --model "$tmp/broken" --suite tiny-cloze --limit 1 --json --out "$tmp/rb"
+t 3 'warning: 4 requests failed' run --model "$tmp/broken" --suite tiny-cloze --limit 1 --quiet --chat --out "$tmp/rb"
+grep -q "$tmp" "$tmp"/rb/runs/*/* "$tmp"/rb/runs/*/samples/* 2>/dev/null && { echo "a run names a path of this machine"; bad=1; }
 
 # explain and doctor
 in_ ''
