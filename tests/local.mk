@@ -11,6 +11,8 @@ TSAN_TESTS = tests/test_pool tests/test_ops tests/test_invariance tests/test_jin
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
 EXTRA_DIST += tests/test.h tests/machine.h tests/check_rowops.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
+include tests/fuzz.mk
+
 TESTPROGS += tests/test_chat
 TESTPROGS += tests/test_config
 TESTPROGS += tests/test_cpu
