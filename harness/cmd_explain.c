@@ -174,13 +174,14 @@ static void show_margin(const struct item *it, const struct shown *s)
 		printf("margin: choice %d leads choice %d by %.6g nats\n", best, second, s[best].resp.logprob - s[second].resp.logprob);
 }
 
+/* EXIT_DONE, EXIT_SOME_FAILED when a request failed (there is nothing to score then), or -1 */
 static int show_scores(const struct suite *su, const struct item *it, const struct shown *s, struct arena *a, struct err *e)
 {
 	struct resp *resps = ARENA_ARRAY(a, it->nreq, struct resp);
 	struct str *texts = ARENA_ARRAY(a, it->nreq, struct str);
 	for (int i = 0; i < it->nreq; i++) {
 		if (!s[i].resp.answered)
-			return 0;
+			return EXIT_SOME_FAILED;
 		resps[i] = s[i].resp;
 		texts[i] = s[i].resp.text;
 	}
@@ -209,9 +210,10 @@ static int show_scores(const struct suite *su, const struct item *it, const stru
 			putchar('\n');
 		}
 	}
-	return 0;
+	return EXIT_DONE;
 }
 
+/* an exit status or -1 */
 static int explain(const struct suite *su, const struct settings *set, const struct data_sources *d, struct runner *r, size_t doc,
 		   const struct paint *p, struct arena *a, struct err *e)
 {
@@ -273,8 +275,7 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	o.model = model[0].path;
 	if (runner_open(&r, &o, e))
 		goto done;
-	if (explain(su, &set, &data, r, (size_t)args_int(args, "doc", 0), g->colour_out ? &coloured : &plain, &a, e) == 0)
-		status = EXIT_DONE;
+	status = explain(su, &set, &data, r, (size_t)args_int(args, "doc", 0), g->colour_out ? &coloured : &plain, &a, e);
 done:
 	runner_close(r);
 	suites_close(suites);

@@ -115,6 +115,8 @@ in_ ''
 t 0 'context \| continuation' explain tiny-cloze --doc 3 --model stories260k
 t 1 'there is no document' explain tiny-cloze --doc 100000 --model stories260k
 t 0 'acc' explain tiny-cloze --doc 0 --model babyllama105
+t 1 'the chat template: line 1' explain tiny-cloze --doc 0 --model "$tmp/broken" --chat
+t 3 'request 0: failed: max_tokens is 100000' explain gsm8k_excerpt --doc 0 --model stories260k --max-tokens 100000
 t 0 'the same bits as scalar' doctor
 t 0 'plan' doctor stories260k
 
