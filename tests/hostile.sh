@@ -183,6 +183,27 @@ before=$(cat full/leaderboard.csv)
 find full -name '*.tmp*' | grep . && { echo "full disk: a temporary file is left"; bad=1; }
 "$assay" run --model stories260k babyllama105 --suite tiny-cloze --out full --quiet >/dev/null 2>stderr || { echo "after the full disk it does not go on:"; cat stderr; bad=1; }
 n=$((n + 1))
+# ---- results folders and inputs that are something else
+touch file
+mkdir folder
+ln -s nowhere dangling
+mkdir -p taken/leaderboard.csv foreign/runs/x
+echo junk >foreign/runs/x/rows.csv
+some="run --model stories260k --suite tiny-cloze --limit 1 --quiet --out"
+t 1 "file: is not a folder" $some file
+t 1 "file: is not a folder" $some file/below
+t 1 "dangling: is not a folder" $some dangling
+t 1 "taken/leaderboard.csv: cannot replace" $some taken
+t 1 "foreign/runs/x/rows.csv:1" $some foreign
+t 1 "file/runs: " board --out file
+t 1 "folder/: not a file" $go stories260k --suite ./folder/
+t 1 "folder: not a file" run folder
+t 1 "folder.*Is a directory" $go m --runner replay:folder
+t 1 "file: not a directory" $go ./file
+t 1 "config.json" $go ./folder
+t 1 "folder: not a file" $some out --files tiny-cloze:test=folder
+t 1 "folder: " $some out --files-from folder
+find . -name '*.tmp*' | grep . && { echo "a temporary file is left"; bad=1; }
 # ---- a journal that is none
 rm -rf out
 mkdir out
