@@ -4,10 +4,29 @@
 #include "harness/cmd.h"
 #include "kernels/selfcheck.h"
 
+/* A field as RFC 4180 wants it: quoted when it holds a comma or a quote. */
+static void print_field(const char *s)
+{
+	if (!strpbrk(s, ",\"\n")) {
+		fputs(s, stdout);
+		return;
+	}
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"')
+			putchar('"');
+		putchar(*s);
+	}
+	putchar('"');
+}
+
 static void print_row(void *ctx, const struct bench_row *r)
 {
 	(void)ctx;
-	printf("%s,%s,chain32/1,%s,%.6g,%s,", r->what, r->shape, r->isa, r->value, r->unit);
+	print_field(r->what);
+	putchar(',');
+	print_field(r->shape);
+	printf(",chain32/1,%s,%.6g,%s,", r->isa, r->value, r->unit);
 	if (r->floor > 0)
 		printf("%.6g,%.3f\n", r->floor, r->value / r->floor);
 	else
