@@ -185,7 +185,8 @@ static void decompose(struct str s, bool compat, struct edits *ed)
 		}
 		for (utf8proc_ssize_t k = 0; k < n; k++) {
 			if (ccc((uint32_t)d[k]) == 0) {
-				sort_marks(ed->v + run, ed->n - run);
+				if (ed->n > run)
+					sort_marks(ed->v + run, ed->n - run);
 				edits_add(ed, (uint32_t)d[k], k > 0);
 				run = ed->n;
 			} else {
@@ -193,7 +194,8 @@ static void decompose(struct str s, bool compat, struct edits *ed)
 			}
 		}
 	}
-	sort_marks(ed->v + run, ed->n - run);
+	if (ed->n > run)
+		sort_marks(ed->v + run, ed->n - run);
 }
 
 /* The primary composite of a and b, 0: none. */

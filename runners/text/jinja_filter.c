@@ -253,7 +253,7 @@ static int wrap_line(struct jx *x, struct str s, int64_t width, bool break_long,
 	bool any = false;
 	if (jx_word_chunks(x, s, hyphens, &chunks))
 		return -1;
-	struct value *c = chunks.list->v, *end = c + chunks.list->n;
+	struct value *c = chunks.list->v, *end = chunks.list->n ? c + chunks.list->n : c;
 	while (c < end) {
 		struct buf line = { 0 };
 		int64_t used = 0;
