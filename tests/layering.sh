@@ -17,7 +17,7 @@ rule() {
 files() { find "$@" -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | sort; }
 
 rule "$(files kernels/base)" 'kernels/base/[a-z0-9_]+\.h'
-rule "$(find kernels -maxdepth 1 -name '*.[ch]' | sort)" 'kernels/[a-z0-9_]+\.h|kernels/base/[a-z0-9_]+\.h|tests/simd_emu\.h'
+rule "$(find kernels -maxdepth 1 -name '*.[ch]' | sort)" 'kernels/[a-z0-9_]+\.h|kernels/base/[a-z0-9_]+\.h|tests/simd_emu\.h|tests/cuda_emu\.h'
 rule "$(files runners/text)" 'runners/text/[a-z0-9_]+\.h|kernels/base/[a-z0-9_]+\.h'
 rule "$(find runners -maxdepth 1 -name '*.[ch]' | sort)" 'runners/[a-z0-9_]+\.h|runners/text/[a-z0-9_]+\.h|kernels/ops\.h|kernels/base/[a-z0-9_]+\.h'
 rule "$(files harness)" 'harness/[a-z0-9_]+\.h|runners/runner\.h|runners/text/[a-z0-9_]+\.h|kernels/base/[a-z0-9_]+\.h|kernels/selfcheck\.h'

@@ -224,15 +224,15 @@ static void test_speed(void)
 	v_set(&arena, d, STR("question"), v_cstr("Why is the sky blue?"));
 	v_set(&arena, d, STR("answer"), v_cstr(" Rayleigh scattering. "));
 	CU_ASSERT_FATAL(jinja_compile(&j, str_of("Question: {{question}}\nAnswer: {{answer.strip()}}"), JINJA_SUITE, "t", &e) == 0);
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
 	for (int i = 0; i < n; i++) {
 		jinja_render(j, &item, d, NULL, NULL, &out, &e);
 		arena_reset(&item);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &b);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
 	double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9;
 	printf("%.0f renders/s ", n / s);
-	CHECK(s < 10, "50000 small renders took %.1f s", s);
+	CHECK(s < 60, "50000 small renders took %.1f s", s);
 	jinja_free(j);
 }
 

@@ -214,14 +214,14 @@ static void test_real(void)
 		const char *name = fams.dict->v[i].key.s.p;
 		snprintf(path, sizeof path, "%s/%s/tokenizer.json", dir, name);
 		struct timespec t0, t1;
-		clock_gettime(CLOCK_MONOTONIC, &t0);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
 		e.code = E_NONE;
 		if (tokenizer_open(&t, path, &e) < 0) {
 			printf("\n    %-16s not read: %s", name, e.msg);
 			CHECK(e.code == E_UNSUPPORTED, "%s: %s", name, e.msg);
 			continue;
 		}
-		clock_gettime(CLOCK_MONOTONIC, &t1);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
 		opened++;
 		family(name, t, *v_getc(v, "texts"), *v_getc(fams.dict->v[i].val, "cases"), true);
 		printf("  load %.0f ms",
@@ -373,7 +373,7 @@ static void test_strange(void)
 static double seconds(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -403,7 +403,8 @@ static void test_long(void)
 			int rc = tokenizer_encode(t, (struct str){ p, n }, 0, &b, &ids, &e);
 			double took = seconds() - t0;
 			CHECK(rc == 0, "%s: 1 MB of '%s': %s", names[k], units[u], e.msg);
-			CHECK(took < (getenv("ASSAY_SLOW") ? 60 : 5), "%s: 1 MB of '%s' took %.1f s", names[k],
+			CHECK(took < 60, /* a quadratic tokenizer takes hours */
+			      "%s: 1 MB of '%s' took %.1f s", names[k],
 			      units[u], took);
 			struct str back;
 			if (rc == 0 && strcmp(units[u], "\xcc\x81") != 0 && k != 3) {
