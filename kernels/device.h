@@ -4,6 +4,10 @@
 
 #include "kernels/ops.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct device {
 	const struct ops *ops;
 	void (*close)(struct device *d); /* frees d too */
@@ -12,5 +16,9 @@ struct device {
 };
 
 int cpu_device_open(struct device **out, const struct device_opts *o, struct err *e);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include "kernels/base/pool.h"
 #include "kernels/ops.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MATMUL_CHUNK 256         /* k values of one partial chain: NUMERICS.md section 1 */
 #define MATMUL_PANEL 32          /* outputs of one panel */
 #define MATMUL_TINY_A 0x1p-40f   /* activations below are +0 */
@@ -61,5 +65,9 @@ static inline int matmul_panels(int n)
 {
 	return (n - 1) / MATMUL_PANEL + 1;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,11 +1,16 @@
 /* ops.c - devices by name, and the names of types.
  *
- * A kind of device is a row of `kinds`. "auto" is the first row.
+ * A kind of device is a row of `kinds`. "auto" is a CUDA device where the program has them and one is there, else the CPU.
  */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "kernels/ops.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cuda_ops.h"
 #include "kernels/device.h"
 
 const char *dtype_name(enum dtype t)
@@ -20,25 +25,55 @@ const char *act_name(enum act a)
 	return (unsigned)a < ACT_COUNT ? names[a] : "?";
 }
 
+/* "cuda" or "cuda:N" */
+static int open_cuda(struct device **out, const struct device_opts *o, struct err *e)
+{
+#ifdef HAVE_CUDA
+	const char *digits = o->name && o->name[4] == ':' ? o->name + 5 : "0";
+	size_t n = strspn(digits, "0123456789");
+	if (n < 1 || n > 4 || digits[n])
+		return err_set(e, E_USAGE, "device '%.40s': behind 'cuda:' comes the number of a device", o->name);
+	return cuda_device_open(out, atoi(digits), o->threads, e);
+#else
+	(void)out;
+	return err_set(e, E_UNSUPPORTED, "device '%.40s': this program was built without CUDA (there is: auto, cpu)", o->name);
+#endif
+}
+
 static const struct kind {
 	const char *name;
 	int (*open)(struct device **out, const struct device_opts *o, struct err *e);
+	int numbered; /* NAME:N is a name too */
 } kinds[] = {
-	{ "cpu", cpu_device_open },
+	{ "cpu", cpu_device_open, 0 },
+	{ "cuda", open_cuda, 1 },
 };
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static int open_auto(struct device **out, const struct device_opts *o, struct err *e)
+{
+#ifdef HAVE_CUDA
+	struct device_opts cuda = *o;
+	cuda.name = "cuda";
+	if (open_cuda(out, &cuda, NULL) == 0)
+		return 0;
+#endif
+	return cpu_device_open(out, o, e);
+}
 
 int device_open(struct device **out, const struct device_opts *o, struct err *e)
 {
-	const char *words[sizeof kinds / sizeof kinds[0] + 2] = { "auto" };
+	const char *words[KINDS + 2] = { "auto" };
 	char hint[64];
 	if (!o->name || !strcmp(o->name, "auto"))
-		return kinds[0].open(out, o, e);
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		if (!strcmp(o->name, kinds[i].name))
+		return open_auto(out, o, e);
+	for (size_t i = 0; i < KINDS; i++) {
+		size_t n = strlen(kinds[i].name);
+		if (!strncmp(o->name, kinds[i].name, n) && (!o->name[n] || (kinds[i].numbered && o->name[n] == ':')))
 			return kinds[i].open(out, o, e);
 		words[i + 1] = kinds[i].name;
 	}
-	return err_set(e, E_USAGE, "unknown device '%s'%s (there is: auto, cpu)", o->name,
+	return err_set(e, E_USAGE, "unknown device '%s'%s (there is: auto, cpu, cuda)", o->name,
 		       err_hint(hint, sizeof hint, o->name, words));
 }
 

@@ -18,6 +18,10 @@
 #include "kernels/base/cpu.h"
 #include "kernels/base/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum dtype { DT_F32, DT_F16, DT_BF16, DT_COUNT };
 static inline size_t dtype_size(enum dtype t) { return t == DT_F32 ? 4 : 2; }
 const char *dtype_name(enum dtype t); /* "f32" "f16" "bf16" */
@@ -41,11 +45,11 @@ struct linear {
 	size_t bytes; /* of panels */
 };
 
-/* A table of rows for embedding: host-visible row-major values as in the checkpoint, [v][d]. */
+/* A table of rows for embedding: row-major values as in the checkpoint, [v][d]. */
 struct table {
 	enum dtype dt;
 	int v, d;
-	const void *rows; /* device (CPU: may point into the mapped file, any alignment) */
+	const void *rows; /* device; where ops->host_rows it may point into the mapped file, any alignment */
 };
 
 /* KV cache of one layer. Page = 64 positions = one canonical key tile; position t of a sequence lives in page
@@ -100,7 +104,7 @@ double lse_logprob(const struct lse *r); /* NaN when the row holds a NaN */
 
 struct device;
 struct device_opts {
-	const char *name;          /* "cpu" (others: an error that names what there is) */
+	const char *name;          /* "auto", "cpu", "cuda", "cuda:N" (others: an error that names what there is) */
 	int threads;               /* 0: all that the process may use */
 	enum cpu_level max_level;  /* CPU: highest instruction set used */
 };
@@ -112,7 +116,8 @@ int device_threads(const struct device *d);
 
 /* What forward passes queue. y may be x where a line says "in place allowed". */
 struct ops {
-	const char *name; /* "cpu" */
+	const char *name; /* "cpu" "cuda" */
+	int host_rows;    /* 1: rows of a struct table may lie in host memory; 0: the caller copies them with alloc and put */
 
 	/* memory: zeroed, 64-byte aligned; NULL and e filled when there is none */
 	void *(*alloc)(struct device *dev, size_t bytes, struct err *e);
@@ -148,5 +153,9 @@ struct ops {
 	/* out[i] for row i of logits (d = vocabulary); target[i] an id or -1. out and target in device memory */
 	void (*lse)(struct device *dev, struct lse *out, struct mat logits, const int32_t *target);
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -490,6 +490,7 @@ static void op_attend(struct device *dev, struct mat y, struct mat q, int h, con
 
 static const struct ops cpu_ops = {
 	.name = "cpu",
+	.host_rows = 1,
 	.alloc = cpu_alloc,
 	.release = cpu_release,
 	.put = cpu_put,

@@ -9,6 +9,10 @@
 
 #include "kernels/ops.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct attend_head { /* one query head of one row against its KV head */
 	const float *q;        /* [d], not yet scaled */
 	const float *k, *v;    /* the KV head's base of page 0: page p is at k + p*page_stride */
@@ -47,5 +51,9 @@ void rowops_avx2(struct rowops *r);   /* overwrite what they have */
 void rowops_avx512(struct rowops *r);
 void rowops_neon(struct rowops *r);
 void rowops_init(struct rowops *r, enum cpu_level max); /* scalar, then each level offered up to max */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

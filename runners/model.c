@@ -376,7 +376,7 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	       load_linear(b, &k->down, R_DOWN, i, c->width, c->inner, "hidden_size, intermediate_size", e) != 0;
 }
 
-/* A table of rows for embedding. On the CPU it stays where it is. */
+/* A table of rows for embedding. It stays where it is on devices that read host memory. */
 static int load_table(struct binder *b, struct table *out, void **copy, enum role role, int rows, const char *why, struct err *e)
 {
 	const struct role_name *r = family_role(b->f, role);
@@ -389,7 +389,7 @@ static int load_table(struct binder *b, struct table *out, void **copy, enum rol
 		b->embed = t;
 	if (all_finite(t->data, (size_t)t->count, dtype_of(t)) != 0)
 		return not_finite(b, t, e);
-	if (!strcmp(b->m->ops->name, "cpu"))
+	if (b->m->ops->host_rows)
 		return 0;
 	if (!(*copy = b->m->ops->alloc(b->m->dev, t->bytes, e)))
 		return -1;

@@ -8,6 +8,10 @@
 
 #include "kernels/base/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum cpu_level {
 	CPU_SCALAR,
 	CPU_NEON,       /* aarch64 */
@@ -22,5 +26,9 @@ const char *cpu_level_name(enum cpu_level l); /* "scalar", "neon", "avx2", "avx5
 int cpu_level_parse(enum cpu_level *out, const char *name, struct err *e);
 int cpu_has(enum cpu_level l);               /* is level l offered here? (scalar: always) */
 const char *cpu_brand(void);                 /* the processor's own name, for doctor and manifests */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

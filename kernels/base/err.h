@@ -11,6 +11,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum err_code {
 	E_NONE,
 	E_USAGE,       /* the caller's words are off: exit status 2 */
@@ -39,5 +43,9 @@ int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 const char *err_nearest(const char *word, const char *const *words);
 /* err_hint: writes ", did you mean 'X'?" (or "") into buf and returns buf. */
 const char *err_hint(char *buf, size_t size, const char *word, const char *const *words);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,26 +8,32 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float f32_of_bits(uint32_t u)
+#ifdef __CUDACC__ /* CUDA's kernels use the same text */
+#define HALF_FN static __host__ __device__ inline
+#else
+#define HALF_FN static inline
+#endif
+
+HALF_FN float f32_of_bits(uint32_t u)
 {
 	float f;
 	memcpy(&f, &u, sizeof f);
 	return f;
 }
 
-static inline uint32_t f32_bits(float f)
+HALF_FN uint32_t f32_bits(float f)
 {
 	uint32_t u;
 	memcpy(&u, &f, sizeof u);
 	return u;
 }
 
-static inline float bf16_to_f32(uint16_t h)
+HALF_FN float bf16_to_f32(uint16_t h)
 {
 	return f32_of_bits((uint32_t)h << 16);
 }
 
-static inline uint16_t f32_to_bf16(float f)
+HALF_FN uint16_t f32_to_bf16(float f)
 {
 	uint32_t u = f32_bits(f);
 	if ((u & 0x7fffffffu) > 0x7f800000u)
@@ -36,7 +42,7 @@ static inline uint16_t f32_to_bf16(float f)
 	return (uint16_t)(u >> 16);
 }
 
-static inline float f16_to_f32(uint16_t h)
+HALF_FN float f16_to_f32(uint16_t h)
 {
 	uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
 	uint32_t exp = (h >> 10) & 31u, man = h & 1023u;
@@ -54,7 +60,7 @@ static inline float f16_to_f32(uint16_t h)
 	return f32_of_bits(sign | exp << 23 | (man & 1023u) << 13);
 }
 
-static inline uint16_t f32_to_f16(float f)
+HALF_FN uint16_t f32_to_f16(float f)
 {
 	uint32_t u = f32_bits(f), sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
 	if (a > 0x7f800000u)
@@ -72,5 +78,7 @@ static inline uint16_t f32_to_f16(float f)
 	q += rest > half || (rest == half && (q & 1u));
 	return (uint16_t)(sign | q);
 }
+
+#undef HALF_FN
 
 #endif

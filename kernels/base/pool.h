@@ -12,6 +12,10 @@
 
 #include "kernels/base/err.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define POOL_MAX 256
 
 struct pool;
@@ -24,5 +28,9 @@ void pool_run(struct pool *p, pool_fn *fn, void *ctx, int nparts);
 
 /* pool_cpus: processors that this process may use (affinity and cgroup quota), at least 1. */
 int pool_cpus(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
