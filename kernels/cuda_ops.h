@@ -1,0 +1,42 @@
+/* cuda_ops.h - launchers of the CUDA kernels, one per operation of ops.h; each queues its work on a stream and returns.
+ *
+ * Arguments are those of struct ops (ops.h has shapes, layouts, rounding); all pointers are device memory but the structs
+ * themselves. Weights lie in the same panels as on the CPU (struct linear in ops.h). Bits equal the scalar twins
+ * (matmul.c, norm.c, rope.c, act.c, embed.c, attend.c, logprob.c). `scratch` is device memory of *_scratch bytes.
+ */
+#ifndef ASSAY_CUDA_OPS_H
+#define ASSAY_CUDA_OPS_H
+
+#include "kernels/ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct CUstream_st;
+
+size_t cuda_linear_scratch(int m, const struct linear *w); /* bytes; partial sums of a decode split by chunk */
+void cuda_linear(struct CUstream_st *s, struct mat y, struct mat x, const struct linear *w, void *scratch);
+void cuda_embed(struct CUstream_st *s, struct mat y, const struct table *t, const int32_t *ids);
+void cuda_gather(struct CUstream_st *s, struct mat y, struct mat x, const int32_t *rows);
+void cuda_add(struct CUstream_st *s, struct mat y, struct mat x);
+void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, float eps);
+void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, const float *b, float eps);
+void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope *r, const int32_t *pos);
+void cuda_kv_write(struct CUstream_st *s, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
+void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, int slots);
+void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
+		 const struct batch *b);
+void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a);
+void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
+
+/* Opens device number `index` (device_cuda.cu): dev becomes it; -1 with one sentence when there is no driver, no device, or a
+ * driver that is too old. threads: of the host's, for packing weights; 0: all that the process may use. */
+struct device;
+int cuda_device_open(struct device **dev, int index, int threads, struct err *e);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
