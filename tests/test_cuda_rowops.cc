@@ -1,0 +1,597 @@
+/* test_cuda_rowops - the CUDA device against the scalar CPU device, bit for bit, on the emulator of tests/cuda_emu.h: every operation
+ * on rows, attention over paged keys, packing of weights, memory and errors.
+ *
+ * One case is the same bytes on both devices and the same call; then the whole of each buffer is compared with memcmp, gaps
+ * between rows and canaries included. Inputs are ordinary values, denormals, huge ones, signed zeros, Inf, NaN and random bits.
+ * The order of threads and blocks changes from case to case, so that a race shows. What no operation may read holds NaN, and
+ * page numbers behind the last visible key lie outside the cache.
+ */
+#include "tests/cuda_emu.h"
+
+#include <initializer_list>
+#include <vector>
+
+#include "kernels/base/half.h"
+#include "kernels/cuda_ops.h"
+#include "kernels/device.h"
+#include "kernels/isa.h"
+#include "tests/test.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
+#define CANARY 0xdeadbeefu
+#define STALE 0x7fa00000u /* a NaN where nothing may look */
+
+static unsigned long long state;
+static int cases;
+static struct device *cpu, *gpu;
+
+static int draw(int n) /* 0..n-1 */
+{
+	return (int)((test_rand(&state) >> 33) % (unsigned)n);
+}
+
+template <class T, size_t N> static T pick(const T (&a)[N])
+{
+	return a[draw((int)N)];
+}
+
+enum fill { PLAIN, TINY, HUGE_, MIXED, INFINITE, NANS, ANY, ZERO, FILLS };
+
+static float plain(void) /* about N(0, 1) */
+{
+	float s = 0.0f;
+	for (int i = 0; i < 4; i++)
+		s += (float)draw(1 << 22) * 0x1p-21f - 1.0f;
+	return s;
+}
+
+static float value(int f)
+{
+	static const uint32_t odd[] = { 0x80000000u, 0u, 1u, 0x80000001u, 0x007fffffu, 0x00800000u, 0x3f800000u, 0xbf800000u, 0x7f7fffffu,
+					0xff7fffffu, 0x33000000u, 0x4b000000u };
+	float x = plain();
+	switch (f) {
+	case PLAIN: return x;
+	case TINY: return x * (draw(2) ? 0x1p-126f : 0x1p-70f);
+	case HUGE_: return x * (draw(2) ? 0x1p+60f : 0x1p+125f);
+	case INFINITE: return draw(40) ? x : f32_of_bits(draw(2) ? 0x7f800000u : 0xff800000u);
+	case NANS: return draw(40) ? x : f32_of_bits(0x7f800001u + (uint32_t)draw(0x7ffffe) + ((uint32_t)draw(2) << 31));
+	case ANY: return f32_of_bits((uint32_t)test_rand(&state));
+	case ZERO: return draw(2) ? 0.0f : -0.0f;
+	default: return draw(4) ? x : f32_of_bits(pick(odd));
+	}
+}
+
+/* The same bytes on both devices. */
+struct both {
+	void *c, *g;
+	size_t bytes;
+	both(const void *host, size_t n) : bytes(n)
+	{
+		struct err e = {};
+		c = cpu->ops->alloc(cpu, n, &e);
+		g = gpu->ops->alloc(gpu, n, &e);
+		if (!c || !g) {
+			printf("%s\n", e.msg);
+			exit(99);
+		}
+		cpu->ops->put(cpu, c, host, n);
+		gpu->ops->put(gpu, g, host, n);
+	}
+	template <class T> explicit both(const std::vector<T> &v) : both(v.data(), v.size() * sizeof(T)) {}
+	both(const both &) = delete;
+	~both()
+	{
+		cpu->ops->release(cpu, c);
+		gpu->ops->release(gpu, g);
+	}
+	/* The first 32-bit word that differs, or -1. */
+	long differs(void) const
+	{
+		std::vector<uint32_t> got(bytes / 4 + 1);
+		struct err e = {};
+		gpu->ops->get(gpu, got.data(), g, bytes);
+		if (gpu->ops->sync(gpu, &e) < 0) {
+			printf("\n    %s", e.msg);
+			return 0;
+		}
+		if (!memcmp(got.data(), c, bytes))
+			return -1;
+		for (size_t i = 0; i < bytes / 4; i++)
+			if (memcmp(&got[i], (const char *)c + 4 * i, 4)) {
+				printf("\n    word %zu: 0x%08x, scalar 0x%08x", i, got[i], ((const uint32_t *)c)[i]);
+				return (long)i;
+			}
+		return 0;
+	}
+};
+
+#define SAME(b, ...) CHECK((b).differs() < 0, __VA_ARGS__)
+
+/* n rows of d values with a gap behind each; the gaps hold canaries. */
+static std::vector<float> rows(int n, int d, int ld, int f)
+{
+	std::vector<float> v((size_t)n * (size_t)ld, f32_of_bits(CANARY));
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < d; j++)
+			v[(size_t)i * (size_t)ld + (size_t)j] = value(f);
+	return v;
+}
+
+static struct mat mat_c(const both &b, int n, int d, int ld)
+{
+	return { (float *)b.c, n, d, (size_t)ld };
+}
+
+static struct mat mat_g(const both &b, int n, int d, int ld)
+{
+	return { (float *)b.g, n, d, (size_t)ld };
+}
+
+static void next_order(void)
+{
+	emu_order((enum emu_order)(cases % EMU_ORDERS));
+	emu_guard_front(cases / EMU_ORDERS % 2);
+	cases++;
+}
+
+static const int widths[] = { 1, 2, 3, 5, 16, 33, 64, 100, 127, 128, 129, 192, 255, 256, 257, 384, 576, 1000, 1024, 1025, 2053 };
+
+/* --- norms, rotations, activations -------------------------------------------------------------------------------- */
+
+static void norm_case(int d, int f)
+{
+	int n = 1 + draw(3), ld = d + draw(4);
+	float eps = draw(2) ? 1e-5f : 1e-6f;
+	std::vector<float> x = rows(n, d, ld, f), blank = rows(n, 0, ld, 0);
+	both bx(x), bw(rows(1, d, d, draw(2) ? f : PLAIN)), bb(rows(1, d, d, MIXED)), by(blank), bz(x);
+	cpu->ops->rmsnorm(cpu, mat_c(by, n, d, ld), mat_c(bx, n, d, ld), (float *)bw.c, eps);
+	gpu->ops->rmsnorm(gpu, mat_g(by, n, d, ld), mat_g(bx, n, d, ld), (float *)bw.g, eps);
+	SAME(by, "rmsnorm n=%d d=%d fill=%d", n, d, f);
+	cpu->ops->rmsnorm(cpu, mat_c(bz, n, d, ld), mat_c(bz, n, d, ld), (float *)bw.c, eps);
+	gpu->ops->rmsnorm(gpu, mat_g(bz, n, d, ld), mat_g(bz, n, d, ld), (float *)bw.g, eps);
+	SAME(bz, "rmsnorm in place n=%d d=%d fill=%d", n, d, f);
+	for (int k = 0; k < 4; k++) {
+		const both *w = k & 1 ? &bw : nullptr, *b = k & 2 ? &bb : nullptr;
+		both in(x);
+		for (both *y : { &by, &in }) {
+			const both *from = y == &in ? &in : &bx;
+			cpu->ops->layernorm(cpu, mat_c(*y, n, d, ld), mat_c(*from, n, d, ld), w ? (float *)w->c : nullptr,
+					    b ? (float *)b->c : nullptr, eps);
+			gpu->ops->layernorm(gpu, mat_g(*y, n, d, ld), mat_g(*from, n, d, ld), w ? (float *)w->g : nullptr,
+					    b ? (float *)b->g : nullptr, eps);
+			SAME(*y, "layernorm n=%d d=%d fill=%d w,b=%d", n, d, f, k);
+		}
+	}
+}
+
+static void test_norms(void)
+{
+	for (int i = 0; i < COUNT(widths); i++)
+		for (int f = 0; f < FILLS; f++) {
+			next_order();
+			norm_case(widths[i], f);
+		}
+}
+
+static void test_rope(void)
+{
+	static const struct { int heads, d, dims; } shapes[] = {
+		{ 1, 2, 2 }, { 3, 4, 2 }, { 2, 6, 6 }, { 5, 8, 8 }, { 3, 20, 10 }, { 4, 32, 32 }, { 7, 64, 64 }, { 2, 80, 32 },
+		{ 3, 128, 128 }, { 1, 256, 64 }, { 2, 9, 6 }, { 2, 66, 66 }, { 40, 128, 128 },
+	};
+	enum { POSITIONS = 9 };
+	for (int i = 0; i < COUNT(shapes); i++)
+		for (int f = 0; f < FILLS; f++)
+			for (int layout = ROPE_HALF; layout <= ROPE_INTERLEAVED; layout++) {
+				int heads = shapes[i].heads, d = shapes[i].d, dims = shapes[i].dims, n = 1 + draw(3), ld = heads * d + draw(3);
+				std::vector<int32_t> pos((size_t)n);
+				for (int32_t &p : pos)
+					p = draw(POSITIONS);
+				next_order();
+				both x(rows(n, heads * d, ld, f)), bp(pos), c(rows(POSITIONS, dims / 2, dims / 2, PLAIN));
+				both s(rows(POSITIONS, dims / 2, dims / 2, f == PLAIN ? MIXED : PLAIN));
+				struct rope rc = { dims, (enum rope_layout)layout, POSITIONS, (float *)c.c, (float *)s.c };
+				struct rope rg = { dims, (enum rope_layout)layout, POSITIONS, (float *)c.g, (float *)s.g };
+				cpu->ops->rope(cpu, mat_c(x, n, heads * d, ld), heads, &rc, (int32_t *)bp.c);
+				gpu->ops->rope(gpu, mat_g(x, n, heads * d, ld), heads, &rg, (int32_t *)bp.g);
+				SAME(x, "rope heads=%d d=%d dims=%d layout=%d fill=%d", heads, d, dims, layout, f);
+			}
+}
+
+static void test_acts(void)
+{
+	for (int i = 0; i < COUNT(widths); i++)
+		for (int f = 0; f < FILLS; f++)
+			for (int a = 0; a < ACT_COUNT; a++) {
+				int n = 1 + draw(3), d = widths[i], ld = d + draw(3), gated = draw(2);
+				next_order();
+				both g(rows(n, d, ld, f)), u(rows(n, d, ld, draw(2) ? f : PLAIN)), y(rows(n, 0, ld, 0));
+				struct mat none = { nullptr, 0, 0, 0 };
+				for (both *to : { &y, &g }) {
+					cpu->ops->act(cpu, mat_c(*to, n, d, ld), mat_c(g, n, d, ld), gated ? mat_c(u, n, d, ld) : none, (enum act)a);
+					gpu->ops->act(gpu, mat_g(*to, n, d, ld), mat_g(g, n, d, ld), gated ? mat_g(u, n, d, ld) : none, (enum act)a);
+					SAME(*to, "%s gated=%d d=%d fill=%d in place=%d", act_name((enum act)a), gated, d, f, to == &g);
+				}
+				cpu->ops->add(cpu, mat_c(y, n, d, ld), mat_c(u, n, d, ld));
+				gpu->ops->add(gpu, mat_g(y, n, d, ld), mat_g(u, n, d, ld));
+				SAME(y, "add d=%d fill=%d", d, f);
+			}
+}
+
+/* Every 16-bit value and random words; then rows in any order. */
+static void test_embed(void)
+{
+	for (int dt = 0; dt < DT_COUNT; dt++) {
+		constexpr int V = 64, D = 1024;
+		std::vector<unsigned char> t((size_t)V * D * dtype_size((enum dtype)dt));
+		for (size_t i = 0; i < (size_t)V * D; i++) {
+			uint32_t w = (uint32_t)test_rand(&state);
+			uint16_t h = (uint16_t)i;
+			if (dt == DT_F32)
+				memcpy(&t[4 * i], &w, 4);
+			else
+				memcpy(&t[2 * i], &h, 2);
+		}
+		for (int d : { D, 1, 33, 256, 1500 }) {
+			int v = V * D / d, n = d == D ? V : 7, ld = d + draw(3);
+			std::vector<int32_t> ids((size_t)n);
+			for (int i = 0; i < n; i++)
+				ids[(size_t)i] = d == D ? V - 1 - i : draw(v);
+			next_order();
+			both bt(t), bi(ids), y(rows(n, 0, ld, 0)), z(rows(n, 0, ld, 0));
+			struct table tc = { (enum dtype)dt, v, d, bt.c }, tg = { (enum dtype)dt, v, d, bt.g };
+			cpu->ops->embed(cpu, mat_c(y, n, d, ld), &tc, (int32_t *)bi.c);
+			gpu->ops->embed(gpu, mat_g(y, n, d, ld), &tg, (int32_t *)bi.g);
+			SAME(y, "embed %s d=%d", dtype_name((enum dtype)dt), d);
+			for (int32_t &id : ids)
+				id = draw(n);
+			both br(ids);
+			cpu->ops->gather(cpu, mat_c(z, n, d, ld), mat_c(y, n, d, ld), (int32_t *)br.c);
+			gpu->ops->gather(gpu, mat_g(z, n, d, ld), mat_g(y, n, d, ld), (int32_t *)br.g);
+			SAME(z, "gather d=%d", d);
+		}
+	}
+}
+
+/* --- pages -------------------------------------------------------------------------------------------------------- */
+
+/* Sequences over a cache with pages in random order; sequence s holds keys 0..last[s]. */
+struct pages {
+	enum { LD = 12 };
+	int hk, d, n;
+	std::vector<int32_t> table;
+	std::vector<float> k, v;
+
+	pages(int hk_, int d_, const std::vector<int> &last, int fk, int fv) : hk(hk_), d(d_), n(2)
+	{
+		size_t size = (size_t)hk * (size_t)d * KV_PAGE;
+		std::vector<int32_t> free_;
+		for (int p : last)
+			n += p / KV_PAGE + 1;
+		for (int i = 0; i < n; i++)
+			free_.push_back(i);
+		for (int i = n - 1; i > 0; i--)
+			std::swap(free_[(size_t)i], free_[(size_t)draw(i + 1)]);
+		table.assign(last.size() * LD, 1 << 24); /* a page outside */
+		k.assign((size_t)n * size, f32_of_bits(STALE));
+		v = k;
+		for (size_t s = 0; s < last.size(); s++)
+			for (int t = 0; t <= last[s]; t++) {
+				int32_t *page = &table[s * LD + (size_t)(t / KV_PAGE)];
+				if (t % KV_PAGE == 0) {
+					*page = free_.back();
+					free_.pop_back();
+				}
+				for (int h = 0; h < hk; h++)
+					for (int i = 0; i < d; i++) {
+						size_t at = (size_t)*page * size + (size_t)h * (size_t)d * KV_PAGE;
+						k[at + (size_t)(i * KV_PAGE + t % KV_PAGE)] = value(fk);
+						v[at + (size_t)(t % KV_PAGE * d + i)] = value(fv);
+					}
+			}
+	}
+};
+
+static struct batch batch_of(int n, void *pos, void *seq, void *table)
+{
+	return { n, nullptr, (int32_t *)pos, (int32_t *)seq, (int32_t *)table, pages::LD };
+}
+
+static void test_kv(void)
+{
+	static const int dims[] = { 1, 2, 5, 8, 20, 64, 80, 128, 256 };
+	for (int i = 0; i < 60; i++) {
+		int d = dims[i % COUNT(dims)], hk = 1 + draw(4), n = 1 + draw(9), ld = hk * d + draw(5);
+		std::vector<int> last = { draw(700), draw(130), draw(3) };
+		struct pages p(hk, d, last, ZERO, ZERO);
+		std::vector<int32_t> pos, seq;
+		for (int r = 0; r < n; r++) { /* every position once */
+			seq.push_back(r % 3);
+			pos.push_back((last[(size_t)(r % 3)] + r) % (last[(size_t)(r % 3)] + 1));
+		}
+		for (int r = 3; r < n; r++)
+			for (int q = r % 3; q < r; q += 3)
+				if (pos[(size_t)q] == pos[(size_t)r]) {
+					pos.resize((size_t)r);
+					n = r;
+				}
+		next_order();
+		both k(p.k), v(p.v), key(rows(n, hk * d, ld, ANY)), val(rows(n, hk * d, ld, ANY)), bp(pos), bs(seq), bt(p.table);
+		struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+		struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
+		cpu->ops->kv_write(cpu, &kc, mat_c(key, n, hk * d, ld), mat_c(val, n, hk * d, ld), &bc);
+		gpu->ops->kv_write(gpu, &kg, mat_g(key, n, hk * d, ld), mat_g(val, n, hk * d, ld), &bg);
+		SAME(k, "kv_write keys d=%d hk=%d n=%d", d, hk, n);
+		SAME(v, "kv_write values d=%d hk=%d n=%d", d, hk, n);
+		int dst = draw(p.n), src = (dst + 1 + draw(p.n - 1)) % p.n, slots = i % 4 ? draw(KV_PAGE + 1) : i % 8 ? KV_PAGE : 0;
+		cpu->ops->kv_copy(cpu, &kc, dst, src, slots);
+		gpu->ops->kv_copy(gpu, &kg, dst, src, slots);
+		SAME(k, "kv_copy keys d=%d hk=%d slots=%d", d, hk, slots);
+		SAME(v, "kv_copy values d=%d hk=%d slots=%d", d, hk, slots);
+	}
+}
+
+static void attend_case(int d)
+{
+	static const int where[] = { 0, 1, 7, 31, 62, 63, 64, 65, 127, 128, 191, 192, 255, 256, 257, 320, 511, 512, 513, 700 };
+	static const int windows[] = { 1, 2, 5, 63, 64, 65, 128, 200, 256, 257, 500, 1000 };
+	int hk = 1 + draw(2), h = hk * (1 + draw(3)), n = 1 + draw(3), ld = h * d + draw(3);
+	int fk = draw(3) ? PLAIN : draw(FILLS), fv = draw(3) ? PLAIN : draw(FILLS), fq = draw(6) ? PLAIN : draw(FILLS);
+	std::vector<int> last = { draw(2) ? pick(where) : draw(701), draw(100) };
+	struct pages p(hk, d, last, fk, fv);
+	if (!draw(8)) /* scores of -Inf and +Inf: whole tiles, beginnings, single keys */
+		for (int t = draw(64), s = 0; s < (int)p.k.size(); s += 1 + draw(t + 1))
+			p.k[(size_t)s] = f32_of_bits(draw(30) ? 0xff800000u : 0x7f800000u);
+	std::vector<int32_t> pos, seq;
+	for (int r = 0; r < n; r++) {
+		int32_t s = r == 0 ? 0 : draw(2);
+		seq.push_back(s);
+		pos.push_back(r == 0 || draw(2) ? last[(size_t)s] : draw(last[(size_t)s] + 1));
+	}
+	std::vector<float> slopes, sinks;
+	for (int i = 0; i < h; i++) {
+		slopes.push_back(draw(10) ? 1.0f / (float)(1 << draw(9)) : value(MIXED));
+		sinks.push_back(draw(12) ? plain() * (draw(3) ? 3.0f : 100.0f) : value(ANY));
+	}
+	std::vector<float> query = rows(n, h * d, ld, fq);
+	if (!draw(6)) /* scores all of one sign, with -Inf keys: everything drops out */
+		for (float &x : query)
+			x = f32_of_bits(f32_bits(x) & 0x7fffffffu);
+	next_order();
+	both k(p.k), v(p.v), q(query), y(rows(n, 0, ld, 0)), bp(pos), bs(seq), bt(p.table), sl(slopes), si(sinks);
+	struct attend a = { 1.0f / (1.0f + (float)draw(16)), draw(3) ? 0.0f : draw(2) ? 50.0f : 0.5f, nullptr,
+			    draw(3) ? 0 : pick(windows), nullptr };
+	if (!draw(4))
+		a.scale *= 200.0f; /* a maximum that jumps */
+	struct attend ac = a, ag = a;
+	if (!draw(3))
+		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
+	if (!draw(3))
+		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
+	cpu->ops->attend(cpu, mat_c(y, n, h * d, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
+	gpu->ops->attend(gpu, mat_g(y, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg);
+	SAME(y, "attend d=%d h=%d hk=%d n=%d pos=%d window=%d softcap=%g slopes=%d sinks=%d fill k=%d v=%d q=%d", d, h, hk, n, pos[0],
+	     a.window, (double)a.softcap, ac.slopes != nullptr, ac.sinks != nullptr, fk, fv, fq);
+}
+
+static void test_attend(void)
+{
+	static const int dims[] = { 1, 2, 3, 4, 5, 8, 16, 20, 32, 40, 64, 80, 96, 112, 128, 192, 256, 257, 300 };
+	int small = 0;
+	for (int i = 0; i < 1200; i++)
+		attend_case(i < COUNT(dims) ? dims[i] : (small = !small) ? dims[draw(10)] : pick(dims));
+}
+
+/* --- the device --------------------------------------------------------------------------------------------------- */
+
+/* Panels and bias are the CPU's, whatever pieces the rows come in. */
+static void test_packing(void)
+{
+	for (int i = 0; i < 40; i++) {
+		enum dtype dt = (enum dtype)(i % DT_COUNT);
+		int n = 1 + draw(200), k = i % 7 ? 1 + draw(300) : 9000, ld = k + draw(5);
+		std::vector<unsigned char> src((size_t)n * (size_t)ld * dtype_size(dt));
+		for (unsigned char &b : src)
+			b = (unsigned char)draw(256);
+		struct linear c, g;
+		struct err e = {};
+		next_order();
+		CU_ASSERT_EQUAL_FATAL(cpu->ops->linear_init(cpu, &c, dt, n, k, 1, &e), 0);
+		CU_ASSERT_EQUAL_FATAL(gpu->ops->linear_init(gpu, &g, dt, n, k, 1, &e), 0);
+		for (int at = 0; at < n;) {
+			int some = 1 + draw(n - at);
+			const unsigned char *p = &src[(size_t)at * (size_t)ld * dtype_size(dt)];
+			cpu->ops->linear_rows(cpu, &c, at, p, (size_t)ld, some);
+			gpu->ops->linear_rows(gpu, &g, at, p, (size_t)ld, some);
+			at += some;
+		}
+		std::vector<unsigned char> got(g.bytes + 4 * (size_t)n);
+		gpu->ops->get(gpu, got.data(), g.panels, g.bytes);
+		gpu->ops->get(gpu, &got[g.bytes], g.bias, 4 * (size_t)n);
+		CHECK(gpu->ops->sync(gpu, &e) == 0, "%s", e.msg);
+		CHECK(c.bytes == g.bytes && !memcmp(got.data(), c.panels, c.bytes), "panels of %s n=%d k=%d differ", dtype_name(dt), n, k);
+		CHECK(!memcmp(&got[g.bytes], c.bias, 4 * (size_t)n), "a fresh bias is not zero");
+		gpu->ops->linear_free(gpu, &g);
+		cpu->ops->linear_free(cpu, &c);
+	}
+	struct linear w;
+	struct err e = {};
+	CU_ASSERT_EQUAL(gpu->ops->linear_init(gpu, &w, DT_F32, 0, 5, 0, &e), -1);
+	CU_ASSERT_EQUAL(e.code, E_RANGE);
+}
+
+/* linear as a call of the device: its scratch grows with the rows. */
+static void test_linear(void)
+{
+	for (int m : { 1, 3, 2, 17 }) {
+		int n = 70, k = 600;
+		std::vector<float> src = rows(n, k, k, PLAIN);
+		struct linear c, g;
+		struct err e = {};
+		next_order();
+		cpu->ops->linear_init(cpu, &c, DT_F32, n, k, 0, &e);
+		gpu->ops->linear_init(gpu, &g, DT_F32, n, k, 0, &e);
+		cpu->ops->linear_rows(cpu, &c, 0, src.data(), (size_t)k, n);
+		gpu->ops->linear_rows(gpu, &g, 0, src.data(), (size_t)k, n);
+		{
+			both x(rows(m, k, k, PLAIN)), y(rows(m, 0, n, 0)), lse(std::vector<uint32_t>((size_t)m * 5));
+			both target(std::vector<int32_t>((size_t)m, 1));
+			cpu->ops->linear(cpu, mat_c(y, m, n, n), mat_c(x, m, k, k), &c);
+			gpu->ops->linear(gpu, mat_g(y, m, n, n), mat_g(x, m, k, k), &g);
+			SAME(y, "linear m=%d", m);
+			cpu->ops->lse(cpu, (struct lse *)lse.c, mat_c(y, m, n, n), (int32_t *)target.c);
+			gpu->ops->lse(gpu, (struct lse *)lse.g, mat_g(y, m, n, n), (int32_t *)target.g);
+			SAME(lse, "lse m=%d", m);
+		}
+		gpu->ops->linear_free(gpu, &g);
+		cpu->ops->linear_free(cpu, &c);
+	}
+}
+
+/* Zeroed; bytes handed to put may change at once; more than both pinned halves hold. */
+static void test_memory(void)
+{
+	const struct ops *o = gpu->ops;
+	struct err e = {};
+	size_t n = (size_t)9 << 20;
+	CU_ASSERT_EQUAL(o->host_rows, 0);
+	CU_ASSERT_EQUAL(cpu->ops->host_rows, 1);
+	for (size_t bytes : { (size_t)0, (size_t)1, (size_t)63, (size_t)65, (size_t)4096, n }) {
+		std::vector<unsigned char> got(bytes + 1, 1), zero(bytes + 1, 0);
+		void *p = o->alloc(gpu, bytes, &e);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+		CU_ASSERT_EQUAL((uintptr_t)p % 4, 0);
+		o->get(gpu, got.data(), p, bytes);
+		got[bytes] = 0;
+		CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
+		CHECK(got == zero, "%zu bytes are not zeroed", bytes);
+		std::vector<unsigned char> host(bytes), kept;
+		for (unsigned char &b : host)
+			b = (unsigned char)draw(256);
+		kept = host;
+		o->put(gpu, p, host.data(), bytes);
+		std::fill(host.begin(), host.end(), 0);
+		o->get(gpu, host.data(), p, bytes);
+		CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
+		CHECK(host == kept, "%zu bytes did not come back", bytes);
+		o->release(gpu, p);
+	}
+	o->release(gpu, nullptr);
+	CU_ASSERT_PTR_NULL(o->alloc(gpu, SIZE_MAX - 3, &e));
+	CU_ASSERT_EQUAL(e.code, E_MEMORY);
+	emu_memory(emu_allocated() + 1000);
+	CU_ASSERT_PTR_NULL(o->alloc(gpu, 123456, &e));
+	emu_memory((size_t)4 << 30);
+	CU_ASSERT_EQUAL(e.code, E_MEMORY);
+	CHECK(strstr(e.msg, "cuda:0: no memory for a block of 123456 bytes: ") && strstr(e.msg, "are free"), "%s", e.msg);
+	CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
+}
+
+/* The first failure is kept, with the operation's name, and told once. */
+static void test_failures(void)
+{
+	const struct ops *o = gpu->ops;
+	struct err e = {};
+	both x(rows(1, 8, 8, PLAIN)), y(rows(1, 8, 8, PLAIN)), first(std::vector<int32_t>(1, 0));
+	emu_fail("launch", 1, cudaErrorLaunchFailure);
+	o->add(gpu, mat_g(y, 1, 8, 8), mat_g(x, 1, 8, 8));
+	emu_fail("launch", 1, cudaErrorLaunchOutOfResources);
+	o->gather(gpu, mat_g(y, 1, 8, 8), mat_g(x, 1, 8, 8), (int32_t *)first.g);
+	CU_ASSERT_EQUAL(o->sync(gpu, &e), -1);
+	CU_ASSERT_EQUAL(e.code, E_DEVICE);
+	CHECK(strstr(e.msg, "cuda:0: add: "), "%s", e.msg);
+	o->gather(gpu, mat_g(y, 1, 8, 8), mat_g(x, 1, 8, 8), (int32_t *)first.g);
+	CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
+}
+
+static void test_sync_failure(void)
+{
+	const struct ops *o = gpu->ops;
+	struct err e = {};
+	both x(rows(1, 8, 8, PLAIN)), y(rows(1, 8, 8, PLAIN));
+	o->add(gpu, mat_g(y, 1, 8, 8), mat_g(x, 1, 8, 8));
+	emu_fail("cudaStreamSynchronize", 1, cudaErrorIllegalAddress);
+	CU_ASSERT_EQUAL(o->sync(gpu, &e), -1);
+	CU_ASSERT_EQUAL(e.code, E_DEVICE);
+	CHECK(strstr(e.msg, "'add'") && strstr(e.msg, "cudaErrorIllegalAddress"), "%s", e.msg);
+	CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
+}
+
+/* No driver, an old one, no device, a wrong number, no memory: one sentence each; nothing is left behind. */
+static void test_open(void)
+{
+	static const struct { const char *call; int error; enum err_code code; const char *says; } fails[] = {
+		{ "cudaGetDeviceCount", cudaErrorInsufficientDriver, E_DEVICE, "driver" },
+		{ "cudaGetDeviceCount", cudaErrorNoDevice, E_DEVICE, "there is no CUDA device" },
+		{ "cudaGetDeviceCount", cudaErrorUnknown, E_DEVICE, "CUDA does not start" },
+		{ "cudaGetDeviceProperties", cudaErrorInvalidDevice, E_DEVICE, "cannot be used" },
+		{ "cudaSetDevice", cudaErrorUnknown, E_DEVICE, "cannot be used" },
+		{ "cudaStreamCreate", cudaErrorUnknown, E_DEVICE, "cannot be used" },
+		{ "cudaMallocHost", cudaErrorMemoryAllocation, E_MEMORY, "cannot be used" },
+	};
+	size_t before = emu_allocations();
+	struct device *d = nullptr;
+	struct err e = {};
+	for (int i = 0; i < COUNT(fails); i++) {
+		e.msg[0] = 0;
+		emu_fail(fails[i].call, 1, fails[i].error);
+		CHECK(cuda_device_open(&d, 0, 1, &e) == -1, "%s did not fail", fails[i].call);
+		CU_ASSERT_PTR_NULL(d);
+		CHECK(e.code == fails[i].code && strstr(e.msg, fails[i].says), "%s: %s", fails[i].call, e.msg);
+		CU_ASSERT_EQUAL(emu_allocations(), before);
+	}
+	CU_ASSERT_EQUAL(cuda_device_open(&d, 7, 1, &e), -1);
+	CHECK(e.code == E_DEVICE && strstr(e.msg, "there is no device cuda:7"), "%s", e.msg);
+	CU_ASSERT_EQUAL(cuda_device_open(&d, -1, 1, &e), -1);
+	emu_devices(0);
+	CU_ASSERT_EQUAL(cuda_device_open(&d, 0, 1, &e), -1);
+	CHECK(e.code == E_DEVICE && strstr(e.msg, "there is no CUDA device"), "%s", e.msg);
+	emu_devices(2);
+	CHECK(cuda_device_open(&d, 1, 2, &e) == 0, "%s", e.msg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+	CHECK(strstr(d->describe, "cuda:1 ") == d->describe && strstr(d->describe, "compute capability"), "%s", d->describe);
+	CU_ASSERT_EQUAL(d->threads, 2);
+	d->close(d);
+	emu_devices(1);
+	CU_ASSERT_EQUAL(emu_allocations(), before);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "opening a device", test_open },
+		{ "memory", test_memory },
+		{ "packing of weights", test_packing },
+		{ "norms", test_norms },
+		{ "rope", test_rope },
+		{ "activations and addition", test_acts },
+		{ "embedding and gather", test_embed },
+		{ "keys and values", test_kv },
+		{ "attention", test_attend },
+		{ "linear and log-sum-exp through the device", test_linear },
+		{ "a failed operation", test_failures },
+		{ "a failed synchronisation", test_sync_failure },
+		{ nullptr, nullptr },
+	};
+	struct device_opts o = { "cpu", 1, CPU_SCALAR };
+	struct err e = {};
+	state = test_seed();
+	emu_seed(state);
+	printf("[seed %llu] ", state);
+	if (device_open(&cpu, &o, &e) < 0 || cuda_device_open(&gpu, 0, 2, &e) < 0) {
+		printf("%s\n", e.msg);
+		return 99;
+	}
+	int rc = test_main("cuda_rowops", tests, argc, argv);
+	gpu->close(gpu);
+	cpu->close(cpu);
+	if (emu_allocations()) {
+		printf("%zu blocks of device memory were not released\n", emu_allocations());
+		rc = 1;
+	}
+	emu_summary(stdout);
+	return rc;
+}
