@@ -306,7 +306,8 @@ static void complain(const struct fiber *f, const struct fiber *g)
 {
 	char a[256], b[256];
 	cur = (int)(f - fibers);
-	emu_fault("%s: %s, %s", f->state == AT_WARP ? "a warp operation that not all lanes of its mask reach" : "a barrier that not all threads reach",
+	emu_fault("%s: %s, %s",
+		  f->state == AT_WARP ? "a warp operation that not all lanes of its mask reach" : "a barrier that not all threads reach",
 		  whereabouts(a, sizeof a, f), whereabouts(b, sizeof b, g));
 }
 

@@ -66,7 +66,8 @@ static std::vector<float> numbers(size_t n, unsigned long long seed)
 
 static __global__ void k_where(int *seen, dim3 g, dim3 b)
 {
-	bool dims = gridDim.x == g.x && gridDim.y == g.y && gridDim.z == g.z && blockDim.x == b.x && blockDim.y == b.y && blockDim.z == b.z;
+	bool dims = gridDim.x == g.x && gridDim.y == g.y && gridDim.z == g.z;
+	dims = dims && blockDim.x == b.x && blockDim.y == b.y && blockDim.z == b.z;
 	unsigned t = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
 	unsigned k = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
 	if (dims)
@@ -329,7 +330,8 @@ static void test_bad_barrier(void)
 		       { "barrier that not all threads reach", "thread (40,0,0) has returned" });
 	}
 	emu_order(EMU_FORWARD);
-	CHECK(!emu_expect_fault([](void *p) { CU_LAUNCH(k_bad_barrier<3>, 2, 64, 0, 0, (int *)p, 0); }, o.p), "a good kernel after bad ones");
+	CHECK(!emu_expect_fault([](void *p) { CU_LAUNCH(k_bad_barrier<3>, 2, 64, 0, 0, (int *)p, 0); }, o.p),
+	      "a good kernel after bad ones");
 }
 
 /* ---- memory ---- */
@@ -421,7 +423,8 @@ static void test_shared(void)
 {
 	dev<float> y(64);
 	CHECK(!emu_expect_fault([](void *p) { CU_LAUNCH(k_shared, 3, 64, 256, 0, (float *)p, 0, 0); }, y.p), "in range");
-	faults("static", [&] { CU_LAUNCH(k_shared, 3, 64, 256, 0, y.p, 1, 0); }, { "thread (63,0,0)", "0 bytes behind the end of shared array a of 256 bytes" });
+	faults("static", [&] { CU_LAUNCH(k_shared, 3, 64, 256, 0, y.p, 1, 0); },
+	       { "thread (63,0,0)", "0 bytes behind the end of shared array a of 256 bytes" });
 	faults("static", [&] { CU_LAUNCH(k_shared, 3, 64, 256, 0, y.p, 70, 1); }, { "thread (7,0,0)", "24 bytes behind" });
 	faults("static", [&] { CU_LAUNCH(k_shared, 3, 64, 256, 0, y.p, -1, 1); }, { "a write just before shared array a" });
 	faults("rounding", [&] { CU_LAUNCH(k_shared, 3, 64, 256, 0, y.p, 37, 2); }, { "a write just behind shared array b of 74 bytes" });
@@ -530,8 +533,10 @@ static void test_contracted(void)
 	dev<float> x(hx), c(hc);
 	for (size_t i = 0; i < 256; i++)
 		want[i] = xfmaf(hx[2 * i], hc[2 * i], -(hx[2 * i + 1] * hc[2 * i + 1]));
-	CHECK(orders_right(want, [&](float *y) { CU_LAUNCH(k_rotate<0>, 4, 64, 0, 0, y, x.p, c.p); }) == EMU_ORDERS, "the rotation itself");
-	CHECK(orders_right(want, [&](float *y) { CU_LAUNCH(k_rotate<1>, 4, 64, 0, 0, y, x.p, c.p); }) == 0, "the other product fused: the same bits");
+	CHECK(orders_right(want, [&](float *y) { CU_LAUNCH(k_rotate<0>, 4, 64, 0, 0, y, x.p, c.p); }) == EMU_ORDERS,
+	      "the rotation itself");
+	CHECK(orders_right(want, [&](float *y) { CU_LAUNCH(k_rotate<1>, 4, 64, 0, 0, y, x.p, c.p); }) == 0,
+	      "the other product fused: the same bits");
 }
 
 /* ---- the runtime ---- */
