@@ -317,9 +317,9 @@ template <enum dtype DT, bool SPLIT> static __global__ void __launch_bounds__(TI
 
 /* --- which kernel ------------------------------------------------------------------------------------------------ */
 
-#define FEW 32          /* rows up to which few_rows is faster */
-#define FEW_BLOCKS 1024 /* blocks that fill a device: several of few_rows, one of many_rows a multiprocessor */
-#define TILE_BLOCKS 132
+#define FEW 32          /* rows up to which few_rows should be faster: an estimate, not a measurement */
+#define FEW_BLOCKS 1024 /* panels that fill a device without a split of their chunks: several a multiprocessor */
+#define TILE_BLOCKS 132 /* tiles that do: one a multiprocessor */
 
 static int above(int a, int b) /* a / b, rounded up; a > 0 */
 {
@@ -376,6 +376,7 @@ void cuda_linear(struct CUstream_st *s, struct mat y, struct mat x, const struct
 	struct linear_call c = { y.p, y.ld, x.p, x.ld, static_cast<const uint4 *>(w->panels), w->bias, static_cast<float *>(scratch),
 				 x.n, w->n, w->k };
 	assert(x.d == w->k && y.d == w->n && x.n == y.n);
+	assert(chunks_of(w) <= 65535 && above(w->n, TILE_OUTS) <= 65535); /* what a grid can count */
 	if (c.m <= 0)
 		return;
 	int split = splits(c.m, w);
