@@ -139,8 +139,7 @@ static __global__ void attend_kernel(struct mat y, struct mat q, int h, struct k
 			l = __fadd_rn(__fmul_rn(l, rt), __fmul_rn(ls, rs));
 			m = mn;
 		}
-		__syncthreads(); /* top and p are written again */
-	}
+	} /* no barrier: top was read before the second one, and p is written behind the next first one */
 	float mn = xm_ceil(sink);
 	mn = mn > m ? mn : m;
 	if (at.sinks && mn != none()) {

@@ -159,13 +159,12 @@ static void fill_info(struct engine *r)
 
 static int open_parts(struct engine *r, const struct runner_opts *o, struct err *e)
 {
-	const char *device = !o->device || strcmp(o->device, "auto") == 0 ? "cpu" : o->device;
 	static const char *const numerics[] = { "chain32/1", NULL };
 	if (o->numerics && strcmp(o->numerics, numerics[0]) != 0) {
 		char hint[128];
 		return err_set(e, E_USAGE, "unknown numerics '%s'%s (known: chain32/1)", o->numerics, err_hint(hint, sizeof hint, o->numerics, numerics));
 	}
-	struct device_opts d = { .name = device, .threads = o->threads, .max_level = o->max_level };
+	struct device_opts d = { .name = o->device ? o->device : "cpu", .threads = o->threads, .max_level = o->max_level };
 	if (check_directory(o->model, e) || device_open(&r->dev, &d, e) || model_open(&r->model, o->model, r->dev, e) || open_tokenizer(r, o, e))
 		return -1;
 	fill_info(r);

@@ -377,6 +377,33 @@ static void attend_case(int d)
 	     a.window, (double)a.softcap, ac.slopes != nullptr, ac.sinks != nullptr, fk, fv, fq);
 }
 
+/* One key a segment counts, values are denormal: products of the merge round, and a fused one would round otherwise. */
+static void test_merge(void)
+{
+	for (int i = 0; i < 30; i++) {
+		int d = 64, n = 300 + draw(400);
+		std::vector<int> last = { n - 1 };
+		std::vector<int32_t> pos = last, seq(1, 0);
+		struct pages p(1, d, last, ZERO, TINY);
+		std::vector<float> q((size_t)d, 0.0f);
+		q[0] = 1.0f;
+		for (int t = 0; t < n; t++) {
+			size_t at = (size_t)p.table[(size_t)(t / KV_PAGE)] * (size_t)d * KV_PAGE;
+			p.k[at + (size_t)(t % KV_PAGE)] = t % 256 == 30 ? (float)draw(4) : -1000.0f;
+			for (int c = 0; c < d; c++)
+				p.v[at + (size_t)(t % KV_PAGE * d + c)] = plain() * 0x1p-126f;
+		}
+		next_order();
+		both k(p.k), v(p.v), bq(q), y(q), bp(pos), bs(seq), bt(p.table);
+		struct attend a = { 1.0f, 0.0f, nullptr, 0, nullptr };
+		struct kv kc = { (float *)k.c, (float *)v.c, 1, d, p.n }, kg = { (float *)k.g, (float *)v.g, 1, d, p.n };
+		struct batch bc = batch_of(1, bp.c, bs.c, bt.c), bg = batch_of(1, bp.g, bs.g, bt.g);
+		cpu->ops->attend(cpu, mat_c(y, 1, d, d), mat_c(bq, 1, d, d), 1, &kc, &a, &bc);
+		gpu->ops->attend(gpu, mat_g(y, 1, d, d), mat_g(bq, 1, d, d), 1, &kg, &a, &bg);
+		SAME(y, "attend over denormal values, %d keys", n);
+	}
+}
+
 static void test_attend(void)
 {
 	static const int dims[] = { 1, 2, 3, 4, 5, 8, 16, 20, 32, 40, 64, 80, 96, 112, 128, 192, 256, 257, 300 };
@@ -571,6 +598,7 @@ int main(int argc, char **argv)
 		{ "embedding and gather", test_embed },
 		{ "keys and values", test_kv },
 		{ "attention", test_attend },
+		{ "attention: segments of denormal values", test_merge },
 		{ "linear and log-sum-exp through the device", test_linear },
 		{ "a failed operation", test_failures },
 		{ "a failed synchronisation", test_sync_failure },

@@ -52,6 +52,13 @@ static void test_open(void)
 	CU_ASSERT_EQUAL(device_open(&d, &(struct device_opts){ .name = "cpu", .threads = 100000 }, &e), -1);
 	CU_ASSERT_EQUAL(device_open(&d, &(struct device_opts){ .name = "auto", .threads = 3, .max_level = CPU_SCALAR }, &e), 0);
 	CU_ASSERT_EQUAL(device_threads(d), 3);
+	device_close(d);
+	CU_ASSERT_EQUAL(device_open(&d, &(struct device_opts){ .name = "cuda:x", .max_level = CPU_SCALAR }, &e), -1);
+	CHECK(e.code == E_USAGE || strstr(e.msg, "without CUDA"), "%s", e.msg);
+	CU_ASSERT_EQUAL(device_open(&d, &(struct device_opts){ .name = "cpu:1", .max_level = CPU_SCALAR }, &e), -1);
+	CU_ASSERT_EQUAL(e.code, E_USAGE);
+	CU_ASSERT_EQUAL(device_open(&d, &(struct device_opts){ .name = "cpu", .threads = 3, .max_level = CPU_SCALAR }, &e), 0);
+	CU_ASSERT_EQUAL(device_threads(d), 3);
 	CHECK(strstr(device_describe(d), "cpu scalar, 3 threads") == device_describe(d), "%s", device_describe(d));
 	device_close(d);
 	device_close(NULL);
