@@ -391,7 +391,7 @@ static void test_merge(void)
 			size_t at = (size_t)p.table[(size_t)(t / KV_PAGE)] * (size_t)d * KV_PAGE;
 			p.k[at + (size_t)(t % KV_PAGE)] = t % 256 == 30 ? (float)draw(4) : -1000.0f;
 			for (int c = 0; c < d; c++)
-				p.v[at + (size_t)(t % KV_PAGE * d + c)] = plain() * 0x1p-126f;
+				p.v[at + (size_t)(t % KV_PAGE * d + c)] = plain() * 0x1.234567p-126f;
 		}
 		next_order();
 		both k(p.k), v(p.v), bq(q), y(q), bp(pos), bs(seq), bt(p.table);
