@@ -78,8 +78,12 @@ static void gpu(struct report *r)
 	void *h = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
 	if (h)
 		dlclose(h);
-	say(r, "gpu", "cuda driver", "no", h ? "a driver is here, but this version has no GPU kernels yet: everything runs on the CPU"
-					    : "no driver (libcuda.so.1): everything runs on the CPU");
+#ifdef HAVE_CUDA
+	const char *with = "a driver is here: --device cuda";
+#else
+	const char *with = "a driver is here, but this build has no CUDA kernels: everything runs on the CPU";
+#endif
+	say(r, "gpu", "cuda driver", h ? "ok" : "no", h ? with : "no driver (libcuda.so.1): everything runs on the CPU");
 }
 
 static void libraries(struct report *r)

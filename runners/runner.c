@@ -2,6 +2,10 @@
  */
 #include "runners/runner.h"
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +140,9 @@ const struct list_row *runner_devices(void)
 {
 	static const struct list_row rows[] = {
 		{ "cpu", "this machine's processor, with the highest instruction set that it offers" },
+#ifdef HAVE_CUDA
+		{ "cuda", "an NVIDIA GPU, sm_80 or newer; cuda:N names one of several. Exact kernels, proven by emulation, young on real GPUs" },
+#endif
 		{ NULL, NULL },
 	};
 	return rows;

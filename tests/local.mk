@@ -1,11 +1,11 @@
 # tests/local.mk - CUnit programs, one per module; `make check` needs no Python, GPU or network.
 # A test is a line `TESTPROGS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
 TESTPROGS =
-TESTSH = tests/layering.sh tests/docs.sh tests/cli.sh tests/hostile.sh tests/resume.sh
+TESTSH = tests/layering.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh
 EXTRA_DIST += $(TESTSH)
 LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
-AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; export srcdir builddir ASSAY_ALLOC_GUARD;
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC;
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
@@ -58,6 +58,31 @@ TESTPROGS += tests/test_tokenizer
 TESTPROGS += tests/test_tokenizer_hostile
 TESTPROGS += tests/test_utf8
 TESTPROGS += tests/test_value
+
+# CUDA without a GPU: the very same .cu files compiled by g++ over the emulator, against the scalar twins
+CUEMU = tests/cuda_emu.h tests/cuda_emu_mem.h tests/cuda_emu_rt.h tests/cuda_emu_switch.h
+EXTRA_DIST += $(CUEMU)
+if HAVE_CXX
+check_LIBRARIES += tests/libcudaemu.a
+tests_libcudaemu_a_SOURCES = tests/cuda_emu.cc tests/cuda_emu_rt.cc tests/emu_matmul_cuda.cc tests/emu_logprob_cuda.cc \
+	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_device_cuda.cc
+tests_libcudaemu_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_libcudaemu_a_CXXFLAGS = $(AM_CXXFLAGS) -O2
+TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops
+tests_test_cuda_emu_SOURCES = tests/test_cuda_emu.cc
+tests_test_cuda_matmul_SOURCES = tests/test_cuda_matmul.cc
+tests_test_cuda_rowops_SOURCES = tests/test_cuda_rowops.cc
+tests_test_cuda_emu_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_matmul_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_rowops_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+# the emulated device comes first, so that none of the kernels that nvcc compiled is taken from the archives behind
+tests_test_cuda_emu_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_matmul_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_rowops_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_emu_LDADD = tests/libcudaemu.a $(LDADD)
+tests_test_cuda_matmul_LDADD = tests/libcudaemu.a $(LDADD)
+tests_test_cuda_rowops_LDADD = tests/libcudaemu.a $(LDADD)
+endif
 
 if HAVE_CUNIT
 check_PROGRAMS += $(TESTPROGS)
