@@ -2,9 +2,7 @@
  */
 #include "runners/runner.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
+#include <config.h> /* in angle brackets: runners/config.h is another file */
 
 #include <stdio.h>
 #include <stdlib.h>
