@@ -51,8 +51,9 @@ static int build_vars(const struct template *t, const struct line *x, struct are
 	return 0;
 }
 
-static int answer(const struct template *t, struct line *x, struct arena *a, struct err *e)
+static int answer(void *ctx, struct line *x, struct arena *a, struct err *e)
 {
+	const struct template *t = ctx;
 	struct value vars;
 	struct str text;
 	bool cont;
@@ -86,33 +87,16 @@ static int open_template(const struct args *args, struct arena *a, struct templa
 
 static int exec(const struct args *args, const struct globals *g, struct err *e)
 {
-	struct arena run, item;
+	struct arena run;
 	arena_init(&run);
-	arena_init(&item);
 	struct template t = { .chat = strcmp(args_str(args, "env", "chat"), "suite") != 0, .date = g->date };
-	struct lines *l = NULL;
-	int status = -1, got;
-	if (open_template(args, &run, &t, e) || lines_open(&l, e))
+	int status = -1;
+	if (open_template(args, &run, &t, e))
 		goto done;
-	struct line *x;
-	size_t n;
-	while ((got = lines_next(l, &item, &x, &n, e)) > 0) {
-		for (size_t i = 0; i < n; i++) {
-			struct err why;
-			if (!x[i].bad && answer(&t, &x[i], &item, &why))
-				line_fail(l, &x[i], &why);
-		}
-		if (lines_write(x, n, e))
-			goto done;
-		arena_reset(&item);
-	}
-	if (got == 0)
-		status = lines_failed(l) ? EXIT_SOME_FAILED : EXIT_DONE;
+	status = lines_filter(answer, &t, e);
 done:
-	lines_close(l);
 	if (t.j)
 		jinja_free(t.j);
-	arena_fini(&item);
 	arena_fini(&run);
 	return status;
 }

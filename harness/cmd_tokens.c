@@ -15,8 +15,9 @@ static void write_ids(struct line *x, const char *name, const int32_t *ids, int 
 	buf_putc(&x->out, ']');
 }
 
-static int answer(struct tokens *t, struct line *x, struct arena *a, struct err *e)
+static int answer(void *ctx, struct line *x, struct arena *a, struct err *e)
 {
+	struct tokens *t = ctx;
 	struct str text;
 	bool has_text, has_ids, special, skip;
 	int32_t *ids, *offsets;
@@ -51,35 +52,18 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	const char *model = args_str(args, "model", NULL), *file = args_str(args, "tokenizer", NULL);
 	if (!model == !file)
 		return err_set(e, E_USAGE, "one of --model MODEL and --tokenizer FILE is wanted");
-	struct arena run, item;
+	struct arena run;
 	arena_init(&run);
-	arena_init(&item);
 	struct tokens *t = NULL;
-	struct lines *l = NULL;
-	int status = -1, got;
+	int status = -1;
 	const char *path = file, *name;
 	if (model && model_resolve(model, &run, &path, &name, e))
 		goto done;
-	if (tokens_open(&t, path, e) || lines_open(&l, e))
+	if (tokens_open(&t, path, e))
 		goto done;
-	struct line *x;
-	size_t n;
-	while ((got = lines_next(l, &item, &x, &n, e)) > 0) {
-		for (size_t i = 0; i < n; i++) {
-			struct err why;
-			if (!x[i].bad && answer(t, &x[i], &item, &why))
-				line_fail(l, &x[i], &why);
-		}
-		if (lines_write(x, n, e))
-			goto done;
-		arena_reset(&item);
-	}
-	if (got == 0)
-		status = lines_failed(l) ? EXIT_SOME_FAILED : EXIT_DONE;
+	status = lines_filter(answer, t, e);
 done:
-	lines_close(l);
 	tokens_close(t);
-	arena_fini(&item);
 	arena_fini(&run);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "harness/cmd.h"
 #include "runners/text/json.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 20)
@@ -288,4 +289,32 @@ int line_ids(const struct line *x, const char *name, struct arena *a, int32_t **
 		(*ids)[i] = (int32_t)id.i;
 	}
 	return 0;
+}
+
+int lines_filter(line_answer *answer, void *ctx, struct err *e)
+{
+	struct lines *l = NULL;
+	struct line *x;
+	struct arena item;
+	size_t n;
+	int status = -1, got;
+	arena_init(&item);
+	if (lines_open(&l, e))
+		goto done;
+	while ((got = lines_next(l, &item, &x, &n, e)) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			struct err why;
+			if (!x[i].bad && answer(ctx, &x[i], &item, &why))
+				line_fail(l, &x[i], &why);
+		}
+		if (lines_write(x, n, e))
+			goto done;
+		arena_reset(&item);
+	}
+	if (got == 0)
+		status = lines_failed(l) ? EXIT_SOME_FAILED : EXIT_DONE;
+done:
+	lines_close(l);
+	arena_fini(&item);
+	return status;
 }

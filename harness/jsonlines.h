@@ -33,6 +33,11 @@ void line_begin(struct line *x);              /* "{" and "id": then add fields w
 void line_field(struct line *x, const char *name); /* writes ,"name": */
 int lines_write(struct line *line, size_t n, struct err *e); /* to stdout, in order; frees the buffers */
 
+/* The whole of a filter that answers line by line: reads to the end, calls answer(ctx, line, arena, e) for each good line (-1: the
+ * line is answered with that error), writes in order. Gives an exit status, or -1 when reading or writing failed. */
+typedef int line_answer(void *ctx, struct line *x, struct arena *a, struct err *e);
+int lines_filter(line_answer *answer, void *ctx, struct err *e);
+
 /* Refuses fields that are not in the NULL-ended list: "line 3: unknown field 'x', did you mean 'y'?" */
 int line_known(const struct line *x, const char *const *names, struct err *e);
 /* Typed access; absent gives the default and 0. -1: wrong type, e says line and field. */
