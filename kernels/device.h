@@ -13,6 +13,7 @@ struct device {
 	void (*close)(struct device *d); /* frees d too */
 	int threads;
 	char describe[160];
+	char numerics[96]; /* empty: "chain32/1" */
 };
 
 int cpu_device_open(struct device **out, const struct device_opts *o, struct err *e);

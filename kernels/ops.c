@@ -97,3 +97,8 @@ int device_threads(const struct device *d)
 {
 	return d->threads;
 }
+
+const char *device_numerics(const struct device *d)
+{
+	return d->numerics[0] ? d->numerics : "chain32/1";
+}

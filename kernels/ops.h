@@ -102,17 +102,29 @@ struct lse {
 };
 double lse_logprob(const struct lse *r); /* NaN when the row holds a NaN */
 
+/* How the next token of one row is drawn (NUMERICS.md section 5; sample.h has the program): integers decide, so every device
+ * draws the same id. */
+struct draw {
+	double scale;          /* log2(e) / temperature, rounded once; 0: greedy, the lowest id of the largest logit */
+	uint64_t share;        /* top_p in units of 2^-32; 2^32 or more: off */
+	int32_t top_k;         /* 0: off */
+	uint32_t counter[4], key[2]; /* of Philox4x32-10 */
+};
+
 struct device;
 struct device_opts {
 	const char *name;          /* "auto", "cpu", "cuda", "cuda:N" (others: an error that names what there is) */
 	int threads;               /* 0: all that the process may use */
 	enum cpu_level max_level;  /* CPU: highest instruction set used */
+	const char *numerics;      /* NULL or "chain32/1"; "fast": tensor cores for the linear layers, CUDA only */
 };
 int device_open(struct device **out, const struct device_opts *o, struct err *e);
 void device_close(struct device *d);
 const struct ops *device_ops(const struct device *d);
 const char *device_describe(const struct device *d); /* one line: "cpu avx512, 2 threads, AMD EPYC ..." */
 int device_threads(const struct device *d);
+/* The whole id of what decides the bits: "chain32/1", or "fast/<arch>/<cublasLt version>/<kernel digest>". */
+const char *device_numerics(const struct device *d);
 
 /* What forward passes queue. y may be x where a line says "in place allowed". */
 struct ops {
@@ -152,6 +164,11 @@ struct ops {
 	void (*act)(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a);
 	/* out[i] for row i of logits (d = vocabulary); target[i] an id or -1. out and target in device memory */
 	void (*lse)(struct device *dev, struct lse *out, struct mat logits, const int32_t *target);
+	/* out[i]: the id drawn from row i of logits (d = vocabulary); -1 when the row holds a NaN. out and draw in device memory */
+	void (*sample)(struct device *dev, int32_t *out, struct mat logits, const struct draw *draw);
+	/* Random weights for benchmarks, made on the device: value i of p = scale * j / 128, j in -127..127 from a hash of (seed, i).
+	 * With a power of two as scale it is exact in every type; for a linear layer p may be its panels. */
+	void (*noise)(struct device *dev, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 };
 
 #ifdef __cplusplus
