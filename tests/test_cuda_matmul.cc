@@ -14,6 +14,8 @@ extern "C" {
 #include "kernels/rowops.h"
 }
 #include "kernels/cuda_ops.h"
+#include "kernels/device.h"
+#include "tests/gpu.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 
@@ -211,7 +213,7 @@ static void test_shapes(void)
 	static const int ms[] = { 1, 2, 7, 12, 13, 33, 64, 129 }, ks[] = { 1, 2, 3, 15, 16, 17, 255, 256, 257, 600 };
 	static const int ns[] = { 1, 31, 32, 33, 67, 129, 161 };
 	printf("seed %llu ", seed);
-	for (int a = 0; a < COUNT(ks); a++)
+	for (int a = 0, step = gpu_cases(1, 4); a < COUNT(ks); a += step)
 		for (int dt = 0; dt < DT_COUNT; dt++)
 			check_layer((enum dtype)dt, ns[below(COUNT(ns))], ks[a], (int)below(2), PLAIN, ms, COUNT(ms), "shapes");
 }
@@ -221,7 +223,7 @@ static void test_edges(void)
 {
 	static const int ms[] = { 1, 3, 4, 5, 8, 9, 16, 17, 31, 32, 33, 63, 65 };
 	static const int ns[] = { 1, 2, 15, 16, 17, 30, 31, 32, 33, 48, 63, 64, 65, 95, 97, 127, 128, 129, 130, 255, 257 };
-	for (int i = 0; i < COUNT(ns); i++) {
+	for (int i = 0, step = gpu_cases(1, 5); i < COUNT(ns); i += step) {
 		int some[3];
 		for (int j = 0; j < 3; j++)
 			some[j] = ms[below(COUNT(ms))];
@@ -236,7 +238,7 @@ static void test_values(void)
 	static const int ms[] = { 2, 13, 40 };
 	for (int dt = 0; dt < DT_COUNT; dt++)
 		for (int f = SMALL; f < FILLS; f++)
-			for (int k = 30; k < 700; k += 267)
+			for (int k = 30, step = gpu_cases(267, 800); k < 700; k += step)
 				check_layer((enum dtype)dt, 45, k, k & 1, (enum fill)f, ms, COUNT(ms), "values");
 }
 
@@ -255,7 +257,7 @@ static void test_unsplit(void)
 	CU_ASSERT_EQUAL(cuda_linear_scratch(65, &w), 0);
 	w.k = 256;
 	CU_ASSERT_EQUAL(cuda_linear_scratch(64, &w), 0);
-	for (int dt = 0; dt < DT_COUNT; dt++) {
+	for (int dt = 0, end = gpu_cases(DT_COUNT, 0); dt < end; dt++) {
 		check_layer((enum dtype)dt, 1023 * 32 + 5, 258, 1, PLAIN, few, 1 + (dt == DT_BF16), "unsplit");
 		check_layer((enum dtype)dt, 131 * 128 + 3, dt == DT_F16 ? 513 : 259, 0, PLAIN, many, 1, "unsplit");
 	}
@@ -343,7 +345,7 @@ static void test_lse(void)
 	int kinds[ROWS];
 	for (int i = 0; i < ROWS; i++)
 		kinds[i] = i;
-	for (int i = 0; i < COUNT(widths); i++)
+	for (int i = 0, step = gpu_cases(1, 3); i < COUNT(widths); i += step)
 		check_lse(widths[i], kinds, ROWS);
 }
 
@@ -352,7 +354,7 @@ static void test_lse_rounds(void)
 {
 	static const int widths[] = { 8 * 8192 - 1, 8 * 8192, 8 * 8192 + 1, 128256, 151936 };
 	static const int kinds[] = { R_PLAIN, R_RISING, R_FALLING, R_HALF, R_NAN_LAST, R_TIES };
-	for (int i = 0; i < COUNT(widths); i++)
+	for (int i = 0, end = gpu_cases(COUNT(widths), 1); i < end; i++)
 		check_lse(widths[i], kinds, COUNT(kinds));
 }
 
@@ -369,15 +371,20 @@ int main(int argc, char **argv)
 		{ NULL, NULL },
 	};
 	struct err e = {};
+	struct device *gpu;
 	seed = test_seed();
+	if (cuda_device_open(&gpu, 0, 1, &e))
+		return gpu_absent(&e);
+	printf("%s", device_describe(gpu));
 	if (pool_open(&pool, 1, &e)) {
 		fprintf(stderr, "%s\n", e.msg);
-		return 99;
+		return GPU_BROKEN;
 	}
 	int rc = test_main("cuda_matmul", tests, argc, argv);
 #ifdef ASSAY_CUDA_EMU
 	emu_summary(stdout);
 #endif
 	pool_close(pool);
+	device_close(gpu);
 	return rc;
 }

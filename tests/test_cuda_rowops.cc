@@ -1,12 +1,12 @@
-/* test_cuda_rowops - the CUDA device against the scalar CPU device, bit for bit, on the emulator of tests/cuda_emu.h: every operation
- * on rows, attention over paged keys, packing of weights, memory and errors.
+/* test_cuda_rowops - the CUDA device against the scalar CPU device, bit for bit, on the emulator of tests/cuda_emu.h or on a GPU: every
+ * operation on rows, attention over paged keys, packing of weights, memory and errors.
  *
  * One case is the same bytes on both devices and the same call; then the whole of each buffer is compared with memcmp, gaps
  * between rows and canaries included. Inputs are ordinary values, denormals, huge ones, signed zeros, Inf, NaN and random bits.
  * The order of threads and blocks changes from case to case, so that a race shows. What no operation may read holds NaN, and
  * page numbers behind the last visible key lie outside the cache.
  */
-#include "tests/cuda_emu.h"
+#include "kernels/cuda.h"
 
 #include <initializer_list>
 #include <vector>
@@ -15,6 +15,7 @@
 #include "kernels/cuda_ops.h"
 #include "kernels/device.h"
 #include "kernels/isa.h"
+#include "tests/gpu.h"
 #include "tests/test.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
@@ -130,8 +131,10 @@ static struct mat mat_g(const both &b, int n, int d, int ld)
 
 static void next_order(void)
 {
+#ifdef ASSAY_CUDA_EMU
 	emu_order((enum emu_order)(cases % EMU_ORDERS));
 	emu_guard_front(cases / EMU_ORDERS % 2);
+#endif
 	cases++;
 }
 
@@ -167,8 +170,8 @@ static void norm_case(int d, int f)
 
 static void test_norms(void)
 {
-	for (int i = 0; i < COUNT(widths); i++)
-		for (int f = 0; f < FILLS; f++) {
+	for (int i = 0, fills = gpu_cases(FILLS, 1), step = gpu_cases(1, 3); i < COUNT(widths); i += step)
+		for (int f = 0; f < fills; f++) {
 			next_order();
 			norm_case(widths[i], f);
 		}
@@ -181,8 +184,8 @@ static void test_rope(void)
 		{ 3, 128, 128 }, { 1, 256, 64 }, { 2, 9, 6 }, { 2, 66, 66 }, { 40, 128, 128 },
 	};
 	enum { POSITIONS = 9 };
-	for (int i = 0; i < COUNT(shapes); i++)
-		for (int f = 0; f < FILLS; f++)
+	for (int i = 0, fills = gpu_cases(FILLS, 1); i < COUNT(shapes); i++)
+		for (int f = 0; f < fills; f++)
 			for (int layout = ROPE_HALF; layout <= ROPE_INTERLEAVED; layout++) {
 				int heads = shapes[i].heads, d = shapes[i].d, dims = shapes[i].dims, n = 1 + draw(3), ld = heads * d + draw(3);
 				std::vector<int32_t> pos((size_t)n);
@@ -201,8 +204,8 @@ static void test_rope(void)
 
 static void test_acts(void)
 {
-	for (int i = 0; i < COUNT(widths); i++)
-		for (int f = 0; f < FILLS; f++)
+	for (int i = 0, fills = gpu_cases(FILLS, 1), step = gpu_cases(1, 3); i < COUNT(widths); i += step)
+		for (int f = 0; f < fills; f++)
 			for (int a = 0; a < ACT_COUNT; a++) {
 				int n = 1 + draw(3), d = widths[i], ld = d + draw(3), gated = draw(2);
 				next_order();
@@ -301,7 +304,7 @@ static struct batch batch_of(int n, void *pos, void *seq, void *table)
 static void test_kv(void)
 {
 	static const int dims[] = { 1, 2, 5, 8, 20, 64, 80, 128, 256 };
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0, most = gpu_cases(60, 10); i < most; i++) {
 		int d = dims[i % COUNT(dims)], hk = 1 + draw(4), n = 1 + draw(9), ld = hk * d + draw(5);
 		std::vector<int> last = { draw(700), draw(130), draw(3) };
 		struct pages p(hk, d, last, ZERO, ZERO);
@@ -380,7 +383,7 @@ static void attend_case(int d)
 /* One key a segment counts, values are denormal: products of the merge round, and a fused one would round otherwise. */
 static void test_merge(void)
 {
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0, most = gpu_cases(30, 2); i < most; i++) {
 		int d = 64, n = 300 + draw(400);
 		std::vector<int> last = { n - 1 };
 		std::vector<int32_t> pos = last, seq(1, 0);
@@ -408,7 +411,7 @@ static void test_attend(void)
 {
 	static const int dims[] = { 1, 2, 3, 4, 5, 8, 16, 20, 32, 40, 64, 80, 96, 112, 128, 192, 256, 257, 300 };
 	int small = 0;
-	for (int i = 0; i < 1200; i++)
+	for (int i = 0, most = gpu_cases(1200, 40); i < most; i++)
 		attend_case(i < COUNT(dims) ? dims[i] : (small = !small) ? dims[draw(10)] : pick(dims));
 }
 
@@ -417,7 +420,7 @@ static void test_attend(void)
 /* Panels and bias are the CPU's, whatever pieces the rows come in. */
 static void test_packing(void)
 {
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0, most = gpu_cases(40, 6); i < most; i++) {
 		enum dtype dt = (enum dtype)(i % DT_COUNT);
 		int n = 1 + draw(200), k = i % 7 ? 1 + draw(300) : 9000, ld = k + draw(5);
 		std::vector<unsigned char> src((size_t)n * (size_t)ld * dtype_size(dt));
@@ -509,14 +512,24 @@ static void test_memory(void)
 	o->release(gpu, nullptr);
 	CU_ASSERT_PTR_NULL(o->alloc(gpu, SIZE_MAX - 3, &e));
 	CU_ASSERT_EQUAL(e.code, E_MEMORY);
+#ifdef ASSAY_CUDA_EMU
 	emu_memory(emu_allocated() + 1000);
-	CU_ASSERT_PTR_NULL(o->alloc(gpu, 123456, &e));
+	size_t large = 123456;
+#else
+	size_t large = (size_t)1 << 46; /* more than any device has */
+#endif
+	char says[80];
+	snprintf(says, sizeof says, "cuda:0: no memory for a block of %zu bytes: ", large);
+	CU_ASSERT_PTR_NULL(o->alloc(gpu, large, &e));
+#ifdef ASSAY_CUDA_EMU
 	emu_memory((size_t)4 << 30);
+#endif
 	CU_ASSERT_EQUAL(e.code, E_MEMORY);
-	CHECK(strstr(e.msg, "cuda:0: no memory for a block of 123456 bytes: ") && strstr(e.msg, "are free"), "%s", e.msg);
+	CHECK(strstr(e.msg, says) && strstr(e.msg, "are free"), "%s", e.msg);
 	CU_ASSERT_EQUAL(o->sync(gpu, &e), 0);
 }
 
+#ifdef ASSAY_CUDA_EMU
 /* The first failure is kept, with the operation's name, and told once. */
 static void test_failures(void)
 {
@@ -586,6 +599,26 @@ static void test_open(void)
 	CU_ASSERT_EQUAL(emu_allocations(), before);
 }
 
+#else
+/* On a device: numbers that it does not have, and a second opening beside the first. */
+static void test_open(void)
+{
+	struct device *d = nullptr;
+	struct err e = {};
+	for (int index : { -1, 4096 }) {
+		CU_ASSERT_EQUAL(cuda_device_open(&d, index, 1, &e), -1);
+		CU_ASSERT_PTR_NULL(d);
+		CHECK(e.code == E_DEVICE && strstr(e.msg, "there is no device cuda:"), "%s", e.msg);
+	}
+	CHECK(cuda_device_open(&d, 0, 2, &e) == 0, "%s", e.msg);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(d);
+	CHECK(strstr(d->describe, "cuda:0 ") == d->describe && strstr(d->describe, "compute capability"), "%s", d->describe);
+	CU_ASSERT_EQUAL(d->threads, 2);
+	d->close(d);
+	CU_ASSERT_EQUAL(gpu->ops->sync(gpu, &e), 0);
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -600,26 +633,30 @@ int main(int argc, char **argv)
 		{ "attention", test_attend },
 		{ "attention: segments of denormal values", test_merge },
 		{ "linear and log-sum-exp through the device", test_linear },
+#ifdef ASSAY_CUDA_EMU
 		{ "a failed operation", test_failures },
 		{ "a failed synchronisation", test_sync_failure },
+#endif
 		{ nullptr, nullptr },
 	};
 	struct device_opts o = { "cpu", 1, CPU_SCALAR };
 	struct err e = {};
 	state = test_seed();
+#ifdef ASSAY_CUDA_EMU
 	emu_seed(state);
-	printf("[seed %llu] ", state);
-	if (device_open(&cpu, &o, &e) < 0 || cuda_device_open(&gpu, 0, 2, &e) < 0) {
-		printf("%s\n", e.msg);
-		return 99;
-	}
+#endif
+	if (device_open(&cpu, &o, &e) < 0 || cuda_device_open(&gpu, 0, 2, &e) < 0)
+		return gpu_absent(&e);
+	printf("%s [seed %llu] ", device_describe(gpu), state);
 	int rc = test_main("cuda_rowops", tests, argc, argv);
 	gpu->close(gpu);
 	cpu->close(cpu);
+#ifdef ASSAY_CUDA_EMU
 	if (emu_allocations()) {
 		printf("%zu blocks of device memory were not released\n", emu_allocations());
 		rc = 1;
 	}
 	emu_summary(stdout);
+#endif
 	return rc;
 }
