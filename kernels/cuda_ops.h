@@ -28,6 +28,7 @@ void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, i
 void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
 		 const struct batch *b);
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a);
+void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
 
 /* Opens device number `index` (device_cuda.cu): dev becomes it; -1 with one sentence when there is no driver, no device, or a

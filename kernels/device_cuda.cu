@@ -270,6 +270,7 @@ OP(kv_copy, (const struct kv *kv, int dst, int src, int slots), (kv, dst, src, s
 OP(attend, (struct mat y, struct mat q, int h, const struct kv *kv, const struct attend *a, const struct batch *b),
    (y, q, h, kv, a, b))
 OP(act, (struct mat y, struct mat gate, struct mat up, enum act a), (y, gate, up, a))
+OP(noise, (void *p, enum dtype dt, size_t n, uint64_t seed, float scale), (p, dt, n, seed, scale))
 OP(lse, (struct lse *out, struct mat logits, const int32_t *target), (out, logits, target))
 
 static void fill_ops(struct ops *o)
@@ -295,6 +296,7 @@ static void fill_ops(struct ops *o)
 	o->kv_copy = op_kv_copy;
 	o->attend = op_attend;
 	o->act = op_act;
+	o->noise = op_noise;
 	o->lse = op_lse;
 }
 

@@ -20,6 +20,7 @@
 #include "kernels/base/pool.h"
 #include "kernels/device.h"
 #include "kernels/isa.h"
+#include "kernels/noise.h"
 #include "kernels/rowops.h"
 
 struct cpu_device {
@@ -486,6 +487,11 @@ static void op_attend(struct device *dev, struct mat y, struct mat q, int h, con
 	pool_run(cpu->pool, attend_part, &k, parts_for(cpu, units, cost / h));
 }
 
+static void op_noise(struct device *dev, void *p, enum dtype dt, size_t n, uint64_t seed, float scale)
+{
+	noise_fill(cpu_of(dev)->pool, p, dt, n, seed, scale);
+}
+
 /* --- the device -------------------------------------------------------------------------------------------------- */
 
 static const struct ops cpu_ops = {
@@ -510,6 +516,7 @@ static const struct ops cpu_ops = {
 	.kv_copy = op_kv_copy,
 	.attend = op_attend,
 	.act = op_act,
+	.noise = op_noise,
 	.lse = op_lse,
 };
 
