@@ -26,7 +26,11 @@ static void print_row(void *ctx, const struct bench_row *r)
 	print_field(r->what);
 	putchar(',');
 	print_field(r->shape);
-	printf(",chain32/1,%s,%.6g,%s,", r->isa, r->value, r->unit);
+	putchar(',');
+	print_field(r->numerics);
+	putchar(',');
+	print_field(r->device);
+	printf(",%.6g,%s,", r->value, r->unit);
 	if (r->floor > 0)
 		printf("%.6g,%.3f\n", r->floor, r->value / r->floor);
 	else
@@ -44,7 +48,7 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 		return err_set(e, E_USAGE, "nothing to bench under '%s'%s", w[0], err_hint(hint, sizeof hint, w[0], known));
 	}
 	printf("what,shape,numerics,device,value,unit,floor,fraction\n");
-	return bench_kernels(g->cpu_mask, g->threads ? g->threads : 1, print_row, NULL, e) ? -1 : EXIT_DONE;
+	return bench_kernels(g->device, g->numerics, g->cpu_mask, g->threads ? g->threads : 1, print_row, NULL, e) ? -1 : EXIT_DONE;
 }
 
 static const struct opt opts[] = { { NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false } };

@@ -1,341 +1,378 @@
-/* bench.c - how fast the kernels are here, each beside the limit measured in the same run on the same threads.
+/* bench.c - how fast the operations of a device are, each beside the limit of that device measured in the same run.
  *
- * Limits: FMA in registers only (GFLOP/s), and plain loads over the same weights (GB/s). A measurement repeats its call
- * until enough time has passed and keeps the best, since other programs only ever make it slower. Weights are larger than
- * caches usually are, so that the few-row lines show memory. What is refused: nothing is stored, nothing is judged.
+ * Everything is made on the device (ops->noise) and timed there with bench.h's stop-watch, by shapes of tables below. Large
+ * products are held against fused multiply-adds (with fast numerics: against a large square product of the same
+ * layer), everything else against memory: the bytes that must move, each counted once, over a plain read or a copy. Weights of
+ * few-row lines are several copies used in turn, more bytes than caches hold; operations on rows may fit a cache and then
+ * exceed their floor. Nothing is stored, nothing is judged.
  */
-#include <stdint.h>
+#include "kernels/bench.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "kernels/base/pool.h"
-#include "kernels/base/half.h"
-#include "kernels/isa.h"
-#include "kernels/ops.h"
 #include "kernels/selfcheck.h"
 
-#define MIN_SECONDS 0.25
-#define MIN_CALLS 3
-
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#define BLOCKS 24
+#define SPREAD_BYTES ((size_t)256 << 20) /* weights of a few-row line, at least */
+#define COPIES 8
 
 struct bench {
 	struct device *dev;
 	const struct ops *ops;
-	struct pool *pool;
-	const struct matmul_isa *isa;
-	double fma, read; /* limits: GFLOP/s, GB/s; 0: not known */
-	volatile unsigned sink;
+	const struct bench_effort *how;
+	struct limits limits;
 	bench_fn *row;
 	void *ctx;
 	struct err *e;
+	void *block[BLOCKS]; /* memory of one line */
+	int nblocks, short_of; /* short_of: a block could not be had */
+	uint64_t seed;
 };
 
-typedef void work_fn(struct bench *b, void *arg);
+/* --- memory of a line -------------------------------------------------------------------------------------------- */
 
-static double best_seconds(struct bench *b, work_fn *fn, void *arg)
+/* Device memory until drop(); NULL and b->short_of when there is none. */
+static void *take(struct bench *b, size_t bytes)
 {
-	double best = 0, start = now();
-	fn(b, arg); /* scratch grows, pages are touched */
-	for (int i = 0; i < MIN_CALLS || now() - start < MIN_SECONDS; i++) {
-		double t = now();
-		fn(b, arg);
-		t = now() - t;
-		if (!i || t < best)
-			best = t;
-	}
-	return best > 0 ? best : 1e-9;
-}
-
-static void report(struct bench *b, const char *what, const char *shape, const char *unit, double value, double floor)
-{
-	struct bench_row r = { .value = value, .floor = floor };
-	snprintf(r.what, sizeof r.what, "%s", what);
-	snprintf(r.shape, sizeof r.shape, "%s", shape);
-	snprintf(r.unit, sizeof r.unit, "%s", unit);
-	snprintf(r.isa, sizeof r.isa, "%s", cpu_level_name(b->isa->level));
-	b->row(b->ctx, &r);
-}
-
-/* Something that is neither zero nor the same everywhere. */
-static void fill(float *p, size_t n)
-{
-	uint32_t u = 12345;
-	for (size_t i = 0; i < n; i++) {
-		u = u * 1664525u + 1013904223u;
-		p[i] = (float)(int32_t)u * 0x1p-31f;
-	}
+	void *p = b->short_of || b->nblocks == BLOCKS ? NULL : b->ops->alloc(b->dev, bytes, b->e);
+	if (p)
+		b->block[b->nblocks++] = p;
+	else
+		b->short_of = 1;
+	return p;
 }
 
 static float *floats(struct bench *b, size_t n)
 {
-	float *p = b->ops->alloc(b->dev, n * sizeof *p, b->e);
+	float *p = take(b, n * sizeof *p);
 	if (p)
-		fill(p, n);
+		b->ops->noise(b->dev, p, DT_F32, n, b->seed++, 1.0f);
 	return p;
 }
 
-/* --- limits ------------------------------------------------------------------------------------------------------ */
-
-#define PEAK_STEPS 4000000L /* tens of milliseconds, as long as the calls measured against it */
-
-static void peak_part(void *ctx, int part, int nparts)
+static struct mat matrix(struct bench *b, int n, int d)
 {
-	(void)part;
-	(void)nparts;
-	((struct bench *)ctx)->isa->peak(PEAK_STEPS);
+	return (struct mat){ floats(b, (size_t)n * (size_t)d), n, d, (size_t)d };
 }
 
-static void peak_work(struct bench *b, void *arg)
+/* n numbers, number i = from + i % mod * step, on the device */
+static int32_t *numbers(struct bench *b, int n, int from, int step, int mod)
 {
-	(void)arg;
-	pool_run(b->pool, peak_part, b, pool_threads(b->pool));
+	int32_t some[256], *p = take(b, (size_t)n * sizeof *p);
+	for (int i = 0; p && i < n; i += 256) {
+		int k = n - i < 256 ? n - i : 256;
+		for (int j = 0; j < k; j++)
+			some[j] = from + (i + j) % mod * step;
+		b->ops->put(b->dev, p + i, some, (size_t)k * sizeof *some);
+	}
+	return p;
 }
 
-static void measure_fma(struct bench *b)
+static void drop(struct bench *b)
 {
-	if (!b->isa->peak)
-		return;
-	double flops = b->isa->peak(1) * (double)PEAK_STEPS * pool_threads(b->pool);
-	b->fma = flops / best_seconds(b, peak_work, NULL) * 1e-9;
-	report(b, "fma in registers", "", "GFLOP/s", b->fma, b->fma);
+	while (b->nblocks)
+		b->ops->release(b->dev, b->block[--b->nblocks]);
+	b->short_of = 0;
 }
 
-struct span {
+static int smaller(const struct bench *b, int n)
+{
+	return n > b->how->shrink ? n / b->how->shrink : 1;
+}
+
+/* --- measuring --------------------------------------------------------------------------------------------------- */
+
+struct line;
+typedef void work_fn(const struct line *l, int i); /* queues the operation; i counts the times */
+
+struct line {
 	struct bench *b;
-	const char *p;
-	size_t bytes;
+	work_fn *fn;
+	struct mat x, y, w, v;
+	struct linear linear[COPIES];
+	int nlinear;
+	struct table table;
+	struct rope rope;
+	struct kv kv;
+	struct attend how;
+	struct batch batch;
+	struct lse *lse;
+	struct draw *draw;
+	int32_t *ids;
 };
 
-static void scan_part(void *ctx, int part, int nparts)
+static int line_work(void *ctx, int times, struct err *e)
 {
-	struct span *s = ctx;
-	size_t each = s->bytes / (size_t)nparts / 256 * 256;
-	if (s->b->isa->scan(s->p + each * (size_t)part, each) == 0x12345678u)
-		s->b->sink = 1; /* so that the loads are not thrown away */
+	const struct line *l = ctx;
+	for (int i = 0; i < times; i++)
+		l->fn(l, i);
+	return l->b->ops->sync(l->b->dev, e);
 }
 
-static void scan_work(struct bench *b, void *arg)
+enum unit { FLOPS, BYTES };
+
+static void report(struct bench *b, const char *what, const char *shape, enum unit unit, double value, double floor)
 {
-	pool_run(b->pool, scan_part, arg, pool_threads(b->pool));
+	static const char *const units[2][2] = { { "TFLOP/s", "GFLOP/s" }, { "TB/s", "GB/s" } };
+	int host = strcmp(b->ops->name, "cpu") == 0;
+	double scale = host ? 1e-9 : 1e-12;
+	struct bench_row r = { .value = value * scale, .floor = floor * scale };
+	snprintf(r.what, sizeof r.what, "%s", what);
+	snprintf(r.shape, sizeof r.shape, "%s", shape);
+	snprintf(r.unit, sizeof r.unit, "%s", units[unit][host]);
+	snprintf(r.numerics, sizeof r.numerics, "%s", device_numerics(b->dev));
+	snprintf(r.device, sizeof r.device, "%s", device_describe(b->dev));
+	b->row(b->ctx, &r);
+}
+
+/* Times the line and reports `work` FLOPs or bytes over its seconds; floor in the same per second. */
+static int measure(struct line *l, enum unit unit, double work, double floor, const char *what, const char *shape)
+{
+	double s;
+	if (l->b->short_of || bench_time(&s, line_work, l, l->b->how->seconds, l->b->e) < 0)
+		return -1;
+	report(l->b, what, shape, unit, work / s, floor);
+	return 0;
+}
+
+static void report_limits(struct bench *b)
+{
+	const struct limits *l = &b->limits;
+	if (l->fma > 0)
+		report(b, "limit: fma in registers", "", FLOPS, l->fma, l->fma);
+	if (l->read > 0)
+		report(b, "limit: read", "", BYTES, l->read, l->read);
+	report(b, "limit: copy", "", BYTES, l->copy, l->copy);
+	if (l->fast > 0)
+		report(b, "limit: large product of this layer", "8192x8192x8192 bf16", FLOPS, l->fast, l->fast);
 }
 
 /* --- linear layers ----------------------------------------------------------------------------------------------- */
 
-struct linear_arg {
-	struct mat y, x;
-	struct linear *w;
-};
-
-static void linear_work(struct bench *b, void *arg)
+static void linear_work(const struct line *l, int i)
 {
-	struct linear_arg *a = arg;
-	b->ops->linear(b->dev, a->y, a->x, a->w);
+	l->b->ops->linear(l->b->dev, l->y, l->x, &l->linear[i % l->nlinear]);
 }
 
-#define SOURCE_ROWS 64
-
-static int make_linear(struct bench *b, struct linear *w, enum dtype dt, int n, int k)
+static int random_linear(struct bench *b, struct linear *w, enum dtype dt, int n, int k)
 {
-	float *src = floats(b, (size_t)SOURCE_ROWS * (size_t)k);
-	int rc = src ? b->ops->linear_init(b->dev, w, dt, n, k, 0, b->e) : -1;
-	uint16_t *half = (uint16_t *)src; /* narrowed in place, front to back */
-	for (size_t i = 0; src && dt != DT_F32 && i < (size_t)SOURCE_ROWS * (size_t)k; i++) {
-		float v;
-		memcpy(&v, (char *)src + i * sizeof v, sizeof v);
-		uint16_t h = dt == DT_F16 ? f32_to_f16(v) : f32_to_bf16(v);
-		memcpy((char *)half + i * sizeof h, &h, sizeof h);
-	}
-	for (int at = 0; !rc && at < n; at += SOURCE_ROWS)
-		b->ops->linear_rows(b->dev, w, at, src, (size_t)k, n - at < SOURCE_ROWS ? n - at : SOURCE_ROWS);
-	b->ops->release(b->dev, src);
+	if (b->ops->linear_init(b->dev, w, dt, n, k, 0, b->e) < 0)
+		return -1;
+	b->ops->noise(b->dev, w->panels, dt, w->bytes / dtype_size(dt), b->seed++, 0x1p-6f);
+	return 0;
+}
+
+/* m rows through a layer of n outputs and k inputs. */
+static int bench_linear(struct bench *b, enum dtype dt, int m, int n, int k, int stream)
+{
+	struct line l = { .b = b, .fn = linear_work, .x = matrix(b, m, k), .y = matrix(b, m, n), .nlinear = 0 };
+	char what[48], shape[64];
+	size_t spread = SPREAD_BYTES / (size_t)b->how->shrink / (size_t)b->how->shrink, have = 0;
+	int rc = b->short_of ? -1 : 0;
+	do {
+		struct linear *w = &l.linear[l.nlinear];
+		rc = rc ? rc : random_linear(b, w, dt, n, k);
+		have += w->bytes;
+	} while (!rc && ++l.nlinear < COPIES && stream && have < spread);
+	snprintf(what, sizeof what, "linear %s", dtype_name(dt));
+	snprintf(shape, sizeof shape, "%dx%dx%d", m, n, k);
+	if (!rc && stream)
+		rc = measure(&l, BYTES, (double)l.linear[0].bytes, b->limits.read, what, shape);
+	else if (!rc)
+		rc = measure(&l, FLOPS, 2.0 * m * n * k, b->limits.fast > 0 ? b->limits.fast : b->limits.fma, what, shape);
+	for (int i = 0; i < l.nlinear; i++)
+		b->ops->linear_free(b->dev, &l.linear[i]);
+	drop(b);
 	return rc;
 }
 
-static int bench_linear(struct bench *b, enum dtype dt)
+static int bench_linears(struct bench *b, enum dtype dt)
 {
 	static const struct {
-		int m, n, k, stream; /* stream: measured against memory */
-	} shapes[] = { { 1, 14336, 4096, 1 }, { 4, 14336, 4096, 1 }, { 16, 4096, 4096, 0 }, { 128, 4096, 4096, 0 },
-		       { 512, 4096, 4096, 0 }, { 512, 4096, 14336, 0 } };
+		int n, k;
+	} layers[] = { { 4096, 4096 }, { 14336, 4096 }, { 4096, 14336 } };
+	static const int few[] = { 1, 4, 16, 32 }, many[] = { 512, 2048 };
 	int rc = 0;
-	for (size_t i = 0; !rc && i < sizeof shapes / sizeof shapes[0]; i++) {
-		int m = shapes[i].m, n = shapes[i].n, k = shapes[i].k;
-		struct linear w = { 0 };
-		float *x = floats(b, (size_t)m * (size_t)k), *y = floats(b, (size_t)m * (size_t)n);
-		char what[32], shape[48];
-		rc = x && y && make_linear(b, &w, dt, n, k) == 0 ? 0 : -1;
-		if (!rc) {
-			struct linear_arg a = { { y, m, n, (size_t)n }, { x, m, k, (size_t)k }, &w };
-			double s = best_seconds(b, linear_work, &a);
-			snprintf(what, sizeof what, "linear %s", dtype_name(dt));
-			snprintf(shape, sizeof shape, "%dx%dx%d", m, n, k);
-			if (shapes[i].stream) {
-				struct span all = { b, w.panels, w.bytes };
-				double floor = b->isa->scan ? (double)w.bytes / best_seconds(b, scan_work, &all) * 1e-9 : 0;
-				b->read = floor > b->read ? floor : b->read;
-				report(b, what, shape, "GB/s", (double)w.bytes / s * 1e-9, floor);
-			} else {
-				report(b, what, shape, "GFLOP/s", 2.0 * m * n * k / s * 1e-9, b->fma);
-			}
-			b->ops->linear_free(b->dev, &w);
-		}
-		b->ops->release(b->dev, x);
-		b->ops->release(b->dev, y);
-	}
+	for (int i = 0; i < 4 && !rc; i++)
+		rc = bench_linear(b, dt, few[i], smaller(b, 14336), smaller(b, 4096), 1);
+	for (int i = 0; i < 2; i++)
+		for (int j = 0; j < 3 && !rc; j++)
+			rc = bench_linear(b, dt, smaller(b, many[i]), smaller(b, layers[j].n), smaller(b, layers[j].k), 0);
+	return rc;
+}
+
+int bench_square(struct device *dev, double *out, const struct bench_effort *how, struct err *e)
+{
+	struct bench b = { .dev = dev, .ops = device_ops(dev), .how = how, .e = e };
+	int n = smaller(&b, 8192);
+	struct line l = { .b = &b, .fn = linear_work, .x = matrix(&b, n, n), .y = matrix(&b, n, n), .nlinear = 1 };
+	double s;
+	int rc = b.short_of || random_linear(&b, &l.linear[0], DT_BF16, n, n) < 0 ? -1 : bench_time(&s, line_work, &l, how->seconds, e);
+	if (!rc)
+		*out = 2.0 * n * n * n / s;
+	if (l.linear[0].panels)
+		b.ops->linear_free(dev, &l.linear[0]);
+	drop(&b);
 	return rc;
 }
 
 /* --- attention --------------------------------------------------------------------------------------------------- */
 
-struct attend_arg {
-	struct mat y, q;
-	int h;
-	struct kv kv;
-	struct attend how;
-	struct batch batch;
-};
+enum { H = 32, HK = 8, D = 128 };
 
-static void attend_work(struct bench *b, void *arg)
+static void attend_work(const struct line *l, int i)
 {
-	struct attend_arg *a = arg;
-	b->ops->attend(b->dev, a->y, a->q, a->h, &a->kv, &a->how, &a->batch);
+	(void)i;
+	l->b->ops->attend(l->b->dev, l->y, l->x, H, &l->kv, &l->how, &l->batch);
 }
 
-/* n rows that end a sequence of `keys` */
-static int bench_attend(struct bench *b, int n, int keys)
+/* Keys and values of `sequences` sequences of `keys` positions; n rows: the last ones of one sequence, or the last of each. */
+static void make_cache(struct line *l, int n, int sequences, int keys)
 {
-	enum { H = 32, HK = 8, D = 128 };
-	int pages = (keys - 1) / KV_PAGE + 1, rc = -1;
-	size_t rows = (size_t)n, cache = (size_t)pages * HK * D * KV_PAGE;
-	float *q = floats(b, rows * H * D), *y = floats(b, rows * H * D), *k = floats(b, cache), *v = floats(b, cache);
-	int32_t *ints = b->ops->alloc(b->dev, (2 * rows + (size_t)pages) * sizeof *ints, b->e);
-	if (q && y && k && v && ints) {
-		int32_t *pos = ints, *seq = ints + n, *table = ints + 2 * n;
-		double work = 0;
-		char shape[48];
-		for (int i = 0; i < n; i++) {
-			pos[i] = keys - n + i;
-			seq[i] = 0;
-			work += 4.0 * H * D * (pos[i] + 1);
-		}
-		for (int i = 0; i < pages; i++)
-			table[i] = i;
-		struct attend_arg a = { .y = { y, n, H * D, H * D }, .q = { q, n, H * D, H * D }, .h = H,
-					.kv = { k, v, HK, D, pages }, .how = { .scale = 0.1275f },
-					.batch = { n, NULL, pos, seq, table, pages } };
-		double s = best_seconds(b, attend_work, &a);
-		snprintf(shape, sizeof shape, "%d rows, %d keys, %d/%d heads of %d", n, keys, H, HK, D);
-		report(b, "attend", shape, "GFLOP/s", work / s * 1e-9, b->fma);
-		rc = 0;
-	}
-	b->ops->release(b->dev, ints);
-	b->ops->release(b->dev, v);
-	b->ops->release(b->dev, k);
-	b->ops->release(b->dev, y);
-	b->ops->release(b->dev, q);
+	struct bench *b = l->b;
+	int pages = (keys - 1) / KV_PAGE + 1;
+	size_t cache = (size_t)sequences * (size_t)pages * HK * D * KV_PAGE;
+	l->kv = (struct kv){ floats(b, cache), floats(b, cache), HK, D, sequences * pages };
+	l->batch = (struct batch){ .n = n, .ld_table = pages };
+	l->batch.pos = sequences == 1 ? numbers(b, n, keys - n, 1, n) : numbers(b, n, keys - 1, 0, 1);
+	l->batch.seq = sequences == 1 ? numbers(b, n, 0, 0, 1) : numbers(b, n, 0, 1, n);
+	l->batch.table = numbers(b, sequences * pages, 0, 1, sequences * pages);
+}
+
+static int bench_prompt(struct bench *b, int n)
+{
+	struct line l = { .b = b, .fn = attend_work, .x = matrix(b, n, H * D), .y = matrix(b, n, H * D), .how = { .scale = 0.125f } };
+	char shape[64];
+	make_cache(&l, n, 1, n);
+	snprintf(shape, sizeof shape, "%d rows of one sequence, %d/%d heads of %d", n, H, HK, D);
+	int rc = measure(&l, FLOPS, 4.0 * H * D * n * (n + 1) / 2, b->limits.fma, "attend", shape);
+	drop(b);
+	return rc;
+}
+
+static int bench_decode(struct bench *b, int n, int keys)
+{
+	struct line l = { .b = b, .fn = attend_work, .x = matrix(b, n, H * D), .y = matrix(b, n, H * D), .how = { .scale = 0.125f } };
+	char shape[64];
+	make_cache(&l, n, n, keys);
+	snprintf(shape, sizeof shape, "%d sequence%s, %d keys, %d/%d heads of %d", n, n == 1 ? "" : "s", keys, H, HK, D);
+	int rc = measure(&l, BYTES, 8.0 * HK * D * keys * n, b->limits.read, "attend", shape);
+	drop(b);
 	return rc;
 }
 
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
-struct rows_arg {
-	struct mat y, x;
-	const float *w;
-	struct lse *lse;
-	int32_t *target;
+#define ROW_WORK(name, call) \
+	static void name##_work(const struct line *l, int i) \
+	{ \
+		(void)i; \
+		l->b->ops->call; \
+	}
+ROW_WORK(rmsnorm, rmsnorm(l->b->dev, l->y, l->x, l->w.p, 1e-6f))
+ROW_WORK(layernorm, layernorm(l->b->dev, l->y, l->x, l->w.p, l->w.p, 1e-6f))
+ROW_WORK(silu, act(l->b->dev, l->y, l->x, l->v, ACT_SILU))
+ROW_WORK(gelu, act(l->b->dev, l->y, l->x, (struct mat){ 0 }, ACT_GELU_ERF))
+ROW_WORK(add, add(l->b->dev, l->y, l->x))
+ROW_WORK(rope, rope(l->b->dev, l->x, l->x.d / D, &l->rope, l->batch.pos))
+ROW_WORK(kv_write, kv_write(l->b->dev, &l->kv, l->x, l->v, &l->batch))
+ROW_WORK(embed, embed(l->b->dev, l->y, &l->table, l->ids))
+ROW_WORK(lse, lse(l->b->dev, l->lse, l->x, l->ids))
+ROW_WORK(sample, sample(l->b->dev, l->ids, l->x, l->draw))
+
+#define VOCAB 151936
+
+/* moved: floats read and written for each of n x d */
+static const struct row_op {
+	const char *what;
+	work_fn *fn;
+	int n, d;
+	double moved;
+	enum limit limit;
+} row_ops[] = {
+	{ "rmsnorm", rmsnorm_work, 2048, 4096, 2, LIMIT_COPY },
+	{ "layernorm", layernorm_work, 2048, 4096, 2, LIMIT_COPY },
+	{ "silu gated", silu_work, 2048, 14336, 3, LIMIT_COPY },
+	{ "gelu", gelu_work, 2048, 14336, 2, LIMIT_COPY },
+	{ "add", add_work, 2048, 4096, 3, LIMIT_COPY },
+	{ "rope", rope_work, 2048, 5120, 2, LIMIT_COPY },
+	{ "kv_write", kv_write_work, 2048, HK * D, 4, LIMIT_COPY },
+	{ "embed bf16", embed_work, 2048, 4096, 1.5, LIMIT_COPY },
+	{ "lse", lse_work, 64, VOCAB, 1, LIMIT_READ },
+	{ "sample greedy", sample_work, 64, VOCAB, 1, LIMIT_READ },
+	{ "sample top-p 0.9", sample_work, 64, VOCAB, 1, LIMIT_READ },
 };
 
-static void rmsnorm_work(struct bench *b, void *arg)
+/* What an operation needs beside x and y. */
+static void add_parts(struct line *l, const struct row_op *o, int n, int d)
 {
-	struct rows_arg *a = arg;
-	b->ops->rmsnorm(b->dev, a->y, a->x, a->w, 1e-6f);
-}
-
-static void layernorm_work(struct bench *b, void *arg)
-{
-	struct rows_arg *a = arg;
-	b->ops->layernorm(b->dev, a->y, a->x, a->w, a->w, 1e-6f);
-}
-
-static void silu_work(struct bench *b, void *arg)
-{
-	struct rows_arg *a = arg;
-	b->ops->act(b->dev, a->y, a->x, a->x, ACT_SILU);
-}
-
-static void gelu_work(struct bench *b, void *arg)
-{
-	struct rows_arg *a = arg;
-	b->ops->act(b->dev, a->y, a->x, (struct mat){ 0 }, ACT_GELU_ERF);
-}
-
-static void lse_work(struct bench *b, void *arg)
-{
-	struct rows_arg *a = arg;
-	b->ops->lse(b->dev, a->lse, a->x, a->target);
-}
-
-/* GB/s of what is read once and written once */
-static int bench_rows(struct bench *b)
-{
-	static const struct {
-		const char *what;
-		work_fn *fn;
-		int n, d, passes;
-	} t[] = {
-		{ "rmsnorm", rmsnorm_work, 64, 4096, 2 },  { "layernorm", layernorm_work, 64, 4096, 2 },
-		{ "silu gated", silu_work, 64, 14336, 2 }, { "gelu", gelu_work, 64, 14336, 2 },
-		{ "lse", lse_work, 16, 151936, 1 },
-	};
-	int rc = 0;
-	for (size_t i = 0; !rc && i < sizeof t / sizeof t[0]; i++) {
-		int n = t[i].n, d = t[i].d;
-		float *x = floats(b, (size_t)n * (size_t)d), *y = floats(b, (size_t)n * (size_t)d), *w = floats(b, (size_t)d);
-		struct lse *l = b->ops->alloc(b->dev, (size_t)n * sizeof *l, b->e);
-		int32_t *target = b->ops->alloc(b->dev, (size_t)n * sizeof *target, b->e);
-		rc = x && y && w && l && target ? 0 : -1;
-		if (!rc) {
-			struct rows_arg a = { { y, n, d, (size_t)d }, { x, n, d, (size_t)d }, w, l, target };
-			char shape[48];
-			snprintf(shape, sizeof shape, "%dx%d", n, d);
-			report(b, t[i].what, shape, "GB/s", 4.0 * t[i].passes * n * d / best_seconds(b, t[i].fn, &a) * 1e-9, 0);
-		}
-		b->ops->release(b->dev, target);
-		b->ops->release(b->dev, l);
-		b->ops->release(b->dev, w);
-		b->ops->release(b->dev, y);
-		b->ops->release(b->dev, x);
+	struct bench *b = l->b;
+	if (o->fn == kv_write_work || o->fn == rope_work)
+		make_cache(l, n, 1, n);
+	if (o->fn == rope_work)
+		l->rope = (struct rope){ D, ROPE_HALF, n, floats(b, (size_t)n * D / 2), floats(b, (size_t)n * D / 2) };
+	if (o->fn == embed_work) {
+		size_t count = (size_t)smaller(b, 128256) * (size_t)d;
+		uint16_t *rows = take(b, count * sizeof *rows);
+		if (rows)
+			b->ops->noise(b->dev, rows, DT_BF16, count, b->seed++, 1.0f);
+		l->table = (struct table){ DT_BF16, smaller(b, 128256), d, rows };
+		l->ids = numbers(b, n, 0, l->table.v / n, n);
 	}
+	if (o->fn == lse_work || o->fn == sample_work) {
+		struct draw draw = { .scale = strchr(o->what, '.') ? 1.4426950408889634 : 0, .share = (uint64_t)(0.9 * 0x1p32) };
+		l->lse = take(b, (size_t)n * sizeof *l->lse);
+		l->draw = take(b, (size_t)n * sizeof *l->draw);
+		l->ids = numbers(b, n, 0, 1, n);
+		for (int i = 0; l->draw && i < n; i++) {
+			draw.counter[0] = (uint32_t)i;
+			b->ops->put(b->dev, l->draw + i, &draw, sizeof draw);
+		}
+	}
+}
+
+static int bench_row_op(struct bench *b, const struct row_op *o)
+{
+	int n = smaller(b, o->n), d = o->fn == kv_write_work ? o->d : (smaller(b, o->d) + D - 1) / D * D;
+	double floor = o->limit == LIMIT_READ ? b->limits.read : b->limits.copy;
+	struct line l = { .b = b, .fn = o->fn, .x = matrix(b, n, d), .y = matrix(b, n, d), .w = matrix(b, 1, d), .v = matrix(b, n, d) };
+	char shape[64];
+	add_parts(&l, o, n, d);
+	snprintf(shape, sizeof shape, "%dx%d", n, d);
+	int rc = measure(&l, BYTES, 4.0 * o->moved * n * d, floor, o->what, shape);
+	drop(b);
 	return rc;
 }
 
-int bench_kernels(enum cpu_level max, int threads, bench_fn *row, void *ctx, struct err *e)
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
+int bench_device(struct device *dev, const struct bench_effort *how, bench_fn *row, void *ctx, struct err *e)
 {
-	struct bench b = { .isa = matmul_isa(max), .row = row, .ctx = ctx, .e = e };
-	if (device_open(&b.dev, &(struct device_opts){ .name = "cpu", .threads = threads, .max_level = max }, e) < 0)
+	struct bench b = { .dev = dev, .ops = device_ops(dev), .how = how, .row = row, .ctx = ctx, .e = e };
+	static const struct { int n, keys; } decodes[] = { { 1, 1024 }, { 1, 4096 }, { 64, 1024 }, { 64, 4096 } };
+	int rc = device_limits(dev, &b.limits, how, e);
+	if (!rc)
+		report_limits(&b);
+	for (int dt = 0; dt < DT_COUNT && !rc; dt++)
+		rc = bench_linears(&b, (enum dtype)dt);
+	if (!rc)
+		rc = bench_prompt(&b, smaller(&b, 2048));
+	for (size_t i = 0; i < sizeof decodes / sizeof decodes[0] && !rc; i++)
+		rc = bench_decode(&b, decodes[i].n, smaller(&b, decodes[i].keys));
+	for (size_t i = 0; i < sizeof row_ops / sizeof row_ops[0] && !rc; i++)
+		if (row_ops[i].fn != sample_work || b.ops->sample)
+			rc = bench_row_op(&b, &row_ops[i]);
+	return rc;
+}
+
+int bench_kernels(const char *device, const char *numerics, enum cpu_level max, int threads, bench_fn *row, void *ctx, struct err *e)
+{
+	struct device *dev;
+	struct device_opts o = { .name = device ? device : "cpu", .threads = threads, .max_level = max, .numerics = numerics };
+	if (device_open(&dev, &o, e) < 0)
 		return -1;
-	b.ops = device_ops(b.dev);
-	int rc = pool_open(&b.pool, device_threads(b.dev), e); /* for the limits */
-	for (int dt = 0; !rc && dt < DT_COUNT; dt++) {
-		measure_fma(&b); /* beside each type: clocks change */
-		rc = bench_linear(&b, (enum dtype)dt);
-	}
-	if (!rc)
-		rc = bench_attend(&b, 64, 1024);
-	if (!rc)
-		rc = bench_attend(&b, 1, 4096);
-	if (!rc)
-		rc = bench_rows(&b);
-	pool_close(b.pool);
-	if (!rc)
-		rc = device_ops(b.dev)->sync(b.dev, e);
-	device_close(b.dev);
+	int rc = bench_device(dev, &BENCH_EFFORT, row, ctx, e);
+	device_close(dev);
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "kernels/base/pool.h"
+#include "kernels/bench.h"
 #include "kernels/cuda_ops.h"
 #include "kernels/device.h"
 #include "kernels/isa.h"
@@ -302,6 +303,14 @@ static void fill_ops(struct ops *o)
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */
 
+static double limit(struct device *dev, enum limit what, void *dst, const void *src, size_t work)
+{
+	struct cuda_device *c = on(dev);
+	double done = cuda_limit(c->stream, what, dst, src, work);
+	queued(c, "limit");
+	return done;
+}
+
 static void cuda_close(struct device *dev)
 {
 	struct cuda_device *c = on(dev);
@@ -384,6 +393,7 @@ int cuda_device_open(struct device **dev, int index, int threads, struct err *e)
 	fill_ops(&c->ops);
 	c->base.ops = &c->ops;
 	c->base.close = cuda_close;
+	c->base.limit = limit;
 	c->base.threads = pool_threads(c->pool);
 	c->index = index;
 	cudaError_t r = open_stream(c);

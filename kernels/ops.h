@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/base/bench.h"
 #include "kernels/base/cpu.h"
 #include "kernels/base/err.h"
 
@@ -123,6 +124,13 @@ void device_close(struct device *d);
 const struct ops *device_ops(const struct device *d);
 const char *device_describe(const struct device *d); /* one line: "cpu avx512, 2 threads, AMD EPYC ..." */
 int device_threads(const struct device *d);
+/* What a device can do at best, measured when asked (limits.c): FLOP/s of fused multiply-adds in registers, bytes/s of a plain read
+ * and of a copy (read and written both counted); 0: not known. fast: FLOP/s of a product of 8192 x 8192 x 8192 in bf16 by
+ * ops->linear, where numerics are fast. */
+struct limits {
+	double fma, read, copy, fast;
+};
+int device_limits(struct device *d, struct limits *out, const struct bench_effort *how, struct err *e);
 /* The whole id of what decides the bits: "chain32/1", or "fast/<arch>/<cublasLt version>/<kernel digest>". */
 const char *device_numerics(const struct device *d);
 

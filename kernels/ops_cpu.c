@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #include "kernels/base/pool.h"
+#include "kernels/bench.h"
 #include "kernels/device.h"
 #include "kernels/isa.h"
 #include "kernels/noise.h"
@@ -520,6 +521,11 @@ static const struct ops cpu_ops = {
 	.lse = op_lse,
 };
 
+static double limit(struct device *dev, enum limit what, void *dst, const void *src, size_t work)
+{
+	return cpu_limit(cpu_of(dev)->pool, cpu_of(dev)->matmul, what, dst, src, work);
+}
+
 static void cpu_close(struct device *dev)
 {
 	struct cpu_device *c = cpu_of(dev);
@@ -540,6 +546,7 @@ int cpu_device_open(struct device **out, const struct device_opts *o, struct err
 	}
 	c->base.ops = &cpu_ops;
 	c->base.close = cpu_close;
+	c->base.limit = limit;
 	c->base.threads = pool_threads(c->pool);
 	c->matmul = matmul_isa(o->max_level);
 	rowops_init(&c->row, o->max_level);
