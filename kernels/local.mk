@@ -32,7 +32,7 @@ EXTRA_DIST += %D%/matmul_neon.c %D%/rowops_neon.c
 endif
 CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
 CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/bench.h %D%/base/bench.h
-EXTRA_DIST += $(CUFILES) %D%/cuda.h %D%/cuda_ops.h
+EXTRA_DIST += %D%/bare.mk $(CUFILES) %D%/cuda.h %D%/cuda_ops.h
 if HAVE_CUDA
 noinst_LIBRARIES += %D%/libkernels_cuda.a
 %C%_libkernels_cuda_a_SOURCES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
