@@ -5,8 +5,9 @@
 #     make -f kernels/bare.mk -j check    runs every test; those for a GPU end as skipped where there is none
 #     make -f kernels/bare.mk check ONLY="test_half emu/test_cuda_rowops"
 #
-# cpu tests lie in B, CUDA kernels through the emulator in B/emu, the same tests against a device in B/gpu. What calls for a model
-# or for another library is left out: base/digest.c (libcrypto) and the tests that include runners/. Flags as in configure.ac.
+# CPU tests lie in B, CUDA kernels through the emulator in B/emu, those of them that run on a device too (they include tests/gpu.h)
+# in B/gpu. What calls for a model or for another library is left out: base/digest.c (libcrypto) and the tests that include
+# runners/. Flags as in configure.ac.
 S := $(patsubst %/kernels/bare.mk,%,$(abspath $(lastword $(MAKEFILE_LIST))))
 B ?= bare
 OPT ?= -O2
@@ -40,7 +41,7 @@ device = $(patsubst $(S)/%.cu,$(B)/o/%.o,$(wildcard $(S)/kernels/*.cu))
 cpu_tests = test_half test_dmath test_exactmath test_cpu test_pool test_ops test_matmul test_rowops \
 	test_simd_emu_avx2 test_simd_emu_avx512 test_simd_emu_neon
 emu_all := $(notdir $(basename $(shell grep -LE '"(runners|harness)/' $(S)/tests/test_cuda_*.cc)))
-gpu_all := $(filter-out test_cuda_emu,$(emu_all))
+gpu_all := $(filter $(emu_all),$(notdir $(basename $(shell grep -l '"tests/gpu.h"' $(S)/tests/test_cuda_*.cc))))
 tests := $(cpu_tests) $(addprefix emu/,$(emu_all)) $(if $(NVCC),$(addprefix gpu/,$(gpu_all)))
 ONLY ?= $(tests)
 

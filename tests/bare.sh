@@ -24,7 +24,7 @@ for t in "$src"/tests/test_cuda_*.cc; do
 	name=$(basename "$t" .cc)
 	grep -qE '"(runners|harness)/' "$t" && continue
 	grep -q -- "-o $tmp/b/emu/$name " "$tmp/out" || { echo "$name is not built for the emulator"; bad=1; }
-	[ "$name" = test_cuda_emu ] || grep -q -- "-o $tmp/b/gpu/$name " "$tmp/out" || { echo "$name is not built for a device"; bad=1; }
+	! grep -q '"tests/gpu.h"' "$t" || grep -q -- "-o $tmp/b/gpu/$name " "$tmp/out" || { echo "$name is not built for a device"; bad=1; }
 done
 
 cat >"$tmp/planted.c" <<'C'

@@ -1,12 +1,13 @@
 /* test_cuda_noise - random weights: the values that noise.h promises, and the same bits from the processor (any number of threads)
- * and from the CUDA kernel, on the emulator of tests/cuda_emu.h. Canaries lie behind each block. */
-#include "tests/cuda_emu.h"
+ * and from the CUDA kernel, on the emulator of tests/cuda_emu.h or on a GPU. Canaries lie behind each block. */
+#include "kernels/cuda.h"
 
 #include <vector>
 
 #include "kernels/base/half.h"
 #include "kernels/cuda_ops.h"
 #include "kernels/device.h"
+#include "tests/gpu.h"
 #include "tests/test.h"
 
 static struct device *cpu, *cpu3, *gpu;
@@ -73,12 +74,16 @@ static void test_devices(void)
 {
 	static const size_t sizes[] = { 0, 1, 31, 255, 256, 257, 5000, 70001 };
 	static const float scales[] = { 1.0f, 0x1p-6f, 0.3f, 0x1p-130f, -2.0f, 3e38f };
+#ifdef ASSAY_CUDA_EMU
 	int order = 0;
+#endif
 	for (size_t n : sizes)
 		for (int dt = 0; dt < DT_COUNT; dt++)
 			for (float scale : scales) {
 				uint64_t seed = 0x123456789abcdefu * (n + 1) + (uint64_t)dt;
+#ifdef ASSAY_CUDA_EMU
 				emu_order((enum emu_order)(order++ % EMU_ORDERS));
+#endif
 				std::vector<unsigned char> want = fill(cpu, (enum dtype)dt, n, seed, scale);
 				CHECK(want == fill(cpu3, (enum dtype)dt, n, seed, scale), "three threads: %zu of %s", n, dtype_name((enum dtype)dt));
 				if (n < 6000 || scale == 1.0f)
@@ -97,17 +102,18 @@ int main(int argc, char **argv)
 	};
 	struct device_opts one = { "cpu", 1, CPU_SCALAR, nullptr }, three = { "cpu", 3, CPU_AVX512BF16, nullptr };
 	struct err e = {};
-	if (device_open(&cpu, &one, &e) < 0 || device_open(&cpu3, &three, &e) < 0 || cuda_device_open(&gpu, 0, 1, &e) < 0) {
-		printf("%s\n", e.msg);
-		return 99;
-	}
+	if (device_open(&cpu, &one, &e) < 0 || device_open(&cpu3, &three, &e) < 0 || cuda_device_open(&gpu, 0, 1, &e) < 0)
+		return gpu_absent(&e);
+	printf("%s", device_describe(gpu));
 	int rc = test_main("cuda_noise", tests, argc, argv);
 	gpu->close(gpu);
 	cpu3->close(cpu3);
 	cpu->close(cpu);
+#ifdef ASSAY_CUDA_EMU
 	if (emu_allocations()) {
 		printf("%zu blocks of device memory were not released\n", emu_allocations());
 		rc = 1;
 	}
+#endif
 	return rc;
 }
