@@ -7,6 +7,9 @@
  * l once more beside it, which costs less than sharing it. The segment is merged into the running sums at once, so segments
  * come in ascending order.
  *
+ * This is the form for any head size. Heads of a multiple of 4 channels up to 256, which is nearly all there are, go to the kernels
+ * of attend_tile_cuda.cu, which share what they read.
+ *
  * Only visible keys are read, and no value of a tile whose scores are all -Inf before any other of its segment. A NaN score
  * ends the row: all its channels are NaN.
  */
@@ -14,8 +17,7 @@
 
 #include <assert.h>
 
-#include "kernels/base/half.h"
-#include "kernels/cuda_ops.h"
+#include "kernels/attend_cuda.h"
 #include "kernels/exactmath.h"
 
 #define TILE KV_PAGE
@@ -152,12 +154,19 @@ static __global__ void attend_kernel(struct mat y, struct mat q, int h, struct k
 		out[i] = bad ? f32_of_bits(0x7fc00000u) : xm_canon(__fdiv_rn(__fadd_rn(os[i], 0.0f), l));
 }
 
+size_t cuda_attend_scratch(int h, const struct kv *c, const struct batch *b)
+{
+	return b->n && attend_tile_fits(c) ? attend_tile_scratch(h, c, b) : 0;
+}
+
 void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
-		 const struct batch *b)
+		 const struct batch *b, void *scratch)
 {
 	size_t shared = 2 * (size_t)c->d * sizeof(float);
 	assert(y.n == b->n && q.n == b->n && h > 0 && c->hk > 0 && h % c->hk == 0 && q.d == h * c->d && y.d == q.d && a->window >= 0);
 	assert(shared <= 40 * 1024 && (long long)b->n * h <= INT32_MAX);
-	if (b->n)
+	if (b->n && attend_tile_fits(c))
+		attend_tile(s, y, q, h, c, a, b, scratch);
+	else if (b->n)
 		CU_LAUNCH(attend_kernel, (unsigned)(b->n * h), SEGMENT, shared, s, y, q, h, *c, *a, *b);
 }

@@ -25,8 +25,10 @@ void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, const flo
 void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope *r, const int32_t *pos);
 void cuda_kv_write(struct CUstream_st *s, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
 void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, int slots);
+size_t cuda_attend_scratch(int h, const struct kv *c, const struct batch *b); /* bytes; sums of segments computed
+									 apart, which NULL as scratch forbids */
 void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
-		 const struct batch *b);
+		 const struct batch *b, void *scratch);
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a);
 void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);

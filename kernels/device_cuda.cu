@@ -45,7 +45,7 @@ struct cuda_device {
 	size_t used;
 	char *panels; /* host: a group of panels while it is packed */
 	size_t panels_bytes;
-	void *scratch; /* device: partial sums of one linear call */
+	void *scratch; /* device: partial sums of one call */
 	size_t scratch_bytes;
 	const char *last; /* the operation queued last */
 	struct err failed; /* the first failure since sync */
@@ -227,26 +227,43 @@ static void linear_rows(struct device *dev, struct linear *w, int n0, const void
 	}
 }
 
+/* Makes room for `bytes` of partial sums. Returns 0 when there is none. */
+static int scratch_room(struct cuda_device *c, size_t bytes)
+{
+	struct err e = {};
+	if (bytes <= c->scratch_bytes)
+		return 1;
+	void *larger = cuda_alloc(&c->base, bytes, &e);
+	if (!larger) {
+		if (!c->failed.code)
+			c->failed = e;
+		return 0;
+	}
+	cuda_release(&c->base, c->scratch);
+	c->scratch = larger;
+	c->scratch_bytes = bytes;
+	return 1;
+}
+
 static void op_linear(struct device *dev, struct mat y, struct mat x, const struct linear *w)
 {
 	struct cuda_device *c = on(dev);
-	size_t bytes = y.n ? cuda_linear_scratch(y.n, w) : 0;
 	assert(y.n == x.n && y.d == w->n && x.d == w->k && w->panels);
-	if (bytes > c->scratch_bytes) {
-		struct err e = {};
-		void *larger = cuda_alloc(dev, bytes, &e);
-		if (!larger) {
-			if (!c->failed.code)
-				c->failed = e;
-			return;
-		}
-		cuda_release(dev, c->scratch);
-		c->scratch = larger;
-		c->scratch_bytes = bytes;
-	}
+	if (!scratch_room(c, y.n ? cuda_linear_scratch(y.n, w) : 0))
+		return;
 	if (y.n)
 		cuda_linear(c->stream, y, x, w, c->scratch);
 	queued(c, "linear");
+}
+
+static void op_attend(struct device *dev, struct mat y, struct mat q, int h, const struct kv *kv, const struct attend *a,
+		      const struct batch *b)
+{
+	struct cuda_device *c = on(dev);
+	if (!scratch_room(c, cuda_attend_scratch(h, kv, b)))
+		return;
+	cuda_attend(c->stream, y, q, h, kv, a, b, c->scratch);
+	queued(c, "attend");
 }
 
 /* --- the other operations ---------------------------------------------------------------------------------------- */
@@ -268,8 +285,6 @@ OP(layernorm, (struct mat y, struct mat x, const float *w, const float *b, float
 OP(rope, (struct mat x, int heads, const struct rope *r, const int32_t *pos), (x, heads, r, pos))
 OP(kv_write, (const struct kv *kv, struct mat k, struct mat v, const struct batch *b), (kv, k, v, b))
 OP(kv_copy, (const struct kv *kv, int dst, int src, int slots), (kv, dst, src, slots))
-OP(attend, (struct mat y, struct mat q, int h, const struct kv *kv, const struct attend *a, const struct batch *b),
-   (y, q, h, kv, a, b))
 OP(act, (struct mat y, struct mat gate, struct mat up, enum act a), (y, gate, up, a))
 OP(noise, (void *p, enum dtype dt, size_t n, uint64_t seed, float scale), (p, dt, n, seed, scale))
 OP(lse, (struct lse *out, struct mat logits, const int32_t *target), (out, logits, target))

@@ -30,12 +30,12 @@ ASSAY_LIBS += %D%/libkernels_neon.a
 else
 EXTRA_DIST += %D%/matmul_neon.c %D%/rowops_neon.c
 endif
-CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
-CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/bench.h %D%/base/bench.h
-EXTRA_DIST += %D%/bare.mk $(CUFILES) %D%/cuda.h %D%/cuda_ops.h
+CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
+CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/attend_cuda.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/bench.h %D%/base/bench.h
+EXTRA_DIST += %D%/bare.mk $(CUFILES) %D%/cuda.h %D%/cuda_ops.h %D%/attend_cuda.h
 if HAVE_CUDA
 noinst_LIBRARIES += %D%/libkernels_cuda.a
-%C%_libkernels_cuda_a_SOURCES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
+%C%_libkernels_cuda_a_SOURCES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
 # automake follows no headers of .cu files: name them
 $(%C%_libkernels_cuda_a_OBJECTS): $(CUHEADS)
 ASSAY_LIBS += %D%/libkernels_cuda.a

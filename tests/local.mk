@@ -65,7 +65,7 @@ EXTRA_DIST += $(CUEMU)
 if HAVE_CXX
 check_LIBRARIES += tests/libcudaemu.a
 tests_libcudaemu_a_SOURCES = tests/cuda_emu.cc tests/cuda_emu_rt.cc tests/emu_matmul_cuda.cc tests/emu_logprob_cuda.cc \
-	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_noise_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
+	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
 tests_libcudaemu_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_libcudaemu_a_CXXFLAGS = $(AM_CXXFLAGS) -O2
 TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops

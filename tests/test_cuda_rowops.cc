@@ -415,6 +415,81 @@ static void test_attend(void)
 		attend_case(i < COUNT(dims) ? dims[i] : (small = !small) ? dims[draw(10)] : pick(dims));
 }
 
+/* Many rows: of one sequence in order, as a prompt; of a few; of many in any order; some share pages, some of them garbage behind their
+ * last key. Large blocks and small ones, segments apart and not. */
+static void tiles_case(int d, int kind)
+{
+	static const int windows[] = { 1, 63, 65, 200, 300 };
+	int hk = 1 + draw(2), group = draw(3) ? 1 + draw(5) : 1 + draw(9), h = hk * group, n = kind == 3 ? 3 + draw(6) : 9 + draw(d > 64 ? 40 : 90);
+	int ld = h * d + draw(3), seqs = kind == 0 ? 1 : kind == 1 ? 2 + draw(3) : 12, odd = draw(5) ? PLAIN : draw(FILLS);
+	std::vector<int> last;
+	for (int s = 0; s < seqs; s++)
+		last.push_back(s < 2 ? 150 + draw(450) : draw(300));
+	struct pages p(hk, d, last, PLAIN, odd);
+	for (int s = 1; s < seqs; s++) /* whole pages of the first */
+		for (int t = 0, m = draw(2) ? draw(10) : 0; t < m && t < last[0] / KV_PAGE && t <= last[(size_t)s] / KV_PAGE; t++)
+			p.table[(size_t)(s * pages::LD + t)] = p.table[(size_t)t];
+	if (!draw(6)) /* keys of -Inf */
+		for (size_t s = 0; s < p.k.size(); s += 1 + (size_t)draw(40))
+			p.k[s] = f32_of_bits(draw(50) ? 0xff800000u : 0x7f800000u);
+	std::vector<int32_t> pos, seq;
+	for (int r = 0, at = draw(100); r < n; r++) {
+		int s = kind < 2 ? r * seqs / n : draw(seqs);
+		seq.push_back(s);
+		pos.push_back(kind < 2 ? (at + r) % (last[(size_t)s] + 1) : draw(4) ? last[(size_t)s] : draw(last[(size_t)s] + 1));
+	}
+	std::vector<float> slopes, sinks, query = rows(n, h * d, ld, draw(5) ? PLAIN : draw(FILLS));
+	for (int i = 0; i < h; i++) {
+		slopes.push_back(1.0f / (float)(1 << draw(9)));
+		sinks.push_back(draw(12) ? plain() : value(ANY));
+	}
+	both k(p.k), v(p.v), q(query), bp(pos), bs(seq), bt(p.table), sl(slopes), si(sinks);
+	struct attend ac = { 1.0f / (1.0f + (float)draw(16)), draw(4) ? 0.0f : 5.0f, nullptr, draw(3) ? 0 : pick(windows), nullptr }, ag = ac;
+	if (!draw(4))
+		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
+	if (!draw(4))
+		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
+	std::vector<float> fresh = rows(n, 0, ld, 0);
+	both apart(fresh), one(fresh), room(std::vector<float>(cuda_attend_scratch(h, &kg, &bg) / sizeof(float), 0.0f));
+	CHECK(room.bytes > 0, "no scratch for %d rows of %d heads", n, h);
+	next_order();
+	cpu->ops->attend(cpu, mat_c(apart, n, h * d, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
+	memcpy(one.c, apart.c, one.bytes);
+	struct err e = {};
+	CHECK(gpu->ops->sync(gpu, &e) == 0, "%s", e.msg); /* the device's stream is not the one used here */
+	cuda_attend(nullptr, mat_g(apart, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, room.g);
+	cuda_attend(nullptr, mat_g(one, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, nullptr);
+	CU_ASSERT_EQUAL(cudaDeviceSynchronize(), cudaSuccess);
+	SAME(apart, "attend, segments apart: kind %d d=%d h=%d hk=%d n=%d window=%d softcap=%g slopes=%d sinks=%d", kind, d, h, hk, n, ac.window,
+	     (double)ac.softcap, ac.slopes != nullptr, ac.sinks != nullptr);
+	SAME(one, "attend: kind %d d=%d h=%d hk=%d n=%d window=%d softcap=%g slopes=%d sinks=%d", kind, d, h, hk, n, ac.window,
+	     (double)ac.softcap, ac.slopes != nullptr, ac.sinks != nullptr);
+}
+
+static void test_tiles(void)
+{
+	static const int dims[] = { 4, 8, 20, 64, 16, 32, 80, 128, 132, 256 };
+	for (int i = 0; i < gpu_cases(60, 8); i++)
+		tiles_case(i % 3 == 2 ? dims[i / 3 % COUNT(dims)] : dims[draw(3)], i % 4);
+	/* where the number of blocks or of bytes decides against a split */
+	struct kv c = { nullptr, nullptr, 8, 64, 0 };
+	struct batch b = batch_of(8, nullptr, nullptr, nullptr);
+	CU_ASSERT_EQUAL(cuda_attend_scratch(32, &c, &b), (size_t)8 * 32 * 3 * 66 * 4);
+	b.n = 64 * 33; /* 33 large blocks of a head each */
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+	b.n -= 64;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), (size_t)2048 * 8 * 3 * 66 * 4);
+	b.ld_table = 4;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+	b.ld_table = 4096;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+	c.d = 6;
+	b.n = 8;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+}
+
 /* --- the device --------------------------------------------------------------------------------------------------- */
 
 /* Panels and bias are the CPU's, whatever pieces the rows come in. */
@@ -631,6 +706,7 @@ int main(int argc, char **argv)
 		{ "embedding and gather", test_embed },
 		{ "keys and values", test_kv },
 		{ "attention", test_attend },
+		{ "attention of many rows", test_tiles },
 		{ "attention: segments of denormal values", test_merge },
 		{ "linear and log-sum-exp through the device", test_linear },
 #ifdef ASSAY_CUDA_EMU
