@@ -420,7 +420,8 @@ static void test_attend(void)
 static void tiles_case(int d, int kind)
 {
 	static const int windows[] = { 1, 63, 65, 200, 300 };
-	int hk = 1 + draw(2), group = draw(3) ? 1 + draw(5) : 1 + draw(9), h = hk * group, n = kind == 3 ? 3 + draw(6) : 9 + draw(d > 64 ? 40 : 90);
+	int hk = 1 + draw(2), group = draw(3) ? 1 + draw(5) : 1 + draw(9), h = hk * group;
+	int n = kind == 3 ? 3 + draw(6) : 9 + draw(d > 64 ? 40 : 90);
 	int ld = h * d + draw(3), seqs = kind == 0 ? 1 : kind == 1 ? 2 + draw(3) : 12, odd = draw(5) ? PLAIN : draw(FILLS);
 	std::vector<int> last;
 	for (int s = 0; s < seqs; s++)
