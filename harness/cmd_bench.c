@@ -1,8 +1,10 @@
 /* cmd_bench.c - `assay bench`: each figure beside the floor measured in the same run, as CSV. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/cmd.h"
 #include "kernels/selfcheck.h"
+#include "runners/runner.h"
 
 /* A field as RFC 4180 wants it: quoted when it holds a comma or a quote. */
 static void print_field(const char *s)
@@ -20,9 +22,13 @@ static void print_field(const char *s)
 	putchar('"');
 }
 
+/* The head comes with the first row, so that an error leaves nothing on standard output. */
 static void print_row(void *ctx, const struct bench_row *r)
 {
-	(void)ctx;
+	bool *head = ctx;
+	if (!*head)
+		puts("what,shape,numerics,device,value,unit,floor,fraction");
+	*head = true;
 	print_field(r->what);
 	putchar(',');
 	print_field(r->shape);
@@ -38,27 +44,106 @@ static void print_row(void *ctx, const struct bench_row *r)
 	fflush(stdout);
 }
 
-static int exec(const struct args *args, const struct globals *g, struct err *e)
+/* "1,8,64" -> numbers; how many, or -1 */
+static int parse_batches(int *out, int max, const char *s, struct err *e)
 {
-	int n;
-	const char *const *w = args_words(args, &n);
-	if (n && strcmp(w[0], "kernels") != 0) {
-		const char *known[] = { "kernels", NULL };
-		char hint[160];
-		return err_set(e, E_USAGE, "nothing to bench under '%s'%s", w[0], err_hint(hint, sizeof hint, w[0], known));
+	for (int n = 0; n < max;) {
+		char *end;
+		long v = strtol(s, &end, 10);
+		if (end == s || v < 1 || v > 4096 || (*end && *end != ','))
+			break;
+		out[n++] = (int)v;
+		if (!*end)
+			return n;
+		s = end + 1;
 	}
-	printf("what,shape,numerics,device,value,unit,floor,fraction\n");
-	return bench_kernels(g->device, g->numerics, g->cpu_mask, g->threads ? g->threads : 1, print_row, NULL, e) ? -1 : EXIT_DONE;
+	return err_set(e, E_USAGE, "--batch wants numbers from 1 to 4096 with commas between, at most %d of them", max);
 }
 
-static const struct opt opts[] = { { NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false } };
+static int bench_model(const struct args *args, const struct globals *g, bool decode, struct err *e)
+{
+	struct arena a;
+	int batch[16], rc = -1;
+	bool head = false;
+	const char *model = args_str(args, "model", NULL), *name;
+	struct bench_opts o = { .decode = decode, .shape = args_str(args, "shape", NULL), .dtype = args_str(args, "dtype", NULL),
+				.device = g->device, .numerics = g->numerics, .threads = g->threads ? g->threads : 1, .max_level = g->cpu_mask,
+				.tokens = (int)args_int(args, "tokens", 2048), .context = (int)args_int(args, "context", 512), .batch = batch };
+	if (!model == !o.shape)
+		return err_set(e, E_USAGE, "bench %s wants one of --model and --shape", decode ? "decode" : "prefill");
+	if (model && o.dtype)
+		return err_set(e, E_USAGE, "--dtype is for --shape: a model has the types of its files");
+	if ((o.nbatch = parse_batches(batch, 16, args_str(args, "batch", "1"), e)) < 0)
+		return -1;
+	arena_init(&a);
+	if (!model || model_resolve(model, &a, &o.model, &name, e) == 0)
+		rc = runner_bench(&o, print_row, &head, e);
+	arena_fini(&a);
+	return rc;
+}
+
+static int bench_ops(const struct args *args, const struct globals *g, struct err *e)
+{
+	bool head = false;
+	(void)args;
+	return bench_kernels(g->device, g->numerics, g->cpu_mask, g->threads ? g->threads : 1, print_row, &head, e);
+}
+
+static int bench_prefill(const struct args *args, const struct globals *g, struct err *e)
+{
+	return bench_model(args, g, false, e);
+}
+
+static int bench_decode(const struct args *args, const struct globals *g, struct err *e)
+{
+	return bench_model(args, g, true, e);
+}
+
+static const struct subject {
+	const char *name;
+	int (*exec)(const struct args *args, const struct globals *g, struct err *e);
+} subjects[] = {
+	{ "kernels", bench_ops },
+	{ "prefill", bench_prefill },
+	{ "decode", bench_decode },
+};
+enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
+
+static int exec(const struct args *args, const struct globals *g, struct err *e)
+{
+	const char *known[SUBJECTS + 1] = { NULL };
+	char hint[160];
+	int n;
+	const char *const *w = args_words(args, &n);
+	const char *what = n ? w[0] : subjects[0].name;
+	for (int i = 0; i < SUBJECTS; i++) {
+		known[i] = subjects[i].name;
+		if (strcmp(what, subjects[i].name) == 0)
+			return subjects[i].exec(args, g, e) ? -1 : EXIT_DONE;
+	}
+	return err_set(e, E_USAGE, "nothing to bench under '%s'%s (there is: kernels, prefill, decode)", what,
+		       err_hint(hint, sizeof hint, what, known));
+}
+
+static const struct opt opts[] = {
+	{ "model", 0, OPT_STRING, "MODEL", "prefill, decode: a model's directory, or the name of an embedded one.", 0, 0, NULL, false, false },
+	{ "shape", 0, OPT_STRING, "NAME", "prefill, decode: random weights in this shape, made on the device (assay list shapes).", 0, 0, NULL, false, false },
+	{ "dtype", 0, OPT_CHOICE, "TYPE", "Type of random weights: bf16 (default), f16, f32.", 0, 0, "bf16|f16|f32", false, false },
+	{ "tokens", 0, OPT_INT, "N", "prefill: tokens of the prompt (2048).", 1, 1 << 20, NULL, false, false },
+	{ "context", 0, OPT_INT, "N", "decode: tokens before (512).", 0, 1 << 20, NULL, false, false },
+	{ "batch", 0, OPT_STRING, "N,N,...", "decode: sequences at once, a line for each number (1).", 0, 0, NULL, false, false },
+	{ NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false },
+};
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.usage = "[kernels] [--threads N] [--cpu-mask LEVEL]",
-	.summary = "Measures the kernels against the machine's own limits.",
-	.description = "Prints CSV: what, shape, numerics, device, value, unit, floor, fraction of the floor. The floor is the peak of fused "
-		       "multiply-adds, or the bandwidth of a plain read, measured in the same run. One thread unless --threads says otherwise.",
+	.usage = "[kernels|prefill|decode] [--model MODEL|--shape NAME] [options]",
+	.summary = "Measures operations and forward passes against the machine's own limits.",
+	.description =
+		"Prints CSV: what, shape, numerics, device, value, unit, floor, fraction of the floor. kernels: every operation beside the device's "
+		"limits (fused multiply-adds in registers, a plain read and copy of memory), measured in the same run. prefill: tokens a "
+		"second of a prompt. decode: tokens a second of sequences at once, behind a context. The floor of these two is what floating-point "
+		"operations and bytes of the model allow at those limits. On a processor one thread unless --threads says otherwise.",
 	.opts = opts,
 	.max_words = 1,
 	.word = "what to bench",

@@ -149,6 +149,11 @@ static int list_tokenizers(struct out *o, const struct args *args, struct arena 
 	return list_rows(o, runner_tokenizers());
 }
 
+static int list_shapes(struct out *o, const struct args *args, struct arena *a, struct err *e)
+{
+	return list_rows(o, runner_shapes());
+}
+
 static const struct topic {
 	const char *name;
 	int (*fn)(struct out *o, const struct args *args, struct arena *a, struct err *e);
@@ -156,6 +161,7 @@ static const struct topic {
 	{ "suites", list_suites },     { "models", list_models },     { "metrics", list_metrics },
 	{ "filters", list_filters },   { "families", list_families }, { "numerics", list_numerics },
 	{ "profiles", list_profiles }, { "devices", list_devices },   { "tokenizers", list_tokenizers },
+	{ "shapes", list_shapes },
 };
 
 static int exec(const struct args *args, const struct globals *g, struct err *e)
@@ -189,7 +195,7 @@ static const struct opt opts[] = { COMMON_REGISTRY_OPT { NULL, 0, OPT_FLAG, NULL
 
 const struct cmd cmd_list = {
 	.name = "list",
-	.usage = "suites|models|metrics|filters|families|numerics|profiles|devices|tokenizers",
+	.usage = "suites|models|metrics|filters|families|numerics|profiles|devices|tokenizers|shapes",
 	.summary = "Lists what there is to choose from.",
 	.description = "Prints one line per entry; with --json one object per line with the fields \"name\" and what belongs to it.",
 	.opts = opts,

@@ -11,8 +11,8 @@
 #include "kernels/bench.h"
 #include "kernels/device.h"
 
-#define FMA_FLOPS ((size_t)32 << 30)  /* in one call, about */
-#define BLOCK_BYTES ((size_t)512 << 20)
+#define FMA_FLOPS ((size_t)16 << 30)  /* in one call, about */
+#define BLOCK_BYTES ((size_t)256 << 20)
 
 /* ---- the processor ---- */
 

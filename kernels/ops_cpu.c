@@ -6,7 +6,8 @@
  * What can fail in an operation is that growth: the operation is skipped and sync() reports it, as on any device.
  *
  * Memory carries a 64-byte header in front of what the caller sees. Large blocks come straight from the system, already
- * zero, with huge pages asked for: weights are read at the full width of the memory.
+ * zero, with huge pages asked for: weights are read at the full width of the memory. More than 15/16 of the machine's memory
+ * is refused with a sentence, since the system would promise it and end the program later.
  */
 #include "kernels/ops.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernels/base/pool.h"
 #include "kernels/bench.h"
@@ -33,6 +35,7 @@ struct cpu_device {
 	size_t packed_floats;
 	float *attend; /* [threads][attend_stride(d)] */
 	size_t attend_floats;
+	size_t mapped, memory; /* bytes in large blocks now; of the machine, what they may be */
 	struct err failed; /* the first failure since sync */
 };
 
@@ -52,13 +55,17 @@ struct header {
 
 static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 {
-	(void)dev;
+	struct cpu_device *c = cpu_of(dev);
 	char *p = NULL;
 	if (bytes > SIZE_MAX / 2) {
 		err_set(e, E_MEMORY, "a block of %zu bytes is too large", bytes);
 		return NULL;
 	}
 	size_t all = (bytes + HEADER + 63) & ~(size_t)63, mapped = 0;
+	if (all >= MAP_FROM && (c->mapped > c->memory || all > c->memory - c->mapped)) {
+		err_set(e, E_MEMORY, "no memory for a block of %zu bytes: %zu of this machine's %zu bytes are held", bytes, c->mapped, c->memory);
+		return NULL;
+	}
 	if (all >= MAP_FROM) {
 		p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
@@ -77,20 +84,22 @@ static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 		err_set(e, E_MEMORY, "no memory for a block of %zu bytes", bytes);
 		return NULL;
 	}
+	c->mapped += mapped;
 	*(struct header *)(void *)p = (struct header){ mapped };
 	return p + HEADER;
 }
 
 static void cpu_release(struct device *dev, void *p)
 {
-	(void)dev;
 	if (!p)
 		return;
 	struct header *h = (struct header *)(void *)((char *)p - HEADER);
-	if (h->mapped)
+	if (h->mapped) {
+		cpu_of(dev)->mapped -= h->mapped;
 		munmap(h, h->mapped);
-	else
+	} else {
 		free(h);
+	}
 }
 
 static void cpu_put(struct device *dev, void *dst, const void *host, size_t bytes)
@@ -544,6 +553,8 @@ int cpu_device_open(struct device **out, const struct device_opts *o, struct err
 		free(c);
 		return -1;
 	}
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	c->memory = pages > 0 && page > 0 ? (size_t)pages * (size_t)page / 16 * 15 : SIZE_MAX;
 	c->base.ops = &cpu_ops;
 	c->base.close = cpu_close;
 	c->base.limit = limit;

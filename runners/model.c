@@ -6,6 +6,9 @@
  * used (mask buffers, rotary tables, layers for multi-token prediction): those that the family knows are counted, others
  * are named in a warning. What the configuration and the tensors say differently is an error that names both.
  *
+ * Random weights (model_random) go the same way: each tensor that would be looked up is invented in the shape asked for, and
+ * each place that would copy values lets the device make some.
+ *
  * The embedding table stays in the mapped file. Everything else is copied once; the file's pages may go afterwards.
  */
 #include "runners/model_int.h"
@@ -30,6 +33,10 @@ struct binder {
 	unsigned char *stage;
 	size_t stage_size;
 	double params;
+	bool random;         /* tensors are invented: of type dt, without values */
+	enum dtype dt;
+	struct arena invented;
+	uint64_t seed;
 };
 
 /* ---- names ---- */
@@ -73,13 +80,25 @@ static int missing(const struct binder *b, const char *name, int layer, const ch
 	return err_set(e, E_FORMAT, "%s: tensor '%s' is missing%s", safetensors_path(b->m->files, 0), buf, why);
 }
 
+static const struct tensor *invent(struct binder *b, int64_t d0, int64_t d1)
+{
+	static const enum st_dtype types[DT_COUNT] = { [DT_F32] = ST_F32, [DT_F16] = ST_F16, [DT_BF16] = ST_BF16 };
+	struct tensor *t = ARENA_NEW(&b->invented, struct tensor);
+	*t = (struct tensor){ .dtype = types[b->dt], .rank = d1 ? 2 : 1, .shape = { d0, d1 }, .count = d0 * (d1 ? d1 : 1) };
+	t->bytes = (size_t)t->count * dtype_size(b->dt);
+	b->params += (double)t->count;
+	return t;
+}
+
 /* Finds a tensor and checks type and shape; d1 == 0: a vector of d0. `why` names the keys of config.json behind d0, d1. */
 static int need(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0,
 		int64_t d1, const char *why, struct err *e)
 {
-	const struct tensor *t = *out = find(b, name, layer, suffix);
+	const struct tensor *t = *out = b->random ? invent(b, d0, d1) : find(b, name, layer, suffix);
 	char shape[160], wanted[64];
 
+	if (b->random)
+		return 0;
 	if (!t)
 		return missing(b, name, layer, suffix, "", e);
 	if (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16)
@@ -155,6 +174,10 @@ static int put_floats(struct binder *b, float *dst, const struct tensor *t, size
 {
 	enum dtype dt = dtype_of(t);
 	size_t size = dtype_size(dt);
+	if (b->random) {
+		b->m->ops->noise(b->m->dev, dst, DT_F32, n, b->seed++, 1.0f);
+		return 0;
+	}
 	if (all_finite(t->data + from * size, n, dt) != 0)
 		return not_finite(b, t, e);
 	float *f = (float *)stage(b, n * sizeof *f);
@@ -216,6 +239,17 @@ static int pack(struct binder *b, struct linear *w, const struct piece *p, bool 
 	return p->bias ? put_floats(b, w->bias + p->n0, p->bias, (size_t)p->row0, (size_t)p->rows, e) : 0;
 }
 
+/* Random values for a layer of k inputs: with inputs of variance 1 the outputs have about that, too. */
+static void random_linear(struct binder *b, const struct linear *w)
+{
+	float scale = 1.0f;
+	while (scale * scale * (float)w->k > 3.0f)
+		scale *= 0.5f;
+	b->m->ops->noise(b->m->dev, w->panels, w->dt, w->bytes / dtype_size(w->dt), b->seed++, scale);
+	if (w->bias)
+		b->m->ops->noise(b->m->dev, w->bias, DT_F32, (size_t)w->n, b->seed++, scale);
+}
+
 /* A linear layer from its pieces; they may differ in dtype (then all are widened to f32). */
 static int make_linear(struct binder *b, struct linear *w, int n, int k, const struct piece *p, int npieces, bool transposed,
 		       struct err *e)
@@ -230,7 +264,9 @@ static int make_linear(struct binder *b, struct linear *w, int n, int k, const s
 	if (b->m->ops->linear_init(b->m->dev, w, dt, n, k, bias, e) != 0)
 		return -1;
 	b->m->info.packed_bytes += w->bytes + (bias ? (size_t)n * sizeof(float) : 0);
-	for (int i = 0; i < npieces; i++)
+	if (b->random)
+		random_linear(b, w);
+	for (int i = 0; i < npieces && !b->random; i++)
 		if (pack(b, w, &p[i], transposed, e) != 0)
 			return -1;
 	return 0;
@@ -277,6 +313,8 @@ static int need_linear(struct binder *b, struct piece *p, enum role role, int la
 	*p = (struct piece){ .rows = rows };
 	if (need(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, why, e) != 0)
 		return -1;
+	if (b->random)
+		return wanted ? need(b, &p->bias, r->name, layer, ".bias", rows, 0, why, e) : 0;
 	if (wanted) {
 		snprintf(suffix, sizeof suffix, ".bias");
 		struct str s = tensor_name(b, r->name, layer, suffix, name, sizeof name);
@@ -387,13 +425,16 @@ static int load_table(struct binder *b, struct table *out, void **copy, enum rol
 	*out = (struct table){ dtype_of(t), rows, b->c->width, t->data };
 	if (role == R_EMBED)
 		b->embed = t;
-	if (all_finite(t->data, (size_t)t->count, dtype_of(t)) != 0)
+	if (!b->random && all_finite(t->data, (size_t)t->count, dtype_of(t)) != 0)
 		return not_finite(b, t, e);
-	if (b->m->ops->host_rows)
+	if (!b->random && b->m->ops->host_rows)
 		return 0;
 	if (!(*copy = b->m->ops->alloc(b->m->dev, t->bytes, e)))
 		return -1;
-	b->m->ops->put(b->m->dev, *copy, t->data, t->bytes);
+	if (b->random)
+		b->m->ops->noise(b->m->dev, *copy, out->dt, (size_t)t->count, b->seed++, 1.0f);
+	else
+		b->m->ops->put(b->m->dev, *copy, t->data, t->bytes);
 	out->rows = *copy;
 	b->m->info.packed_bytes += t->bytes;
 	return 0;
@@ -404,7 +445,10 @@ static int load_head(struct binder *b, struct err *e)
 {
 	const struct role_name *head = family_role(b->f, R_HEAD);
 	const struct config *c = b->c;
-	const struct tensor *table = b->embed, *own = head ? find(b, head->name, 0, ".weight") : NULL;
+	const struct tensor *table = b->embed, *own = head && !b->random ? find(b, head->name, 0, ".weight") : NULL;
+
+	if (b->random && head && !c->tied)
+		return load_linear(b, &b->m->head, R_HEAD, 0, c->vocab, c->width, "", e);
 
 	if (own && c->tied && own->bytes == table->bytes && memcmp(own->data, table->data, own->bytes) == 0) {
 		b->params -= (double)own->count; /* written twice, one parameter */
@@ -470,6 +514,12 @@ static void make_digest(struct model *m)
 	digest_end(d, m->info.digest);
 }
 
+static void count_linear(struct model_info *i, const struct linear *w)
+{
+	i->row_flops += 2.0 * w->n * w->k;
+	i->linear_bytes += w->bytes;
+}
+
 static void fill_info(struct model *m, double params)
 {
 	const struct config *c = &m->cfg;
@@ -487,7 +537,16 @@ static void fill_info(struct model *m, double params)
 	i->neos = c->neos;
 	i->bos = c->bos;
 	i->params_total = i->params_active = params;
-	i->weights_bytes = safetensors_bytes(m->files);
+	i->weights_bytes = m->files ? safetensors_bytes(m->files) : 0;
+	for (int k = 0; k < c->layers; k++) {
+		const struct block *b = &m->block[k];
+		count_linear(i, &b->qkv);
+		count_linear(i, &b->out);
+		count_linear(i, &b->up);
+		count_linear(i, &b->down);
+	}
+	i->head_flops = 2.0 * m->head.n * m->head.k;
+	i->linear_bytes += m->head.bytes;
 	i->kv_page_bytes = (size_t)c->layers * 2 * (size_t)c->kv_heads * (size_t)c->head_dim * KV_PAGE * sizeof(float);
 }
 
@@ -496,7 +555,8 @@ static int load(struct binder *b, struct err *e)
 	struct model *m = b->m;
 	const struct config *c = b->c;
 
-	find_prefix(b);
+	if (!b->random)
+		find_prefix(b);
 	if (load_table(b, &m->embed, &m->embed_copy, R_EMBED, c->vocab, "vocab_size, hidden_size", e) != 0)
 		return -1;
 	if (b->f->position == POSITION_LEARNED &&
@@ -509,10 +569,12 @@ static int load(struct binder *b, struct err *e)
 			return -1;
 	if (load_norm(b, &m->final_norm, R_FINAL_NORM, 0, c->width, "hidden_size", e) != 0 || load_head(b, e) != 0)
 		return -1;
-	report_rest(b);
 	fill_info(m, b->params);
-	make_digest(m);
-	safetensors_drop(m->files);
+	if (!b->random) {
+		report_rest(b);
+		make_digest(m);
+		safetensors_drop(m->files);
+	}
 	return m->ops->sync(m->dev, e);
 }
 
@@ -532,6 +594,26 @@ int model_open(struct model **out, const char *dir, struct device *dev, struct e
 	}
 	free(b.used);
 	free(b.stage);
+	if (rc != 0) {
+		model_close(m);
+		return -1;
+	}
+	*out = m;
+	return 0;
+}
+
+int model_random(struct model **out, const struct config *c, enum dtype dt, struct device *dev, struct err *e)
+{
+	struct model *m = xcalloc(1, sizeof *m);
+	struct binder b = { .m = m, .c = &m->cfg, .f = c->family, .random = true, .dt = dt };
+
+	*out = NULL;
+	m->dev = dev;
+	m->ops = device_ops(dev);
+	m->cfg = *c;
+	arena_init(&b.invented);
+	int rc = load(&b, e);
+	arena_fini(&b.invented);
 	if (rc != 0) {
 		model_close(m);
 		return -1;

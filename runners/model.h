@@ -25,11 +25,16 @@ struct model_info {
 	double params_total, params_active;
 	int skipped;         /* tensors known and not used */
 	size_t weights_bytes, packed_bytes;
+	double row_flops, head_flops; /* of the linear layers, one row: all blocks; the head */
+	size_t linear_bytes; /* packed, the head included */
 	size_t kv_page_bytes; /* all layers, one page of 64 positions, K and V */
 	unsigned char digest[DIGEST_BYTES];
 };
 
 int model_open(struct model **out, const char *dir, struct device *dev, struct err *e);
+/* The same model with random weights made on the device: no file, no copy. The digest is zero. */
+struct config;
+int model_random(struct model **out, const struct config *c, enum dtype dt, struct device *dev, struct err *e);
 void model_close(struct model *m);
 const struct model_info *model_info(const struct model *m);
 struct device *model_device(const struct model *m);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "kernels/base/arena.h"
+#include "kernels/base/bench.h"
 #include "kernels/base/cpu.h"
 #include "kernels/base/digest.h"
 #include "kernels/base/err.h"
@@ -184,6 +185,21 @@ struct plan_row {
 };
 int runner_plan(const struct runner_opts *o, struct plan_row *rows, int max, struct err *e); /* rows filled, or -1 */
 
+/* Whole forward passes against the clock (bench.c): rows of tokens/s beside what the device's limits allow. */
+struct bench_opts {
+	bool decode;               /* false: prefill */
+	const char *model, *shape; /* one of them: a directory; random weights in a shape of runner_shapes() */
+	const char *dtype;         /* of random weights: "f32", "f16", "bf16" (NULL) */
+	const char *device, *numerics;
+	int threads;
+	enum cpu_level max_level;
+	int tokens;                /* prefill: of the prompt */
+	int context;               /* decode: tokens before */
+	const int *batch;          /* decode: sequences at once, a row for each */
+	int nbatch;
+};
+int runner_bench(const struct bench_opts *o, bench_fn *row, void *ctx, struct err *e);
+
 /* A tokenizer by itself, for `assay tokens`: a model directory or a tokenizer file. */
 struct tokens;
 int tokens_open(struct tokens **out, const char *path, struct err *e);
@@ -211,5 +227,6 @@ const struct list_row *runner_families(void);
 const struct list_row *runner_numerics(void);
 const struct list_row *runner_devices(void);
 const struct list_row *runner_tokenizers(void);
+const struct list_row *runner_shapes(void);
 
 #endif
