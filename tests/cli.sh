@@ -54,6 +54,19 @@ t 0 'JSON lines' help score
 t 0 'target_delimiter' help suite
 t 1 'No such file' board --out "$tmp/nowhere"
 
+# bench: columns, not figures
+t 2 "did you mean 'prefill'" bench prefil
+t 2 'one of --model and --shape' bench decode
+t 2 'one of --model and --shape' bench prefill --model stories260k --shape bench-tiny
+t 2 "unknown shape 'llama-8', did you mean 'llama-8b'" bench prefill --shape llama-8
+t 2 '--batch wants' bench decode --shape bench-tiny --batch 1,,8
+t 2 '--batch wants' bench decode --shape bench-tiny --batch 5000
+t 2 '--dtype is for --shape' bench prefill --model stories260k --dtype f32
+t 0 '^bench-tiny ' list shapes
+t 0 '^decode bench-tiny f16,"batch 3, context 9",chain32/1,"cpu [^"]*",[0-9.e+]+,tokens/s,([0-9.e+]+,[0-9.]+|,)$' bench decode --shape bench-tiny --dtype f16 --batch 1,3 --context 9
+[ "$(wc -l <"$tmp/out")" -eq 3 ] && head -1 "$tmp/out" | grep -q '^what,shape,numerics,device,value,unit,floor,fraction$' || { echo "bench: a head and a line for each batch"; cat "$tmp/out"; bad=1; }
+t 0 '^prefill stories260k,20 tokens,' bench prefill --model stories260k --tokens 20
+
 # tokens: text, ids, base64, a bad line in its place, ids given back
 in_ '{"id":7,"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' '{"text":{"base64":"T25jZQ=="}}' '{"txt":"x"}' '[1]' '{"text":1}' '{"ids":[99999]}' 'x'
 t 3 '^\{"id":7,"ids":\[1,' tokens --model stories260k

@@ -45,6 +45,7 @@ TESTPROGS += tests/test_rowops
 TESTPROGS += tests/test_run
 TESTPROGS += tests/test_safetensors
 TESTPROGS += tests/test_scripted
+TESTPROGS += tests/test_shapes
 TESTPROGS += tests/test_simd_emu_avx2
 # sixteen emulated lanes times a 12x2 tile, instrumented, is minutes of compiling and proves nothing that the others do not
 if !SANITIZED
@@ -92,6 +93,11 @@ tests_test_cuda_bench_SOURCES = tests/test_cuda_bench.cc
 tests_test_cuda_bench_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_bench_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_bench_LDADD = tests/libcudaemu.a $(LDADD)
+TESTPROGS += tests/test_cuda_passes
+tests_test_cuda_passes_SOURCES = tests/test_cuda_passes.cc
+tests_test_cuda_passes_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_passes_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_passes_LDADD = tests/libcudaemu.a $(LDADD)
 endif
 
 if HAVE_CUNIT
