@@ -1,6 +1,5 @@
 /* cmd_doctor.c - `assay doctor [MODEL]`: the plan of memory for a model; the machine, its instruction sets, self-tests,
  * libraries, and what is slow and why. */
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,17 +72,11 @@ static void self_tests(struct report *r)
 	}
 }
 
-static void gpu(struct report *r)
+/* What can be named behind --device, and for what cannot why. */
+static void devices(struct report *r)
 {
-	void *h = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-	if (h)
-		dlclose(h);
-#ifdef HAVE_CUDA
-	const char *with = "a driver is here: --device cuda";
-#else
-	const char *with = "a driver is here, but this build has no CUDA kernels: everything runs on the CPU";
-#endif
-	say(r, "gpu", "cuda driver", h ? "ok" : "no", h ? with : "no driver (libcuda.so.1): everything runs on the CPU");
+	for (const struct list_row *d = runner_devices(); d->name; d++)
+		say(r, "device", d->name, d->absent ? "no" : "ok", d->text);
 }
 
 static void libraries(struct report *r)
@@ -129,7 +122,7 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	say(&r, "assay", "data", access(data_dir(), R_OK) ? "bad" : "ok", data_dir());
 	machine(&r);
 	self_tests(&r);
-	gpu(&r);
+	devices(&r);
 	libraries(&r);
 	return r.bad ? EXIT_FAILED : EXIT_DONE;
 }

@@ -159,6 +159,8 @@ static int compute(struct asking *s, struct err *e)
 		return err_set(e, E_STOPPED, "stopped: what was answered is kept, the same command goes on from there");
 	if (status) {
 		*e = why;
+		if (why.code == E_DEVICE || why.code == E_MEMORY)
+			err_set(e, why.code, "%s (what was answered is kept, the same command goes on from there)", why.msg);
 		return err_wrap(e, "model %s", r->model->name);
 	}
 	return 0;

@@ -37,6 +37,8 @@ void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const i
  * driver that is too old. threads: of the host's, for packing weights; 0: all that the process may use. */
 struct device;
 int cuda_device_open(struct device **dev, int index, int threads, struct err *e);
+/* What device number `index` is, in one line, without opening it: how many there are, or -1 and the same sentence. */
+int cuda_device_about(int index, char *text, size_t size, struct err *e);
 
 #ifdef __cplusplus
 }

@@ -9,8 +9,8 @@
  * code (matmul.c), in whole panels: a panel that a call fills in part is read back first.
  *
  * An operation returns nothing; its failure is kept, the first one only, and sync() brings it back with the operation's name.
- * What fails while it runs shows at some later call: the message then names the last operation queued (with
- * CUDA_LAUNCH_BLOCKING=1 in the environment the very one).
+ * What fails while it runs shows at some later call: the message then names the operation at which it showed (with
+ * CUDA_LAUNCH_BLOCKING=1 in the environment the very one). A lost device fails every call: the run ends there.
  */
 #include "kernels/cuda.h"
 
@@ -61,13 +61,25 @@ static struct cuda_device *on(struct device *dev)
 
 /* --- errors ------------------------------------------------------------------------------------------------------ */
 
+/* What went wrong in `op` as a sentence. A device that still fails when the error has been taken is lost: every later call
+ * fails, and what failed first may be any operation that was queued before. */
+static int told(const struct cuda_device *c, const char *op, cudaError_t r, struct err *e)
+{
+	cudaGetLastError(); /* forgets what can be forgotten */
+	cudaError_t now = c->stream ? cudaStreamQuery(c->stream) : cudaSuccess;
+	if (now == cudaSuccess || now == cudaErrorNotReady)
+		return err_set(e, E_DEVICE, "cuda:%d: %s: %s (%s)", c->index, op, cudaGetErrorString(r), cudaGetErrorName(r));
+	return err_set(e, E_DEVICE, "cuda:%d is lost: %s (%s); it showed at %s and lies there or before", c->index, cudaGetErrorString(now),
+		       cudaGetErrorName(now), op);
+}
+
 /* Keeps what went wrong in `op` unless something did before. Returns 1 when something went wrong. */
 static int noted(struct cuda_device *c, const char *op, cudaError_t r)
 {
 	if (r != cudaSuccess && !c->failed.code)
-		err_set(&c->failed, E_DEVICE, "cuda:%d: %s: %s (%s)", c->index, op, cudaGetErrorString(r), cudaGetErrorName(r));
-	if (r != cudaSuccess)
-		cudaGetLastError(); /* forgets what can be forgotten */
+		told(c, op, r, &c->failed);
+	else if (r != cudaSuccess)
+		cudaGetLastError();
 	return r != cudaSuccess;
 }
 
@@ -112,7 +124,7 @@ static void *cuda_alloc(struct device *dev, size_t bytes, struct err *e)
 	}
 	cudaGetLastError();
 	if (r != cudaErrorMemoryAllocation)
-		err_set(e, E_DEVICE, "cuda:%d: no block of %zu bytes: %s (%s)", c->index, bytes, cudaGetErrorString(r), cudaGetErrorName(r));
+		told(c, "a block of memory", r, e);
 	else if (cudaMemGetInfo(&left, &total) == cudaSuccess)
 		err_set(e, E_MEMORY, "cuda:%d: no memory for a block of %zu bytes: %zu of its %zu bytes are free", c->index, bytes, left,
 			total);
@@ -347,7 +359,14 @@ static void cuda_close(struct device *dev)
 	free(c);
 }
 
-/* Is there a driver, new enough, with a device of this number that this build has kernels for? */
+static int unusable(int index, cudaError_t r, struct err *e)
+{
+	cudaGetLastError();
+	return err_set(e, r == cudaErrorMemoryAllocation ? E_MEMORY : E_DEVICE, "cuda:%d cannot be used: %s (%s)", index,
+		       cudaGetErrorString(r), cudaGetErrorName(r));
+}
+
+/* Is there a driver, new enough, with a device of this number that this build has kernels for? How many devices there are. */
 static int check_driver(int index, struct cudaDeviceProp *p, struct err *e)
 {
 	int n = 0, driver = 0, runtime = 0;
@@ -372,11 +391,26 @@ static int check_driver(int index, struct cudaDeviceProp *p, struct err *e)
 		return err_set(e, E_DEVICE, "cuda:%d (%.64s) has compute capability %d.%d, this program needs %d.0", index, p->name, p->major,
 			       p->minor, CAPABILITY);
 	if (r == cudaSuccess)
-		r = cudaSetDevice(index);
-	if (r == cudaSuccess)
-		return 0;
-	cudaGetLastError();
-	return err_set(e, E_DEVICE, "cuda:%d cannot be used: %s (%s)", index, cudaGetErrorString(r), cudaGetErrorName(r));
+		return n;
+	return unusable(index, r, e);
+}
+
+static void describe(char *text, size_t size, int index, const struct cudaDeviceProp *p)
+{
+	int driver = 0;
+	cudaDriverGetVersion(&driver);
+	snprintf(text, size, "cuda:%d %.64s, %zu MiB, compute capability %d.%d, CUDA %d.%d", index, p->name, p->totalGlobalMem >> 20, p->major,
+		 p->minor, driver / 1000, driver % 1000 / 10);
+}
+
+int cuda_device_about(int index, char *text, size_t size, struct err *e)
+{
+	struct cudaDeviceProp p;
+	memset(&p, 0, sizeof p);
+	int n = check_driver(index, &p, e);
+	if (n > 0)
+		describe(text, size, index, &p);
+	return n;
 }
 
 static cudaError_t open_stream(struct cuda_device *c)
@@ -393,7 +427,6 @@ static cudaError_t open_stream(struct cuda_device *c)
 int cuda_device_open(struct device **dev, int index, int threads, struct err *e)
 {
 	struct cudaDeviceProp p;
-	int driver = 0;
 	memset(&p, 0, sizeof p);
 	*dev = nullptr;
 	if (check_driver(index, &p, e) < 0)
@@ -411,15 +444,14 @@ int cuda_device_open(struct device **dev, int index, int threads, struct err *e)
 	c->base.limit = limit;
 	c->base.threads = pool_threads(c->pool);
 	c->index = index;
-	cudaError_t r = open_stream(c);
+	cudaError_t r = cudaSetDevice(index);
+	if (r == cudaSuccess)
+		r = open_stream(c);
 	if (r != cudaSuccess) {
 		cuda_close(&c->base);
-		return err_set(e, r == cudaErrorMemoryAllocation ? E_MEMORY : E_DEVICE, "cuda:%d cannot be used: %s (%s)", index,
-			       cudaGetErrorString(r), cudaGetErrorName(r));
+		return unusable(index, r, e);
 	}
-	cudaDriverGetVersion(&driver);
-	snprintf(c->base.describe, sizeof c->base.describe, "cuda:%d %.64s, %zu MiB, compute capability %d.%d, CUDA %d.%d", index, p.name,
-		 p.totalGlobalMem >> 20, p.major, p.minor, driver / 1000, driver % 1000 / 10);
+	describe(c->base.describe, sizeof c->base.describe, index, &p);
 	*dev = &c->base;
 	return 0;
 }

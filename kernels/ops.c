@@ -7,6 +7,7 @@
 #endif
 #include "kernels/ops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,13 +41,45 @@ static int open_cuda(struct device **out, const struct device_opts *o, struct er
 #endif
 }
 
+static int list_cpu(struct device_row *rows, int max)
+{
+	if (max < 1)
+		return 0;
+	rows[0] = (struct device_row){ .name = "cpu", .there = 1 };
+	snprintf(rows[0].text, sizeof rows[0].text, "this machine's processor, with the highest instruction set that it offers (%s)",
+		 cpu_level_name(cpu_best()));
+	return 1;
+}
+
+static int list_cuda(struct device_row *rows, int max)
+{
+	int n = 0, all = 1;
+	for (; n < all && n < max; n++) {
+		rows[n] = (struct device_row){ .name = "cuda" };
+#ifdef HAVE_CUDA
+		struct err e = { 0 };
+		int count = cuda_device_about(n, rows[n].text, sizeof rows[n].text, &e);
+		rows[n].there = count > 0;
+		snprintf(rows[n].name, sizeof rows[n].name, count > 0 ? "cuda:%d" : "cuda", n);
+		if (count < 0)
+			snprintf(rows[n].text, sizeof rows[n].text, "%.*s", (int)sizeof rows[n].text - 1, e.msg);
+		else
+			all = count;
+#else
+		snprintf(rows[n].text, sizeof rows[n].text, "this program was built without CUDA");
+#endif
+	}
+	return n;
+}
+
 static const struct kind {
 	const char *name;
 	int (*open)(struct device **out, const struct device_opts *o, struct err *e);
+	int (*list)(struct device_row *rows, int max);
 	int numbered; /* NAME:N is a name too */
 } kinds[] = {
-	{ "cpu", cpu_device_open, 0 },
-	{ "cuda", open_cuda, 1 },
+	{ "cpu", cpu_device_open, list_cpu, 0 },
+	{ "cuda", open_cuda, list_cuda, 1 },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -75,6 +108,14 @@ int device_open(struct device **out, const struct device_opts *o, struct err *e)
 	}
 	return err_set(e, E_USAGE, "unknown device '%s'%s (there is: auto, cpu, cuda)", o->name,
 		       err_hint(hint, sizeof hint, o->name, words));
+}
+
+int device_list(struct device_row *rows, int max)
+{
+	int n = 0;
+	for (size_t i = 0; i < KINDS; i++)
+		n += kinds[i].list(rows + n, max - n);
+	return n;
 }
 
 void device_close(struct device *d)

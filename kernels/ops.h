@@ -121,6 +121,13 @@ struct device_opts {
 };
 int device_open(struct device **out, const struct device_opts *o, struct err *e);
 void device_close(struct device *d);
+/* For people: a row for each device that can be opened, and for a kind without any a row that says why. Returns how many. */
+struct device_row {
+	char name[16]; /* "cpu" "cuda:0" */
+	int there;
+	char text[256];
+};
+int device_list(struct device_row *rows, int max);
 const struct ops *device_ops(const struct device *d);
 const char *device_describe(const struct device *d); /* one line: "cpu avx512, 2 threads, AMD EPYC ..." */
 int device_threads(const struct device *d);

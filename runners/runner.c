@@ -2,12 +2,11 @@
  */
 #include "runners/runner.h"
 
-#include <config.h> /* in angle brackets: runners/config.h is another file */
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/ops.h"
 #include "runners/families.h"
 #include "runners/kinds.h"
 #include "runners/tokenizer.h"
@@ -121,28 +120,27 @@ const struct list_row *runner_families(void)
 {
 	static struct list_row rows[128];
 	for (int i = 0; i < nfamilies && i < 127; i++)
-		rows[i] = (struct list_row){ families[i].name, families[i].text };
+		rows[i] = (struct list_row){ .name = families[i].name, .text = families[i].text };
 	return rows;
 }
 
 const struct list_row *runner_numerics(void)
 {
 	static const struct list_row rows[] = {
-		{ "chain32/1", "fp32 activations times exact weight values, one fused multiply-add chain per output; the same bits on every machine" },
-		{ NULL, NULL },
+		{ .name = "chain32/1", .text = "fp32 activations times exact weight values, one fused multiply-add chain per output; the same bits on every machine" },
+		{ .name = NULL },
 	};
 	return rows;
 }
 
 const struct list_row *runner_devices(void)
 {
-	static const struct list_row rows[] = {
-		{ "cpu", "this machine's processor, with the highest instruction set that it offers" },
-#ifdef HAVE_CUDA
-		{ "cuda", "an NVIDIA GPU, sm_80 or newer; cuda:N names one of several. Exact kernels, proven by emulation, young on real GPUs" },
-#endif
-		{ NULL, NULL },
-	};
+	static struct device_row found[32];
+	static struct list_row rows[33];
+	int n = device_list(found, 32);
+	for (int i = 0; i < n; i++)
+		rows[i] = (struct list_row){ .name = found[i].name, .text = found[i].text, .absent = !found[i].there };
+	rows[n] = (struct list_row){ .name = NULL };
 	return rows;
 }
 
@@ -151,6 +149,6 @@ const struct list_row *runner_tokenizers(void)
 	static struct list_row rows[128];
 	const char *const *c = tokenizer_components();
 	for (int i = 0; c[i] && i < 127; i++)
-		rows[i] = (struct list_row){ c[i], "" };
+		rows[i] = (struct list_row){ .name = c[i], .text = "" };
 	return rows;
 }

@@ -664,7 +664,7 @@ void emu_run(const struct emu_launch *l)
 {
 	if (launch)
 		emu_fault("a launch of %s inside a kernel", l->name);
-	if (emu_failing("launch"))
+	if (emu_failing("launch") || emu_losing())
 		return;
 	emu_handlers();
 	double start = now();
@@ -740,6 +740,14 @@ unsigned long emu_launches(void)
 unsigned long emu_switches(void)
 {
 	return switches;
+}
+
+double emu_seconds(void)
+{
+	double s = 0;
+	for (const struct tally &t : tallies)
+		s += t.seconds;
+	return s;
 }
 
 void emu_summary(FILE *f)

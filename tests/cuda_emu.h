@@ -45,6 +45,7 @@ const char *emu_expect_fault(void (*fn)(void *ctx), void *ctx);
 /* What ran so far. emu_summary prints one line a kernel: launches, blocks, threads, seconds. */
 unsigned long emu_launches(void);
 unsigned long emu_switches(void); /* from fiber to fiber */
+double emu_seconds(void);         /* in kernels */
 void emu_summary(FILE *f);
 
 /* Where the guard page is that an allocation touches: behind it (0, at first) or before it (1). From the next cudaMalloc on. */
@@ -55,6 +56,10 @@ void emu_guard_front(int front);
 void emu_memory(size_t bytes);
 void emu_devices(int n);
 void emu_fail(const char *call, int n, int error);
+
+/* The device is lost: `launches` more kernels run, the next one does not, and from then on every call gives `error` - not the
+ * launch itself, as on a device, but what is called after it. cudaSuccess: it is well again. */
+void emu_lose(unsigned long launches, int error);
 
 /* Live allocations and bytes: what a test of device_close looks at. */
 size_t emu_allocations(void);

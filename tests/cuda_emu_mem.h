@@ -25,5 +25,6 @@ bool emu_find(const void *address, struct emu_region *r); /* the allocation, liv
 void emu_check_canaries(void);                            /* of all live allocations */
 size_t emu_dynamic_limit(const void *kernel);
 bool emu_failing(const char *call); /* this call shall fail: the error is then cudaGetLastError's */
+bool emu_losing(void);              /* this launch is where the device is lost, or it is lost already */
 
 #endif

@@ -53,7 +53,8 @@ static std::vector<struct failure> failures;
 static std::vector<std::pair<const void *, int>> limits;
 static int serial, devices = 1, device, front;
 static size_t memory = (size_t)8 << 30, allocated, count;
-static cudaError_t last;
+static cudaError_t last, lost, losing; /* lost: what every call gives; losing: what it will be after `runs_left` launches */
+static unsigned long runs_left;
 
 static cudaError_t give(cudaError_t e)
 {
@@ -72,11 +73,22 @@ bool emu_failing(const char *call)
 	return false;
 }
 
+bool emu_losing(void)
+{
+	if (losing != cudaSuccess && runs_left-- == 0) {
+		lost = losing;
+		losing = cudaSuccess;
+	}
+	return lost != cudaSuccess;
+}
+
 /* The start of every call. */
 #define ENTER(call) \
 	do { \
 		if (devices <= 0) \
 			return give(devices ? cudaErrorInsufficientDriver : cudaErrorNoDevice); \
+		if (lost != cudaSuccess) \
+			return give(lost); \
 		if (emu_failing(call)) \
 			return last; \
 	} while (0)
@@ -175,7 +187,8 @@ cudaError_t emu_malloc(void **p, size_t bytes, const char *call)
 
 static cudaError_t release(void *p, const char *call, const char *made_by)
 {
-	ENTER(call);
+	if (lost == cudaSuccess) /* else it is gone with the device */
+		ENTER(call);
 	if (!p)
 		return cudaSuccess;
 	struct block *b = find(p);
@@ -196,7 +209,7 @@ static cudaError_t release(void *p, const char *call, const char *made_by)
 		blocks.erase(it);
 		freed.pop_front();
 	}
-	return cudaSuccess;
+	return give(lost);
 }
 
 cudaError_t cudaFree(void *p)
@@ -407,7 +420,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 cudaError_t cudaGetLastError(void)
 {
 	cudaError_t e = last;
-	if (e != cudaErrorIllegalAddress && e != cudaErrorLaunchFailure) /* those two end a context */
+	if (lost == cudaSuccess && e != cudaErrorIllegalAddress && e != cudaErrorLaunchFailure) /* those two end a context */
 		last = cudaSuccess;
 	return e;
 }
@@ -429,6 +442,7 @@ static const struct {
 	{ cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version" },
 	{ cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected" },
 	{ cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal" },
+	{ cudaErrorECCUncorrectable, "cudaErrorECCUncorrectable", "uncorrectable ECC error encountered" },
 	{ cudaErrorNotReady, "cudaErrorNotReady", "device not ready" },
 	{ cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered" },
 	{ cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources", "too many resources requested for launch" },
@@ -579,6 +593,13 @@ void emu_fail(const char *call, int n, int error)
 {
 	failures.clear();
 	failures.push_back({ call, n, (cudaError_t)error });
+}
+
+void emu_lose(unsigned long launches, int error)
+{
+	runs_left = launches;
+	losing = (cudaError_t)error;
+	lost = last = cudaSuccess;
 }
 
 size_t emu_allocations(void)

@@ -2,6 +2,7 @@
 # A test is a line `TESTPROGS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
 TESTPROGS =
 TESTSH = tests/layering.sh tests/bare.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh
+TESTSH += tests/cuda_run.sh
 EXTRA_DIST += $(TESTSH)
 LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
@@ -9,7 +10,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
-EXTRA_DIST += tests/test.h tests/cunit_shim.h tests/gpu.h tests/machine.h tests/check_rowops.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
+EXTRA_DIST += tests/test.h tests/cunit_shim.h tests/gpu.h tests/machine.h tests/check_rowops.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
 include tests/fuzz.mk
 
@@ -69,6 +70,18 @@ tests_libcudaemu_a_SOURCES = tests/cuda_emu.cc tests/cuda_emu_rt.cc tests/emu_ma
 	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
 tests_libcudaemu_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_libcudaemu_a_CXXFLAGS = $(AM_CXXFLAGS) -O2
+# the engine, and the whole program, over the emulated device
+tests_libcudaemu_a_SOURCES += tests/emu_ops.c
+TESTPROGS += tests/test_cuda_run
+tests_test_cuda_run_SOURCES = tests/test_cuda_run.c
+nodist_EXTRA_tests_test_cuda_run_SOURCES = cxx.cc
+tests_test_cuda_run_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_run_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open
+tests_test_cuda_run_LDADD = tests/libcudaemu.a $(LDADD)
+check_PROGRAMS += tests/assay_emu
+tests_assay_emu_SOURCES = tests/assay_emu.cc $(assay_SOURCES)
+tests_assay_emu_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open -Wl,--wrap=main
+tests_assay_emu_LDADD = tests/libcudaemu.a $(ASSAY_LIBS)
 TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops
 tests_test_cuda_emu_SOURCES = tests/test_cuda_emu.cc
 tests_test_cuda_matmul_SOURCES = tests/test_cuda_matmul.cc
