@@ -7,6 +7,7 @@
 #ifdef ASSAY_CUDA_EMU
 #include "tests/cuda_emu.h"
 #endif
+#include "tests/gpu.h"
 #include "tests/requests.h"
 
 static char dir[4096];
@@ -324,6 +325,12 @@ int main(int argc, char **argv)
 #endif
 		{ NULL, NULL },
 	};
+	struct runner_opts o = on("cuda", "stories260k");
+	struct runner *r;
+	struct err e = { 0 };
+	if (runner_open(&r, &o, &e))
+		return gpu_absent(&e);
+	runner_close(r);
 	int rc = test_main("cuda_run", tests, argc, argv);
 #ifdef ASSAY_CUDA_EMU
 	if (emu_allocations()) {
