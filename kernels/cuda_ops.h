@@ -2,7 +2,7 @@
  *
  * Arguments are those of struct ops (ops.h has shapes, layouts, rounding); all pointers are device memory but the structs
  * themselves. Weights lie in the same panels as on the CPU (struct linear in ops.h). Bits equal the scalar twins
- * (matmul.c, norm.c, rope.c, act.c, embed.c, attend.c, logprob.c). `scratch` is device memory of *_scratch bytes.
+ * (matmul.c, norm.c, rope.c, act.c, embed.c, attend.c, logprob.c, sample.c). `scratch` is device memory of *_scratch bytes.
  */
 #ifndef ASSAY_CUDA_OPS_H
 #define ASSAY_CUDA_OPS_H
@@ -32,6 +32,7 @@ void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a);
 void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
+void cuda_sample(struct CUstream_st *s, int32_t *out, struct mat logits, const struct draw *draw);
 
 /* Opens device number `index` (device_cuda.cu): dev becomes it; -1 with one sentence when there is no driver, no device, or a
  * driver that is too old. threads: of the host's, for packing weights; 0: all that the process may use. */

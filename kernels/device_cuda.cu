@@ -300,6 +300,7 @@ OP(kv_copy, (const struct kv *kv, int dst, int src, int slots), (kv, dst, src, s
 OP(act, (struct mat y, struct mat gate, struct mat up, enum act a), (y, gate, up, a))
 OP(noise, (void *p, enum dtype dt, size_t n, uint64_t seed, float scale), (p, dt, n, seed, scale))
 OP(lse, (struct lse *out, struct mat logits, const int32_t *target), (out, logits, target))
+OP(sample, (int32_t *out, struct mat logits, const struct draw *draw), (out, logits, draw))
 
 static void fill_ops(struct ops *o)
 {
@@ -326,6 +327,7 @@ static void fill_ops(struct ops *o)
 	o->act = op_act;
 	o->noise = op_noise;
 	o->lse = op_lse;
+	o->sample = op_sample;
 }
 
 /* --- opening ----------------------------------------------------------------------------------------------------- */

@@ -103,7 +103,7 @@ struct lse {
 };
 double lse_logprob(const struct lse *r); /* NaN when the row holds a NaN */
 
-/* How the next token of one row is drawn (NUMERICS.md section 5; sample.h has the program): integers decide, so every device
+/* How the next token of one row is drawn (NUMERICS.md section 5; kernels/sample.h has the program): integers decide, so every device
  * draws the same id. */
 struct draw {
 	double scale;          /* log2(e) / temperature, rounded once; 0: greedy, the lowest id of the largest logit */

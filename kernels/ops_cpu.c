@@ -25,6 +25,7 @@
 #include "kernels/isa.h"
 #include "kernels/noise.h"
 #include "kernels/rowops.h"
+#include "kernels/sample.h"
 
 struct cpu_device {
 	struct device base;
@@ -161,6 +162,8 @@ struct call { /* one operation's arguments, whatever it is; rows [0, n) */
 	const struct attend *attend;
 	const int32_t *ids;
 	struct lse *lse;
+	int32_t *drawn;
+	const struct draw *draw;
 	enum act act;
 	long long total; /* attend: cost of one KV head */
 };
@@ -372,6 +375,19 @@ static void op_lse(struct device *dev, struct lse *out, struct mat logits, const
 	     3.0 * logits.d);
 }
 
+static void sample_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++)
+		k->drawn[i] = sample_c(row_of(k->x, i), k->x.d, &k->draw[i]);
+}
+
+static void op_sample(struct device *dev, int32_t *out, struct mat logits, const struct draw *draw)
+{
+	check_mat(logits);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = sample_rows, .n = logits.n, .x = logits, .drawn = out, .draw = draw },
+	     20.0 * logits.d);
+}
+
 /* --- keys, values, attention ------------------------------------------------------------------------------------- */
 
 static int32_t page_of(const struct kv *c, const struct batch *b, int row)
@@ -528,6 +544,7 @@ static const struct ops cpu_ops = {
 	.act = op_act,
 	.noise = op_noise,
 	.lse = op_lse,
+	.sample = op_sample,
 };
 
 static double limit(struct device *dev, enum limit what, void *dst, const void *src, size_t work)

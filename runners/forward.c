@@ -4,7 +4,7 @@
  * A row is one token of one sequence at one position. Its keys and values are written before attention, so that rows of one
  * call see each other as earlier rows of other calls; no result of a row depends on which other rows are in the call
  * (NUMERICS.md). Only rows that score something go through the final norm and the head, a chunk at a time, and what is
- * left of a row of logits is a struct lse; whole rows leave the device only when asked for.
+ * left of a row of logits is a struct lse and a drawn token; whole rows leave the device only when asked for.
  *
  * All scratch is made at open. A call first checks every index against its bounds - ids, positions, pages, scored rows -
  * and then cannot fail but for the device itself.
@@ -42,6 +42,8 @@ struct forward {
 	int32_t *ids, *pos, *seq, *table, *where, *scored, *target;
 	float *x, *h, *qkv, *att, *side, *up, *top, *logits;
 	struct lse *lse;
+	struct draw *draw;
+	int32_t *drawn;
 	float *cos, *sin;
 	struct rope rope;
 	float scale; /* of scores: d^-1/2 log2(e), rounded once */
@@ -86,6 +88,8 @@ static int list_parts(struct part part[PARTS], const struct model *m, int max_ro
 	PART(top, chunk * w, float);
 	PART(logits, chunk * (size_t)c->vocab, float);
 	PART(lse, (size_t)max_scored, struct lse);
+	PART(draw, (size_t)max_scored, struct draw);
+	PART(drawn, (size_t)max_scored, int32_t);
 	if (c->family->position == POSITION_ROPE) {
 		PART(cos, (size_t)positions * (size_t)(c->rotary_dim / 2), float);
 		PART(sin, (size_t)positions * (size_t)(c->rotary_dim / 2), float);
@@ -225,6 +229,8 @@ static int check(const struct forward *f, const struct cache *c, const struct ev
 			return err_set(e, E_RANGE, "scored row %d is outside the %d rows of the call", v->scored[i], v->n);
 		if (v->target[i] < -1 || v->target[i] >= vocab)
 			return err_set(e, E_RANGE, "target id %d is outside the vocabulary of %d", v->target[i], vocab);
+		if (v->draw && (!(v->draw[i].scale >= 0 && v->draw[i].scale < 0x1p64) || v->draw[i].top_k < 0))
+			return err_set(e, E_RANGE, "a draw with scale %g and top_k %d cannot be", v->draw[i].scale, v->draw[i].top_k);
 	}
 	return 0;
 }
@@ -324,7 +330,20 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 	m->ops->add(m->dev, x, h);
 }
 
-/* Final norm, head and log-sum-exp of the scored rows. */
+/* Draws for those of the scored rows i..i+n-1 that want it: one call from the first to the last of them. */
+static void draw(const struct forward *f, const struct eval *v, int i, int n)
+{
+	int vocab = f->m->cfg.vocab, end = i + n, zero = i;
+	while (i < end && v->draw[i].scale == 0)
+		i++;
+	while (end > i && v->draw[end - 1].scale == 0)
+		end--;
+	if (end > i)
+		f->m->ops->sample(f->m->dev, f->drawn + i, rows(f->logits + (size_t)(i - zero) * (size_t)vocab, end - i, vocab, vocab),
+				  f->draw + i);
+}
+
+/* Final norm, head, log-sum-exp and draws of the scored rows. */
 static int score(const struct forward *f, const struct eval *v, struct err *e)
 {
 	const struct model *m = f->m;
@@ -338,12 +357,16 @@ static int score(const struct forward *f, const struct eval *v, struct err *e)
 		normalise(f, top, top, &m->final_norm);
 		m->ops->linear(m->dev, logits, top, &m->head);
 		m->ops->lse(m->dev, f->lse + i, logits, f->target + i);
+		if (v->draw)
+			draw(f, v, i, n);
 		if (!v->logits)
 			continue;
 		m->ops->get(m->dev, v->logits + (size_t)i * (size_t)vocab, f->logits, (size_t)n * (size_t)vocab * sizeof(float));
 	}
 	if (v->nscored)
 		m->ops->get(m->dev, v->out, f->lse, (size_t)v->nscored * sizeof *v->out);
+	if (v->nscored && v->draw)
+		m->ops->get(m->dev, v->drawn, f->drawn, (size_t)v->nscored * sizeof *v->drawn);
 	return m->ops->sync(m->dev, e);
 }
 
@@ -362,6 +385,8 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 	if (v->nscored) {
 		ops->put(m->dev, f->scored, v->scored, (size_t)v->nscored * sizeof *v->scored);
 		ops->put(m->dev, f->target, v->target, (size_t)v->nscored * sizeof *v->target);
+		if (v->draw)
+			ops->put(m->dev, f->draw, v->draw, (size_t)v->nscored * sizeof *v->draw);
 	}
 	ops->embed(m->dev, x, &m->embed, f->ids);
 	if (f->where) {

@@ -1,4 +1,5 @@
-/* generate.c - stopping and decoding of generated text (generate.h). Scheduling is session.c's, drawing is sample.c's.
+/* generate.c - stopping and decoding of generated text (generate.h). Scheduling is session.c's, drawing the device's; how
+ * tokens are drawn is written down here (NUMERICS.md section 5).
  *
  * The native rule is exact: a stop string of n bytes that has just been completed lies in the text of the last n tokens
  * that print something, so after each token only the text of the last n + 8 such tokens is searched (eight more, because
@@ -9,6 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LOG2E 1.4426950408889634
 
 enum { NOT_FOUND = -1 };
 
@@ -85,20 +88,37 @@ int decode_check(const struct decode *d, struct err *e)
 	return 0;
 }
 
+static uint32_t word(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static struct draw first_draw(const struct decode *d, const int32_t *prompt, int nprompt)
+{
+	unsigned char hash[DIGEST_BYTES];
+	struct digest *h = digest_new();
+	for (int i = 0; i < nprompt; i++) {
+		uint32_t id = (uint32_t)prompt[i];
+		unsigned char b[4] = { (unsigned char)id, (unsigned char)(id >> 8), (unsigned char)(id >> 16), (unsigned char)(id >> 24) };
+		digest_add(h, b, 4);
+	}
+	digest_end(h, hash);
+	return (struct draw){ .scale = LOG2E / d->temperature, .share = (uint64_t)(d->top_p * 4294967296.0), .top_k = d->top_k,
+			      .counter = { (uint32_t)nprompt, (uint32_t)d->sample, word(hash), word(hash + 4) ^ (uint32_t)(d->sample >> 32) },
+			      .key = { (uint32_t)d->seed, (uint32_t)(d->seed >> 32) } };
+}
+
 void gen_init(struct gen *g, const struct decode *d, const int32_t *prompt, int nprompt)
 {
 	*g = (struct gen){ .decode = d, .nprompt = nprompt };
-	g->sampler = (struct sampler){ .temperature = d->temperature, .top_p = d->top_p, .top_k = d->top_k, .seed = d->seed,
-				       .sample = d->sample };
-	if (d->temperature > 0) {
-		struct digest *h = digest_new();
-		for (int i = 0; i < nprompt; i++) {
-			uint32_t id = (uint32_t)prompt[i];
-			unsigned char b[4] = { (unsigned char)id, (unsigned char)(id >> 8), (unsigned char)(id >> 16), (unsigned char)(id >> 24) };
-			digest_add(h, b, 4);
-		}
-		digest_end(h, g->sampler.prompt);
-	}
+	if (d->temperature > 0)
+		g->draw = first_draw(d, prompt, nprompt);
+}
+
+void gen_draw(const struct gen *g, struct draw *out)
+{
+	*out = g->draw;
+	out->counter[0] += (uint32_t)g->n;
 }
 
 void gen_fini(struct gen *g)
@@ -145,19 +165,16 @@ static int stop_seen(const struct gen *g, struct arena *a, bool *seen, struct er
 	return 0;
 }
 
-bool gen_next(struct gen *g, const struct lse *l, const float *logits, int vocab, struct sample_scratch *w, struct arena *scratch, int32_t *token)
+bool gen_next(struct gen *g, int32_t id, struct arena *scratch)
 {
 	const struct stops *s = g->stops;
-	if (l->argmax < 0) {
+	if (id < 0) {
 		err_set(&g->why, E_DEVICE, "the model's logits are not numbers after %d tokens", g->nprompt + g->n);
 		return false;
 	}
-	int32_t id = l->argmax;
-	if (g->decode->temperature > 0)
-		id = sample_draw(&g->sampler, w, logits, vocab, (uint64_t)g->nprompt + (uint64_t)g->n);
 	if ((g->n & (g->n - 1)) == 0) /* 0, 1, 2, 4, ...: room for as many again */
 		g->ids = xrealloc(g->ids, (g->n ? 2 * (size_t)g->n : 1) * sizeof *g->ids);
-	g->ids[g->n++] = *token = id;
+	g->ids[g->n++] = id;
 	for (int i = 0; i < s->neos; i++)
 		if (id == s->eos[i])
 			g->stop = STOP_EOS;

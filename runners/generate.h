@@ -11,7 +11,6 @@
 
 #include "runners/model.h"
 #include "runners/runner.h"
-#include "runners/sample.h"
 #include "runners/tokenizer.h"
 
 /* Stop strings made ready; shared by all requests with the same list. */
@@ -35,14 +34,16 @@ struct gen {
 	int32_t *ids; /* generated */
 	int n, nprompt;
 	enum stop stop;
-	struct sampler sampler;
+	struct draw draw; /* of the first token */
 	struct err why; /* code != E_NONE: it failed */
 };
 int decode_check(const struct decode *d, struct err *e); /* settings in their ranges? */
 void gen_init(struct gen *g, const struct decode *d, const int32_t *prompt, int nprompt); /* the caller sets g->stops */
 void gen_fini(struct gen *g);
-/* The next token from the last row. False: the text has ended (g->stop, or g->why). scratch is reset by the caller. */
-bool gen_next(struct gen *g, const struct lse *l, const float *logits, int vocab, struct sample_scratch *w, struct arena *scratch, int32_t *token);
+/* How the next token is drawn, at a temperature above 0: by the seed, the prompt, the sample and the position alone. */
+void gen_draw(const struct gen *g, struct draw *out);
+/* Takes the next token, -1: there is none. False: the text has ended (g->stop, or g->why). scratch is reset by the caller. */
+bool gen_next(struct gen *g, int32_t id, struct arena *scratch);
 int gen_text(const struct gen *g, struct arena *a, struct str *out, struct err *e);
 
 #endif

@@ -8,7 +8,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c
 %C%_librunners_a_SOURCES = \
 	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
-	%D%/session.c %D%/session.h %D%/generate.c %D%/generate.h %D%/sample.c %D%/sample.h %D%/chat.c %D%/chat.h %D%/kinds.h \
+	%D%/session.c %D%/session.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
 	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h %D%/model.h %D%/model_int.h %D%/model.c %D%/families.c %D%/families.h %D%/forward.c %D%/config.c %D%/config.h \
 	%D%/safetensors.c %D%/safetensors.h %D%/ropetable.c %D%/ropetable.h \
 	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_regex.c %D%/tok_norm.c \

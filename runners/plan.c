@@ -46,8 +46,6 @@ static int32_t common(const struct plan_item *a, const struct plan_item *b)
 
 static bool wants_logits(const struct plan_item *it, int32_t row)
 {
-	if (it->nlogits_at < 0)
-		return row == it->n - 1;
 	int lo = 0, hi = it->nlogits_at;
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;
@@ -133,7 +131,7 @@ void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool sha
 		order[i] = &items[i];
 		int32_t rows = items[i].n + items[i].growth;
 		p->longest = rows > p->longest ? rows : p->longest;
-		p->logits |= items[i].nlogits_at != 0;
+		p->logits |= items[i].nlogits_at > 0;
 	}
 	if (share)
 		qsort(order, n, sizeof *order, by_ids);

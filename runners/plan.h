@@ -26,7 +26,8 @@ struct plan_item {
 	bool open;          /* the last row has no target: only its argmax (and logits) are wanted */
 	bool generate;      /* after the last row the sequence goes on */
 	int32_t growth;     /* generate: rows that may follow */
-	const int *logits_at; /* rows whose logits are wanted, ascending (all of them scored); NULL with nlogits_at < 0: the last */
+	bool draws;         /* generate: the next token is drawn, not the argmax */
+	const int *logits_at; /* rows whose logits are wanted, ascending (all of them scored) */
 	int nlogits_at;
 };
 

@@ -354,7 +354,6 @@ struct run {
 	struct stops *stops;        /* one per distinct list of stop strings */
 	const struct request **stops_of; /* a request that has it */
 	size_t nstops, cap_stops;
-	struct sample_scratch sample;
 };
 
 static void give(struct run *u, size_t i, const struct answer *a)
@@ -435,12 +434,18 @@ static void on_scored(void *ctx, uint32_t item, int32_t row, const struct lse *l
 		answer_scored(u, i);
 }
 
-static bool on_next(void *ctx, uint32_t item, const struct lse *l, const float *logits, int32_t *token)
+static void on_draw(void *ctx, uint32_t item, struct draw *out)
+{
+	struct run *u = ctx;
+	gen_draw(u->job[u->item_job[item]].gen, out);
+}
+
+static bool on_next(void *ctx, uint32_t item, int32_t token)
 {
 	struct run *u = ctx;
 	size_t i = u->item_job[item];
 	arena_reset(&u->r->scratch);
-	if (gen_next(u->job[i].gen, l, logits, u->r->base.info.vocab, &u->sample, &u->r->scratch, token))
+	if (gen_next(u->job[i].gen, token, &u->r->scratch))
 		return true;
 	u->job[i].left = 0;
 	answer_generated(u, i);
@@ -530,7 +535,7 @@ static int add_job(struct run *u, size_t i, const struct work *w, int most, stru
 		struct plan_item it = { .ids = ids + (wi->ids - w->encoded.ids), .n = wi->n, .first = wi->first,
 					.open = generate || q->ask == ASK_IDS, .generate = generate, .growth = growth };
 		if (generate)
-			it.nlogits_at = q->decode.temperature > 0 ? -1 : 0;
+			it.draws = q->decode.temperature > 0;
 		else if (q->ask == ASK_IDS && q->nlogits_at > 0)
 			it.logits_at = q->logits_at, it.nlogits_at = q->nlogits_at;
 		if (windows)
@@ -629,7 +634,7 @@ static int compute(struct run *u, struct err *e)
 		struct machine m = { .ctx = r, .eval = machine_eval, .copy = machine_copy, .vocab = r->base.info.vocab, .rows = r->rows,
 				     .scored = r->scored, .sequences = r->rows, .pages_per_sequence = r->pages_per_sequence,
 				     .pages = r->cache.pages, .logits_bytes = r->memory / 4 };
-		struct session_hooks h = { .ctx = u, .scored = on_scored, .next = on_next, .progress = on_progress };
+		struct session_hooks h = { .ctx = u, .scored = on_scored, .draw = on_draw, .next = on_next, .progress = on_progress };
 		rc = session_run(&m, &plan, &h, NULL, e);
 	}
 	plan_free(&plan);
@@ -651,7 +656,6 @@ static int engine_run(struct runner *base, const struct request *q, size_t n, an
 		if (u.job[i].gen)
 			gen_fini(u.job[i].gen);
 	}
-	sample_scratch_free(&u.sample);
 	void *all[] = { u.job, u.item, u.item_job, u.item_result, u.logprob, u.argmax, u.stops, u.stops_of };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);

@@ -58,7 +58,7 @@ struct hit { /* what a scored row is for */
 	int32_t stream; /* or NONE: */
 	int32_t seg;
 	size_t want, nwants;
-	bool logits;
+	bool logits, draws;
 };
 
 struct session {
@@ -85,7 +85,9 @@ struct session {
 	struct lse *out;
 	struct hit *hit;
 	float *logits;
-	bool want_logits;
+	struct draw *draw;
+	int32_t *drawn;
+	bool want_logits, want_draws;
 	double done, total;
 };
 
@@ -229,12 +231,41 @@ static void add_row(struct session *s, int32_t table, int32_t id, int32_t pos)
 	s->seq[s->n++] = table;
 }
 
-static void add_scored(struct session *s, int32_t target, struct hit hit)
+/* item: whose next token the row gives, where hit draws. */
+static void add_scored(struct session *s, int32_t target, struct hit hit, uint32_t item)
 {
 	s->scored[s->nscored] = s->n - 1;
 	s->target[s->nscored] = target;
+	s->draw[s->nscored] = (struct draw){ 0 };
+	if (hit.draws)
+		s->h->draw(s->h->ctx, item, &s->draw[s->nscored]);
 	s->hit[s->nscored++] = hit;
 	s->want_logits |= hit.logits;
+	s->want_draws |= hit.draws;
+}
+
+static bool opens_stream(const struct session *s, const struct want *w)
+{
+	const struct plan_item *it = &s->p->items[w->item];
+	return it->generate && w->row == it->n - 1;
+}
+
+/* Wants that one scored row can serve: the same row and target. One that draws has a scored row of its own. */
+static struct hit next_hit(const struct session *s, int32_t seg, size_t want, size_t end)
+{
+	const struct want *first = &s->p->wants[want];
+	struct hit hit = { .stream = NONE, .seg = seg, .want = want };
+	for (const struct want *w = first; want < end && w->row == first->row && w->target == first->target; w++, want++) {
+		bool draws = s->p->items[w->item].draws && opens_stream(s, w);
+		if (draws && hit.nwants)
+			break;
+		hit.nwants++;
+		hit.logits |= w->logits;
+		hit.draws = draws;
+		if (draws)
+			break;
+	}
+	return hit;
 }
 
 /* Adds what fits of a segment that has begun. True: its last row and all its wants are in. */
@@ -255,13 +286,9 @@ static bool add_segment(struct session *s, int32_t i)
 		while (st->want < end && s->p->wants[st->want].row == st->at) {
 			if (s->nscored == s->max_scored)
 				return false; /* this row once more in the next batch, for the rest of its wants */
-			const struct want *w = &s->p->wants[st->want];
-			struct hit hit = { .stream = NONE, .seg = i, .want = st->want };
-			for (; st->want < end && s->p->wants[st->want].row == w->row && s->p->wants[st->want].target == w->target; st->want++) {
-				hit.nwants++;
-				hit.logits |= s->p->wants[st->want].logits;
-			}
-			add_scored(s, w->target, hit);
+			struct hit hit = next_hit(s, i, st->want, end);
+			add_scored(s, s->p->wants[st->want].target, hit, s->p->wants[st->want].item);
+			st->want += hit.nwants;
 		}
 	}
 	return true;
@@ -286,7 +313,7 @@ static void add_stream(struct session *s, int32_t i)
 			return;
 		add_row(s, table, t->at < it->n ? it->ids[t->at] : t->token[t->at - it->n], t->at);
 		if (last)
-			add_scored(s, -1, (struct hit){ .stream = i, .seg = NONE, .logits = it->nlogits_at < 0 });
+			add_scored(s, -1, (struct hit){ .stream = i, .seg = NONE, .draws = it->draws }, t->item);
 	}
 }
 
@@ -358,7 +385,7 @@ static void fill(struct session *s)
 {
 	s->batch++;
 	s->n = s->nseq = s->nscored = 0;
-	s->want_logits = false;
+	s->want_logits = s->want_draws = false;
 	s->nclosed = s->nlater = 0;
 	for (size_t i = 0; i < s->nstreams; i++)
 		if (s->stream[i].begun)
@@ -438,12 +465,11 @@ static void stream_push(struct session *s, int32_t i, int32_t token)
 	t->len++;
 }
 
-/* The prompt of a generation is computed: asks for the first token. */
-static void stream_open(struct session *s, uint32_t item, int32_t seg, const struct lse *l, const float *logits)
+/* The prompt of a generation is computed, and with it the first token. */
+static void stream_open(struct session *s, uint32_t item, int32_t seg, int32_t token)
 {
-	int32_t token;
 	const struct plan_item *it = &s->p->items[item];
-	if (!s->h->next(s->h->ctx, item, l, logits, &token)) {
+	if (!s->h->next(s->h->ctx, item, token)) {
 		s->total -= it->growth;
 		s->seg[seg].pending--;
 		return;
@@ -457,12 +483,11 @@ static void stream_open(struct session *s, uint32_t item, int32_t seg, const str
 	stream_push(s, (int32_t)s->nstreams - 1, token);
 }
 
-static void stream_next(struct session *s, int32_t i, const struct lse *l, const float *logits)
+static void stream_next(struct session *s, int32_t i, int32_t token)
 {
 	struct stream *t = &s->stream[i];
 	const struct plan_item *it = &s->p->items[t->item];
-	int32_t token;
-	if (s->h->next(s->h->ctx, t->item, l, logits, &token)) {
+	if (s->h->next(s->h->ctx, t->item, token)) {
 		assert(t->len < it->n + it->growth);
 		stream_push(s, i, token);
 		return;
@@ -479,18 +504,17 @@ static void deliver(struct session *s)
 	for (int k = 0; k < s->nscored; k++) {
 		const struct hit *hit = &s->hit[k];
 		const float *logits = s->want_logits ? s->logits + (size_t)k * (size_t)s->m->vocab : NULL;
+		int32_t token = hit->draws ? s->drawn[k] : s->out[k].argmax;
 		if (hit->stream != NONE) {
-			stream_next(s, hit->stream, &s->out[k], hit->logits ? logits : NULL);
+			stream_next(s, hit->stream, token);
 			continue;
 		}
 		for (size_t w = hit->want; w < hit->want + hit->nwants; w++) {
 			const struct want *wt = &s->p->wants[w];
-			const struct plan_item *it = &s->p->items[wt->item];
-			const float *row = wt->logits ? logits : NULL;
-			if (it->generate && wt->row == it->n - 1)
-				stream_open(s, wt->item, hit->seg, &s->out[k], row);
+			if (opens_stream(s, wt))
+				stream_open(s, wt->item, hit->seg, token);
 			else
-				s->h->scored(s->h->ctx, wt->item, wt->row, &s->out[k], row);
+				s->h->scored(s->h->ctx, wt->item, wt->row, &s->out[k], wt->logits ? logits : NULL);
 		}
 	}
 	size_t kept = 0;
@@ -562,6 +586,8 @@ static void session_init(struct session *s, const struct machine *m, const struc
 	s->scored = xcalloc(scored, sizeof *s->scored);
 	s->target = xcalloc(scored, sizeof *s->target);
 	s->out = xcalloc(scored, sizeof *s->out);
+	s->draw = xcalloc(scored, sizeof *s->draw);
+	s->drawn = xcalloc(scored, sizeof *s->drawn);
 	s->hit = xcalloc(scored, sizeof *s->hit);
 }
 
@@ -570,7 +596,8 @@ static void session_fini(struct session *s)
 	for (size_t i = 0; i < s->nstreams; i++)
 		free(s->stream[i].token);
 	void *all[] = { s->seg, s->heap, s->later, s->closed, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
-			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->hit };
+			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->draw,
+			s->drawn, s->hit };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 }
@@ -586,7 +613,7 @@ static int session_loop(struct session *s, struct err *e)
 		}
 		struct eval v = { .n = s->n, .ids = s->ids, .pos = s->pos, .seq = s->seq, .table = s->table, .sequences = s->nseq,
 				  .ld_table = s->ld, .nscored = s->nscored, .scored = s->scored, .target = s->target, .out = s->out,
-				  .logits = s->want_logits ? s->logits : NULL };
+				  .logits = s->want_logits ? s->logits : NULL, .draw = s->want_draws ? s->draw : NULL, .drawn = s->drawn };
 		if (s->m->eval(s->m->ctx, &v, e))
 			return -1;
 		s->stats.batches++;

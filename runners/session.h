@@ -26,8 +26,10 @@ struct session_hooks {
 	void *ctx;
 	/* One scored row of an item. Rows of one item come in rising order. logits: only where the item asked for them. */
 	void (*scored)(void *ctx, uint32_t item, int32_t row, const struct lse *l, const float *logits);
-	/* A generating item: what comes next. True: go on with *token. False: it has ended. */
-	bool (*next)(void *ctx, uint32_t item, const struct lse *l, const float *logits, int32_t *token);
+	/* An item that draws: how its next token is drawn. */
+	void (*draw)(void *ctx, uint32_t item, struct draw *out);
+	/* A generating item: its next token; -1: the logits hold a NaN. True: go on with it. False: it has ended. */
+	bool (*next)(void *ctx, uint32_t item, int32_t token);
 	/* After each batch: rows computed, rows expected (generation counts its maximum). Non-zero: stop with E_STOPPED. */
 	int (*progress)(void *ctx, double rows, double total);
 };

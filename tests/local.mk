@@ -10,7 +10,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
-EXTRA_DIST += tests/test.h tests/cunit_shim.h tests/gpu.h tests/machine.h tests/check_rowops.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
+EXTRA_DIST += tests/test.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/check_rowops.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
 include tests/fuzz.mk
 
@@ -45,6 +45,7 @@ TESTPROGS += tests/test_results
 TESTPROGS += tests/test_rowops
 TESTPROGS += tests/test_run
 TESTPROGS += tests/test_safetensors
+TESTPROGS += tests/test_sample
 TESTPROGS += tests/test_scripted
 TESTPROGS += tests/test_shapes
 TESTPROGS += tests/test_simd_emu_avx2
@@ -67,7 +68,7 @@ EXTRA_DIST += $(CUEMU)
 if HAVE_CXX
 check_LIBRARIES += tests/libcudaemu.a
 tests_libcudaemu_a_SOURCES = tests/cuda_emu.cc tests/cuda_emu_rt.cc tests/emu_matmul_cuda.cc tests/emu_logprob_cuda.cc \
-	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
+	tests/emu_rowops_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_sample_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
 tests_libcudaemu_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_libcudaemu_a_CXXFLAGS = $(AM_CXXFLAGS) -O2
 # the engine, and the whole program, over the emulated device
@@ -101,6 +102,11 @@ tests_test_cuda_noise_SOURCES = tests/test_cuda_noise.cc
 tests_test_cuda_noise_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_noise_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_noise_LDADD = tests/libcudaemu.a $(LDADD)
+TESTPROGS += tests/test_cuda_sample
+tests_test_cuda_sample_SOURCES = tests/test_cuda_sample.cc
+tests_test_cuda_sample_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_sample_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_sample_LDADD = tests/libcudaemu.a $(LDADD)
 TESTPROGS += tests/test_cuda_bench
 tests_test_cuda_bench_SOURCES = tests/test_cuda_bench.cc
 tests_test_cuda_bench_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
