@@ -4,6 +4,7 @@ TESTPROGS =
 TESTSH = tests/layering.sh tests/bare.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh
 TESTSH += tests/cuda_run.sh
 EXTRA_DIST += $(TESTSH)
+EXTRA_DIST += tests/gpu/bench.sh
 LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC;
