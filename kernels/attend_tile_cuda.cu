@@ -43,6 +43,15 @@ template <int L, int Q> struct shape {
 	static constexpr int KS = L == 8 ? 2 : 4, KT = TILE / KS, SG = THREADS / KT, LS = L / SG, W = LS < 4 ? LS : 4;
 	static constexpr int CT = L == 8 ? 32 : 16, LG = THREADS / CT, LP = L / LG, Q_LD = L + 4;
 	static constexpr int CHANNELS = 4 * CT * Q;
+	/* line i of a thread's scores, and of its values: of the latter a warp of a small block has neighbours */
+	static __device__ int line_s(int group, int i) { return group * W + i % W + i / W * (SG * W); }
+	static __device__ int line_v(int group, int i) { return L == 8 ? group * LP + i : group + i * LG; }
+	/* turned from block to block: where only some warps have lines to serve, they are not always the same scheduler's */
+	static __device__ int thread(void)
+	{
+		return L == 8 ? (int)((threadIdx.x + 32 * (blockIdx.x + blockIdx.y + blockIdx.z)) % THREADS) : (int)threadIdx.x;
+	}
+	static __device__ int own(void) { return line_v(thread() / CT, thread() % CT % LP); } /* the line whose l a thread keeps */
 	static constexpr bool ONE = L > 8 && Q > 1; /* K and V take turns in one buffer: two blocks fit */
 	static __host__ __device__ size_t tile(int d) { return (size_t)d * TILE + CHANNELS; } /* floats; a row of V is read past its end */
 	static __host__ __device__ size_t floats(int d) { return tile(d) * (ONE ? 1 : 2) + (size_t)d * Q_LD + L * P_LD; }
@@ -164,8 +173,14 @@ template <int L, int Q>
 static __device__ int scores(const struct job &j, struct lines<L> &ln, float *p, const float *q, const float *k, const struct walk &w)
 {
 	typedef shape<L, Q> S;
-	int at = (int)threadIdx.x % S::KT, group = (int)threadIdx.x / S::KT, d = j.c.d, marks = 0;
+	int at = S::thread() % S::KT, group = S::thread() / S::KT, d = j.c.d, marks = 0;
+	unsigned any = 0;
 	float s[S::LS][S::KS] = {};
+#pragma unroll
+	for (int l = 0; l < S::LS; l++)
+		any |= w.mask[l / S::W * (S::SG * S::W) / 32] >> S::line_s(group, l) % 32 & 1;
+	if (!__any_sync(0xffffffffu, (int)any))
+		d = 0;
 	q += group * S::W;
 	k += at * S::KS;
 #pragma unroll 4
@@ -183,7 +198,7 @@ static __device__ int scores(const struct job &j, struct lines<L> &ln, float *p,
 	}
 #pragma unroll
 	for (int l = 0; l < S::LS; l++) {
-		int line = group * S::W + l % S::W + l / S::W * (S::SG * S::W), pos = ln.pos[line], lo = ln.lo[line];
+		int line = S::line_s(group, l), pos = ln.pos[line], lo = ln.lo[line];
 		int key = w.tile * TILE + at * S::KS, mine = (int)(w.mask[l / S::W * (S::SG * S::W) / 32] >> line % 32 & 1), nan = 0;
 		float top = none(), before = ln.m[line];
 #pragma unroll
@@ -229,9 +244,9 @@ template <int L, int Q, bool MARKS>
 static __device__ void values(float (&o)[shape<L, Q>::LP][4 * Q], float &sum, const float *p, const float *v, int d)
 {
 	typedef shape<L, Q> S;
-	int c = (int)threadIdx.x % S::CT, group = (int)threadIdx.x / S::CT;
-	const float *own = p + (group + c % S::LP * S::LG) * P_LD; /* the line whose sum this thread keeps */
-	p += group * P_LD;
+	int c = S::thread() % S::CT;
+	const float *own = p + S::own() * P_LD;
+	p += S::line_v(S::thread() / S::CT, 0) * P_LD;
 	v += 4 * c;
 #pragma unroll 1
 	for (int k = 0; k < TILE; k += 4) {
@@ -239,7 +254,7 @@ static __device__ void values(float (&o)[shape<L, Q>::LP][4 * Q], float &sum, co
 		load<4>(one, own + k);
 #pragma unroll
 		for (int i = 0; i < S::LP; i++)
-			load<4>(e[i], p + i * (S::LG * P_LD) + k);
+			load<4>(e[i], p + S::line_v(0, i) * P_LD + k);
 #pragma unroll
 		for (int n = 0; n < 4; n++, v += d) {
 			if (!MARKS || !(one[n] < 0.0f))
@@ -268,6 +283,19 @@ template <int L, int Q> struct sums {
 	float o[shape<L, Q>::LP][4 * Q], all[shape<L, Q>::LP][4 * Q], l, all_l;
 };
 
+template <int L, int Q> static __device__ void rescale(struct sums<L, Q> &s, const struct lines<L> &ln)
+{
+	typedef shape<L, Q> S;
+	s.l = __fmul_rn(s.l, ln.r[S::own()]);
+#pragma unroll
+	for (int i = 0; i < S::LP; i++) {
+		float r = ln.r[S::line_v(S::thread() / S::CT, i)];
+#pragma unroll
+		for (int a = 0; a < 4 * Q; a++)
+			s.o[i][a] = __fmul_rn(s.o[i][a], r);
+	}
+}
+
 static __device__ float *part_of(const struct job &j, int row, int head, int seg)
 {
 	return j.part + (((size_t)row * (size_t)j.h + (size_t)head) * (size_t)j.segs + (size_t)seg) * (size_t)(j.c.d + 2);
@@ -277,10 +305,10 @@ static __device__ float *part_of(const struct job &j, int row, int head, int seg
 template <int L, int Q> static __device__ void end_segment(struct sums<L, Q> &s, struct lines<L> &ln)
 {
 	typedef shape<L, Q> S;
-	int group = (int)threadIdx.x / S::CT, own = group + (int)threadIdx.x % S::CT % S::LP * S::LG;
+	int group = S::thread() / S::CT, own = S::own();
 #pragma unroll
 	for (int i = 0; i < S::LP; i++) {
-		int line = group + i * S::LG;
+		int line = S::line_v(group, i);
 		float ms = ln.m[line], m = ln.all[line], mn = ms > m ? ms : m;
 		float rt = xm_ex2(__fsub_rn(m, mn)), rs = xm_ex2(__fsub_rn(ms, mn));
 		bool any = ms != none();
@@ -307,10 +335,10 @@ template <int L, int Q>
 static __device__ void write_part(const struct job &j, const struct sums<L, Q> &s, const struct lines<L> &ln, int line0, int lines, int seg)
 {
 	typedef shape<L, Q> S;
-	int c = (int)threadIdx.x % S::CT, group = (int)threadIdx.x / S::CT, per = j.h / j.c.hk;
+	int c = S::thread() % S::CT, group = S::thread() / S::CT, per = j.h / j.c.hk;
 #pragma unroll
 	for (int i = 0; i < S::LP; i++) {
-		int line = group + i * S::LG, t = line0 + line;
+		int line = S::line_v(group, i), t = line0 + line;
 		if (line >= lines || ln.pos[line] < seg * TILES * TILE || ln.lo[line] >= (seg + 1) * TILES * TILE)
 			continue;
 		float *to = part_of(j, t / per, (int)blockIdx.y * per + t % per, seg);
@@ -337,13 +365,13 @@ template <int L, int Q>
 static __device__ void write_rows(const struct job &j, const struct sums<L, Q> &s, struct lines<L> &ln, int line0, int lines)
 {
 	typedef shape<L, Q> S;
-	int c = (int)threadIdx.x % S::CT, group = (int)threadIdx.x / S::CT, per = j.h / j.c.hk, own = group + c % S::LP * S::LG;
+	int c = S::thread() % S::CT, group = S::thread() / S::CT, per = j.h / j.c.hk;
 	if (c < S::LP)
-		ln.slope[own] = s.all_l; /* no more needed for slopes */
+		ln.slope[S::own()] = s.all_l; /* no more needed for slopes */
 	__syncthreads();
 #pragma unroll
 	for (int i = 0; i < S::LP; i++) {
-		int line = group + i * S::LG, t = line0 + line, head = (int)blockIdx.y * per + t % per;
+		int line = S::line_v(group, i), t = line0 + line, head = (int)blockIdx.y * per + t % per;
 		if (line >= lines)
 			continue;
 		float l = ln.slope[line], r = 1.0f, gain = 0.0f, sink = j.at.sinks ? j.at.sinks[head] : none();
@@ -421,14 +449,14 @@ template <int L> static __device__ void walk_from(struct walk &w, const struct l
 	w.last = last;
 }
 
-/* Block (lines, KV head, segment when split). */
+/* Block (lines, KV head, segment when split). The last lines come first: they have most keys. */
 template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) tile_kernel(struct job j)
 {
 	typedef shape<L, Q> S;
 	CU_SHARED_DYNAMIC(float, mem);
 	CU_SHARED(struct lines<L>, shared, 1);
 	struct lines<L> &ln = shared[0];
-	int d = j.c.d, line0 = (int)blockIdx.x * j.lines, left = j.b.n * (j.h / j.c.hk) - line0, lines = left < j.lines ? left : j.lines;
+	int d = j.c.d, line0 = (int)(gridDim.x - 1 - blockIdx.x) * j.lines, left = j.b.n * (j.h / j.c.hk) - line0, lines = left < j.lines ? left : j.lines;
 	float *k = mem, *v = S::ONE ? mem : mem + S::tile(d), *q = v + S::tile(d), *p = q + d * S::Q_LD;
 	size_t size = (size_t)d * TILE, head = (size_t)blockIdx.y * size, page = (size_t)j.c.hk * size;
 	if (j.large && for_large(j, line0, j.large) != (L > 8))
@@ -450,6 +478,7 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 		copy_wait<S::ONE ? 0 : 1>();
 		__syncthreads();
 		int marks = __syncthreads_or(scores<L, Q>(j, ln, p, q, k, w));
+		bool serves = L > 8 || w.mask[0] >> S::line_v(S::thread() / S::CT, 0) & ((1u << S::LP) - 1);
 		walk_on<L>(w, j.b);
 		if (S::ONE)
 			bring(v, from, d);
@@ -460,18 +489,13 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 		else
 			copy_wait<1>();
 		__syncthreads();
-		s.l = __fmul_rn(s.l, ln.r[(int)threadIdx.x / S::CT + (int)threadIdx.x % S::CT % S::LP * S::LG]);
-#pragma unroll
-		for (int i = 0; i < S::LP; i++) {
-			float r = ln.r[(int)threadIdx.x / S::CT + i * S::LG];
-#pragma unroll
-			for (int a = 0; a < 4 * Q; a++)
-				s.o[i][a] = __fmul_rn(s.o[i][a], r);
+		if (serves) {
+			rescale<L, Q>(s, ln);
+			if (marks)
+				values<L, Q, true>(s.o, s.l, p, v, d);
+			else
+				values<L, Q, false>(s.o, s.l, p, v, d);
 		}
-		if (marks)
-			values<L, Q, true>(s.o, s.l, p, v, d);
-		else
-			values<L, Q, false>(s.o, s.l, p, v, d);
 		__syncthreads();
 		if (!j.part && (w.now < 0 || w.tile / TILES != seg))
 			end_segment<L, Q>(s, ln);
