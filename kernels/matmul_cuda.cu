@@ -18,6 +18,7 @@
 #include "kernels/cuda.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "kernels/base/half.h"
 #include "kernels/cuda_ops.h"
@@ -39,7 +40,7 @@ template <enum dtype DT> constexpr int PIECES = DT == DT_F32 ? 8 : 4;
 
 static __device__ float flushed(float v)
 {
-	return v < MATMUL_TINY_A && v > -MATMUL_TINY_A ? 0.0f : v;
+	return fabsf(v) < MATMUL_TINY_A ? 0.0f : v;
 }
 
 /* Widening is exact in either form; the instruction takes part in nothing else. */
@@ -124,6 +125,7 @@ template <enum dtype DT, int R, bool SPLIT> static __global__ void __launch_boun
 	int warp = (int)((threadIdx.x / 32 + blockIdx.x + blockIdx.y) % FEW_WARPS);
 	int first = SPLIT ? (int)blockIdx.y * MATMUL_CHUNK : 0;
 	int last = SPLIT && c.k - first > MATMUL_CHUNK ? first + MATMUL_CHUNK : c.k;
+	int rows_here = c.m < FEW_WARPS * R ? c.m : FEW_WARPS * R; /* of those behind nothing is stored */
 	float s[R] = {}, total[R] = {};
 	for (int k0 = first; k0 < last; k0 += STAGE) {
 		int steps = last - k0 < STAGE ? last - k0 : STAGE;
@@ -137,9 +139,9 @@ template <enum dtype DT, int R, bool SPLIT> static __global__ void __launch_boun
 #pragma unroll
 		for (int i = 0; i < FEW_PIECES / FEW_THREADS; i++)
 			wide[thread + i * FEW_THREADS] = v[i];
-		for (int at = thread; at < FEW_WARPS * R * STAGE; at += FEW_THREADS) {
+		for (int at = thread; at < rows_here * STAGE; at += FEW_THREADS) {
 			int row = at / STAGE, k = at % STAGE;
-			a[at] = row < c.m && k < steps ? flushed(c.x[(size_t)row * c.ldx + (size_t)(k0 + k)]) : 0.0f;
+			a[at] = k < steps ? flushed(c.x[(size_t)row * c.ldx + (size_t)(k0 + k)]) : 0.0f;
 		}
 		__syncthreads();
 		if (warp >= c.m)
@@ -181,11 +183,22 @@ template <enum dtype DT, int R, bool SPLIT> static __global__ void __launch_boun
 #define TILE_OUTS 128
 #define TILE_K 16
 #define TILE_THREADS 128
-#define ROWS_LD (TILE_ROWS + 4) /* floats from k to k in shared memory: 4 more, for fewer bank conflicts */
+#define ROWS_LD (TILE_ROWS + 4) /* floats from k to k in shared memory */
+
+/* Floats from k to k of the weights: eight lanes that store 16 bytes each, two k of 4 pieces or one of 8, then meet no bank twice. */
+template <enum dtype DT> constexpr int OUTS_LD = TILE_OUTS + (DT == DT_BF16 ? 16 : DT == DT_F16 ? 4 : 0);
 
 /* Of one k tile the block's threads bring 16 k of X_ROWS rows, and of W_PANELS panels, at a time. */
 #define X_ROWS (TILE_THREADS / TILE_K)
 template <enum dtype DT> constexpr int W_PANELS = TILE_THREADS / TILE_K / PIECES<DT>;
+
+/* Where a thread reads: rows and panels behind the last are the last one again, for results that nobody stores. */
+template <enum dtype DT> struct source {
+	const uint4 *w[TILE_OUTS / MATMUL_PANEL / W_PANELS<DT>];
+	const float *x;
+	unsigned row[TILE_ROWS / X_ROWS]; /* floats from x */
+	int left; /* k from here to the end */
+};
 
 /* What a thread brings of the next 16 k: on its way while the 16 before are multiplied. */
 template <enum dtype DT> struct ahead {
@@ -193,21 +206,54 @@ template <enum dtype DT> struct ahead {
 	float x[TILE_ROWS / X_ROWS];
 };
 
-template <enum dtype DT> static __device__ void fetch(struct ahead<DT> &a, const struct linear_call &c, int row0, int out0, int k0)
+/* k and row of x in a tile: 8 k of 4 rows a warp, which meet 32 banks when stored and whole sectors when read. */
+static __device__ int x_k(void)
 {
-	constexpr int P = PIECES<DT>;
-	unsigned t = threadIdx.x;
-	int k = k0 + (int)(t / P % TILE_K), panel = out0 / MATMUL_PANEL + (int)(t / P / TILE_K);
-	const uint4 *w = c.panels + ((size_t)panel * (size_t)c.k + (size_t)k) * P + t % P;
+	return (int)(threadIdx.x % 8 + threadIdx.x / 64 * 8);
+}
+
+static __device__ int x_row(void)
+{
+	return (int)(threadIdx.x / 8 % 8);
+}
+
+template <enum dtype DT> static __device__ struct source<DT> source_of(const struct linear_call &c, int row0, int out0, int k0)
+{
+	struct source<DT> f;
+	int t = (int)threadIdx.x, panels = (c.n - 1) / MATMUL_PANEL + 1;
 #pragma unroll
-	for (int i = 0; i < 4 / W_PANELS<DT>; i++, panel += W_PANELS<DT>, w += (size_t)c.k * (P * W_PANELS<DT>))
-		a.w[i] = k < c.k && panel * MATMUL_PANEL < c.n ? __ldg(w) : make_uint4(0, 0, 0, 0);
-	k = k0 + (int)(t % TILE_K);
-	int row = row0 + (int)(t / TILE_K);
-	const float *x = c.x + (size_t)row * c.ldx + (size_t)k;
+	for (int i = 0; i < 4 / W_PANELS<DT>; i++) {
+		int panel = out0 / MATMUL_PANEL + t / PIECES<DT> / TILE_K + i * W_PANELS<DT>;
+		panel = panel < panels ? panel : panels - 1;
+		f.w[i] = c.panels + ((size_t)panel * (size_t)c.k + (size_t)k0) * PIECES<DT> + t % (TILE_K * PIECES<DT>);
+	}
+	f.x = c.x + (size_t)row0 * c.ldx + (size_t)(k0 + x_k());
+	f.left = c.k - k0;
 #pragma unroll
-	for (int i = 0; i < TILE_ROWS / X_ROWS; i++, row += X_ROWS, x += X_ROWS * c.ldx)
-		a.x[i] = k < c.k && row < c.m ? __ldg(x) : 0.0f;
+	for (int i = 0; i < TILE_ROWS / X_ROWS; i++) {
+		int row = x_row() + i * X_ROWS;
+		f.row[i] = (unsigned)(row < c.m - row0 ? row : c.m - row0 - 1) * (unsigned)c.ldx;
+#ifdef __CUDACC__
+		asm("" : "+r"(f.row[i])); /* kept in a register: else the compiler computes it again for every tile */
+#endif
+	}
+	return f;
+}
+
+/* The next 16 k. */
+template <enum dtype DT> static __device__ void fetch(struct ahead<DT> &a, struct source<DT> &f)
+{
+	bool w = (int)threadIdx.x / PIECES<DT> % TILE_K < f.left, x = x_k() < f.left;
+#pragma unroll
+	for (int i = 0; i < 4 / W_PANELS<DT>; i++) {
+		a.w[i] = w ? __ldg(f.w[i]) : make_uint4(0, 0, 0, 0);
+		f.w[i] += TILE_K * PIECES<DT>;
+	}
+#pragma unroll
+	for (int i = 0; i < TILE_ROWS / X_ROWS; i++)
+		a.x[i] = x ? __ldg(f.x + f.row[i]) : 0.0f;
+	f.x += TILE_K;
+	f.left -= TILE_K;
 }
 
 static __device__ void four(float *to, float a, float b, float c, float d)
@@ -234,8 +280,8 @@ template <enum dtype DT> static __device__ void put(float *w, float *x, const st
 {
 	constexpr int P = PIECES<DT>;
 	unsigned t = threadIdx.x;
-	w += t / P % TILE_K * TILE_OUTS + t / P / TILE_K * MATMUL_PANEL;
-	x += t % TILE_K * ROWS_LD + t / TILE_K;
+	w += t / P % TILE_K * OUTS_LD<DT> + t / P / TILE_K * MATMUL_PANEL;
+	x += x_k() * ROWS_LD + x_row();
 #pragma unroll
 	for (int i = 0; i < 4 / W_PANELS<DT>; i++)
 		widen<DT>(w + i * W_PANELS<DT> * MATMUL_PANEL, a.w[i], (int)(t % P));
@@ -244,24 +290,25 @@ template <enum dtype DT> static __device__ void put(float *w, float *x, const st
 		x[i * X_ROWS] = flushed(a.x[i]);
 }
 
-/* A thread's rows 4ty..4ty+3 and 32 more; its outputs 4tx..4tx+3 and 64 more. */
+/* A warp has 32 rows and 64 outputs, a lane 4 rows and 16 behind 4 more, 4 outputs and 32 behind 4 more: a load of 16 bytes then
+ * touches 64 or 128 bytes that lie together. */
 static __device__ int tile_row(int i)
 {
-	return (int)threadIdx.x / 16 * 4 + i % 4 + i / 4 * 32;
+	return (int)threadIdx.x / 64 * 32 + (int)threadIdx.x % 32 / 8 * 4 + i % 4 + i / 4 * 16;
 }
 
 static __device__ int tile_out(int j)
 {
-	return (int)threadIdx.x % 16 * 4 + j % 4 + j / 4 * 64;
+	return (int)threadIdx.x / 32 % 2 * 64 + (int)threadIdx.x % 8 * 4 + j % 4 + j / 4 * 32;
 }
 
-static __device__ void multiply(float (&s)[8][8], const float *w, const float *x)
+template <enum dtype DT> static __device__ void multiply(float (&s)[8][8], const float *w, const float *x)
 {
 #pragma unroll
 	for (int k = 0; k < TILE_K; k++) {
 		const float4 *xk = reinterpret_cast<const float4 *>(x + k * ROWS_LD + tile_row(0));
-		const float4 *wk = reinterpret_cast<const float4 *>(w + k * TILE_OUTS + tile_out(0));
-		float4 x0 = xk[0], x1 = xk[32 / 4], w0 = wk[0], w1 = wk[64 / 4];
+		const float4 *wk = reinterpret_cast<const float4 *>(w + k * OUTS_LD<DT> + tile_out(0));
+		float4 x0 = xk[0], x1 = xk[16 / 4], w0 = wk[0], w1 = wk[32 / 4];
 		float a[8] = { x0.x, x0.y, x0.z, x0.w, x1.x, x1.y, x1.z, x1.w };
 		float b[8] = { w0.x, w0.y, w0.z, w0.w, w1.x, w1.y, w1.z, w1.w };
 #pragma unroll
@@ -275,24 +322,25 @@ static __device__ void multiply(float (&s)[8][8], const float *w, const float *x
 /* Block (rows, outputs, chunk) with SPLIT, else (rows, outputs): neighbours share their weights in the outer cache. */
 template <enum dtype DT, bool SPLIT> static __global__ void __launch_bounds__(TILE_THREADS) many_rows(struct linear_call c)
 {
-	CU_SHARED(float4, wide_w, 2 * TILE_K * TILE_OUTS / 4);
+	CU_SHARED(float4, wide_w, 2 * TILE_K * OUTS_LD<DT> / 4);
 	CU_SHARED(float4, wide_x, 2 * TILE_K * ROWS_LD / 4);
 	float *w = &wide_w[0].x, *x = &wide_x[0].x; /* two buffers each */
 	int row0 = (int)blockIdx.x * TILE_ROWS, out0 = (int)blockIdx.y * TILE_OUTS;
 	int first = SPLIT ? (int)blockIdx.z * MATMUL_CHUNK : 0;
 	int last = SPLIT && c.k - first > MATMUL_CHUNK ? first + MATMUL_CHUNK : c.k;
 	float s[8][8] = {}, total[8][8] = {};
+	struct source<DT> from = source_of<DT>(c, row0, out0, first);
 	struct ahead<DT> a;
-	fetch<DT>(a, c, row0, out0, first);
+	fetch<DT>(a, from);
 	put<DT>(w, x, a);
 	__syncthreads();
 	for (int k0 = first; k0 < last; k0 += TILE_K) {
 		int now = k0 / TILE_K % 2, more = last - k0 > TILE_K;
 		if (more)
-			fetch<DT>(a, c, row0, out0, k0 + TILE_K);
-		multiply(s, w + now * TILE_K * TILE_OUTS, x + now * TILE_K * ROWS_LD);
+			fetch<DT>(a, from);
+		multiply<DT>(s, w + now * TILE_K * OUTS_LD<DT>, x + now * TILE_K * ROWS_LD);
 		if (more) /* into the other buffer, read last before the barrier below */
-			put<DT>(w + (1 - now) * TILE_K * TILE_OUTS, x + (1 - now) * TILE_K * ROWS_LD, a);
+			put<DT>(w + (1 - now) * TILE_K * OUTS_LD<DT>, x + (1 - now) * TILE_K * ROWS_LD, a);
 		if (!more || (k0 + TILE_K) % MATMUL_CHUNK == 0) {
 #pragma unroll
 			for (int i = 0; i < 64; i++) {
@@ -376,7 +424,7 @@ void cuda_linear(struct CUstream_st *s, struct mat y, struct mat x, const struct
 	struct linear_call c = { y.p, y.ld, x.p, x.ld, static_cast<const uint4 *>(w->panels), w->bias, static_cast<float *>(scratch),
 				 x.n, w->n, w->k };
 	assert(x.d == w->k && y.d == w->n && x.n == y.n);
-	assert(chunks_of(w) <= 65535 && above(w->n, TILE_OUTS) <= 65535); /* what a grid can count */
+	assert(x.ld <= UINT32_MAX / TILE_ROWS && chunks_of(w) <= 65535 && above(w->n, TILE_OUTS) <= 65535); /* what a grid can count */
 	if (c.m <= 0)
 		return;
 	int split = splits(c.m, w);
