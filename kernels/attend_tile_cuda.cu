@@ -456,7 +456,8 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 	CU_SHARED_DYNAMIC(float, mem);
 	CU_SHARED(struct lines<L>, shared, 1);
 	struct lines<L> &ln = shared[0];
-	int d = j.c.d, line0 = (int)(gridDim.x - 1 - blockIdx.x) * j.lines, left = j.b.n * (j.h / j.c.hk) - line0, lines = left < j.lines ? left : j.lines;
+	int d = j.c.d, line0 = (int)(gridDim.x - 1 - blockIdx.x) * j.lines;
+	int left = j.b.n * (j.h / j.c.hk) - line0, lines = left < j.lines ? left : j.lines;
 	float *k = mem, *v = S::ONE ? mem : mem + S::tile(d), *q = v + S::tile(d), *p = q + d * S::Q_LD;
 	size_t size = (size_t)d * TILE, head = (size_t)blockIdx.y * size, page = (size_t)j.c.hk * size;
 	if (j.large && for_large(j, line0, j.large) != (L > 8))
