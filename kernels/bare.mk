@@ -35,7 +35,7 @@ sources = $(filter-out $(vector_sources) %/digest.c,$(wildcard $(S)/kernels/*.c 
 isa_sources = $(foreach i,$(isas),$(wildcard $(S)/kernels/*_$(i).c))
 objects = $(patsubst $(S)/%.c,$(B)/o/%.o,$(sources) $(isa_sources))
 with_cuda = $(patsubst %/kernels/ops.o,$(B)/o/ops_with_cuda.o,$(objects))
-emulated = $(patsubst $(S)/%.cc,$(B)/o/%.o,$(wildcard $(S)/tests/cuda_emu*.cc $(S)/tests/emu_*_cuda.cc))
+emulated = $(patsubst $(S)/%.cc,$(B)/o/%.o,$(wildcard $(S)/tests/cuda_emu*.cc $(S)/tests/emu_*_cuda.cc $(S)/tests/fake_*.cc))
 device = $(patsubst $(S)/%.cu,$(B)/o/%.o,$(wildcard $(S)/kernels/*.cu))
 
 cpu_tests = test_half test_dmath test_exactmath test_cpu test_pool test_ops test_sample test_matmul test_rowops \

@@ -40,6 +40,8 @@ struct device;
 int cuda_device_open(struct device **dev, int index, int threads, struct err *e);
 /* What device number `index` is, in one line, without opening it: how many there are, or -1 and the same sentence. */
 int cuda_device_about(int index, char *text, size_t size, struct err *e);
+/* Numerics fast from now on, before the first linear layer: asked is "fast" or the whole id, which must be this device's. */
+int cuda_device_fast(struct device *dev, const char *asked, struct err *e);
 
 #ifdef __cplusplus
 }

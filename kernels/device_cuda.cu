@@ -23,6 +23,7 @@
 #include "kernels/bench.h"
 #include "kernels/cuda_ops.h"
 #include "kernels/device.h"
+#include "kernels/fast.h"
 #include "kernels/isa.h"
 
 #define HALF_BYTES ((size_t)4 << 20)
@@ -47,6 +48,7 @@ struct cuda_device {
 	size_t panels_bytes;
 	void *scratch; /* device: partial sums of one call */
 	size_t scratch_bytes;
+	struct fast *fast; /* numerics fast: the linear layers; NULL: exact */
 	const char *last; /* the operation queued last */
 	struct err failed; /* the first failure since sync */
 };
@@ -81,6 +83,13 @@ static int noted(struct cuda_device *c, const char *op, cudaError_t r)
 	else if (r != cudaSuccess)
 		cudaGetLastError();
 	return r != cudaSuccess;
+}
+
+/* The same for a failure that has its sentence. */
+static void keep(struct cuda_device *c, const struct err *e)
+{
+	if (!c->failed.code)
+		c->failed = *e;
 }
 
 static void queued(struct cuda_device *c, const char *op)
@@ -247,8 +256,7 @@ static int scratch_room(struct cuda_device *c, size_t bytes)
 		return 1;
 	void *larger = cuda_alloc(&c->base, bytes, &e);
 	if (!larger) {
-		if (!c->failed.code)
-			c->failed = e;
+		keep(c, &e);
 		return 0;
 	}
 	cuda_release(&c->base, c->scratch);
@@ -276,6 +284,30 @@ static void op_attend(struct device *dev, struct mat y, struct mat q, int h, con
 		return;
 	cuda_attend(c->stream, y, q, h, kv, a, b, c->scratch);
 	queued(c, "attend");
+}
+
+/* The three with which numerics fast replace those above (fast_cuda.cu). */
+static int init_fast(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
+{
+	return fast_linear_init(on(dev)->fast, w, dt, n, k, bias, e);
+}
+
+static void rows_fast(struct device *dev, struct linear *w, int n0, const void *src, size_t ld, int rows)
+{
+	struct cuda_device *c = on(dev);
+	struct err e = {};
+	if (fast_linear_rows(c->fast, w, n0, src, ld, rows, &e) < 0)
+		keep(c, &e);
+	queued(c, "linear_rows");
+}
+
+static void op_fast(struct device *dev, struct mat y, struct mat x, const struct linear *w)
+{
+	struct cuda_device *c = on(dev);
+	struct err e = {};
+	if (fast_linear(c->fast, y, x, w, &e) < 0)
+		keep(c, &e);
+	queued(c, "linear");
 }
 
 /* --- the other operations ---------------------------------------------------------------------------------------- */
@@ -345,6 +377,7 @@ static void cuda_close(struct device *dev)
 	struct cuda_device *c = on(dev);
 	if (c->stream)
 		cudaStreamSynchronize(c->stream);
+	fast_close(c->fast);
 	for (int i = 0; i < 2; i++) {
 		if (c->half[i].p)
 			cudaFreeHost(c->half[i].p);
@@ -455,5 +488,31 @@ int cuda_device_open(struct device **dev, int index, int threads, struct err *e)
 	}
 	describe(c->base.describe, sizeof c->base.describe, index, &p);
 	*dev = &c->base;
+	return 0;
+}
+
+int cuda_device_fast(struct device *dev, const char *asked, struct err *e)
+{
+	struct cuda_device *c = on(dev);
+	struct cudaDeviceProp p;
+	struct fast_machine m = {};
+	memset(&p, 0, sizeof p);
+	cudaError_t r = cudaGetDeviceProperties(&p, c->index);
+	if (r == cudaSuccess)
+		r = cudaDriverGetVersion(&m.driver);
+	if (r != cudaSuccess) {
+		cudaGetLastError();
+		return err_set(e, E_DEVICE, "cuda:%d cannot be used: %s (%s)", c->index, cudaGetErrorString(r), cudaGetErrorName(r));
+	}
+	m.device = p.name;
+	m.arch = 10 * p.major + p.minor;
+	m.sms = p.multiProcessorCount;
+	m.shared = p.sharedMemPerBlockOptin;
+	if (fast_open(&c->fast, dev, c->stream, &m, asked, e) < 0)
+		return -1;
+	snprintf(dev->numerics, sizeof dev->numerics, "%s", fast_id(c->fast));
+	c->ops.linear_init = init_fast;
+	c->ops.linear_rows = rows_fast;
+	c->ops.linear = op_fast;
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* ops.c - devices by name, and the names of types.
  *
- * A kind of device is a row of `kinds`. "auto" is a CUDA device where the program has them and one is there, else the CPU.
+ * A kind of device is a row of `kinds`. "auto" is a CUDA device where the program has them and one is there, else the CPU;
+ * with numerics fast, which only a CUDA device has, it is that or an error.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -26,6 +27,11 @@ const char *act_name(enum act a)
 	return (unsigned)a < ACT_COUNT ? names[a] : "?";
 }
 
+static int wants_fast(const struct device_opts *o)
+{
+	return o->numerics && (!strcmp(o->numerics, "fast") || !strncmp(o->numerics, "fast/", 5));
+}
+
 /* "cuda" or "cuda:N" */
 static int open_cuda(struct device **out, const struct device_opts *o, struct err *e)
 {
@@ -34,7 +40,13 @@ static int open_cuda(struct device **out, const struct device_opts *o, struct er
 	size_t n = strspn(digits, "0123456789");
 	if (n < 1 || n > 4 || digits[n])
 		return err_set(e, E_USAGE, "device '%.40s': behind 'cuda:' comes the number of a device", o->name);
-	return cuda_device_open(out, atoi(digits), o->threads, e);
+	if (cuda_device_open(out, atoi(digits), o->threads, e) < 0)
+		return -1;
+	if (!wants_fast(o) || cuda_device_fast(*out, o->numerics, e) == 0)
+		return 0;
+	device_close(*out);
+	*out = NULL;
+	return -1;
 #else
 	(void)out;
 	return err_set(e, E_UNSUPPORTED, "device '%.40s': this program was built without CUDA (there is: auto, cpu)", o->name);
@@ -72,13 +84,20 @@ static int list_cuda(struct device_row *rows, int max)
 	return n;
 }
 
+static int open_cpu(struct device **out, const struct device_opts *o, struct err *e)
+{
+	if (wants_fast(o))
+		return err_set(e, E_USAGE, "numerics fast are of tensor cores: they need a CUDA device (--device cuda), the CPU computes chain32/1");
+	return cpu_device_open(out, o, e);
+}
+
 static const struct kind {
 	const char *name;
 	int (*open)(struct device **out, const struct device_opts *o, struct err *e);
 	int (*list)(struct device_row *rows, int max);
 	int numbered; /* NAME:N is a name too */
 } kinds[] = {
-	{ "cpu", cpu_device_open, list_cpu, 0 },
+	{ "cpu", open_cpu, list_cpu, 0 },
 	{ "cuda", open_cuda, list_cuda, 1 },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -88,16 +107,30 @@ static int open_auto(struct device **out, const struct device_opts *o, struct er
 #ifdef HAVE_CUDA
 	struct device_opts cuda = *o;
 	cuda.name = "cuda";
-	if (open_cuda(out, &cuda, NULL) == 0)
+	if (open_cuda(out, &cuda, wants_fast(o) ? e : NULL) == 0)
 		return 0;
+	if (wants_fast(o))
+		return err_wrap(e, "device auto has no numerics fast");
 #endif
-	return cpu_device_open(out, o, e);
+	return open_cpu(out, o, e);
+}
+
+static int check_numerics(const struct device_opts *o, struct err *e)
+{
+	static const char *const words[] = { "chain32/1", "fast", NULL };
+	char hint[64];
+	if (!o->numerics || !strcmp(o->numerics, words[0]) || wants_fast(o))
+		return 0;
+	return err_set(e, E_USAGE, "unknown numerics '%.100s'%s (known: chain32/1, fast)", o->numerics,
+		       err_hint(hint, sizeof hint, o->numerics, words));
 }
 
 int device_open(struct device **out, const struct device_opts *o, struct err *e)
 {
 	const char *words[KINDS + 2] = { "auto" };
 	char hint[64];
+	if (check_numerics(o, e) < 0)
+		return -1;
 	if (!o->name || !strcmp(o->name, "auto"))
 		return open_auto(out, o, e);
 	for (size_t i = 0; i < KINDS; i++) {

@@ -128,6 +128,8 @@ const struct list_row *runner_numerics(void)
 {
 	static const struct list_row rows[] = {
 		{ .name = "chain32/1", .text = "fp32 activations times exact weight values, one fused multiply-add chain per output; the same bits on every machine" },
+		{ .name = "fast", .text = "tensor cores for the linear layers, bf16 in and fp32 sums, all else exact (CUDA); short for this machine's "
+					  "fast/<arch>/<cublasLt version>/<digest>: the same bits for any batch on what has that id" },
 		{ .name = NULL },
 	};
 	return rows;

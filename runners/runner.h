@@ -127,7 +127,7 @@ struct runner_opts {
 	const char *kind;         /* "engine" or "replay" */
 	const char *model;        /* engine: directory in Hugging Face layout. replay: the file */
 	const char *device;       /* "cpu", "auto" */
-	const char *numerics;     /* NULL: "chain32/1" */
+	const char *numerics;     /* NULL: "chain32/1"; "fast", or a whole id fast/..., which must be this machine's */
 	int threads;              /* 0: all */
 	enum cpu_level max_level; /* highest instruction set used */
 	size_t memory;            /* bytes the engine may hold, weights apart; 0: a sensible share */
@@ -138,7 +138,7 @@ struct runner_opts {
 
 struct runner_info {
 	char family[32];          /* "llama" */
-	char numerics[32];        /* "chain32/1" */
+	char numerics[96];        /* "chain32/1", "fast/sm_90/13.1.0/0123abcd" */
 	char digest[DIGEST_HEX];  /* of the weights and config */
 	char tokenizer_digest[DIGEST_HEX];
 	char device[128];

@@ -132,7 +132,7 @@ static void fill_info(struct engine *r)
 	const struct model_info *mi = model_info(r->model);
 	struct runner_info *in = &r->base.info;
 	snprintf(in->family, sizeof in->family, "%s", mi->family);
-	snprintf(in->numerics, sizeof in->numerics, "chain32/1");
+	snprintf(in->numerics, sizeof in->numerics, "%s", device_numerics(r->dev)); /* the whole id: of the journal's key too */
 	snprintf(in->device, sizeof in->device, "%s", device_describe(r->dev));
 	digest_hex(mi->digest, in->digest);
 	unsigned char d[DIGEST_BYTES] = { 0 };
@@ -159,12 +159,7 @@ static void fill_info(struct engine *r)
 
 static int open_parts(struct engine *r, const struct runner_opts *o, struct err *e)
 {
-	static const char *const numerics[] = { "chain32/1", NULL };
-	if (o->numerics && strcmp(o->numerics, numerics[0]) != 0) {
-		char hint[128];
-		return err_set(e, E_USAGE, "unknown numerics '%s'%s (known: chain32/1)", o->numerics, err_hint(hint, sizeof hint, o->numerics, numerics));
-	}
-	struct device_opts d = { .name = o->device ? o->device : "cpu", .threads = o->threads, .max_level = o->max_level };
+	struct device_opts d = { .name = o->device ? o->device : "cpu", .threads = o->threads, .max_level = o->max_level, .numerics = o->numerics };
 	if (check_directory(o->model, e) || device_open(&r->dev, &d, e) || model_open(&r->model, o->model, r->dev, e) || open_tokenizer(r, o, e))
 		return -1;
 	fill_info(r);

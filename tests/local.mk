@@ -118,6 +118,14 @@ tests_test_cuda_passes_SOURCES = tests/test_cuda_passes.cc
 tests_test_cuda_passes_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_passes_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_passes_LDADD = tests/libcudaemu.a $(LDADD)
+# numerics fast, over a cublasLt of the tests' own
+tests_libcudaemu_a_SOURCES += tests/emu_cublaslt_cuda.cc tests/emu_fastlt_cuda.cc tests/emu_fastpick_cuda.cc tests/emu_fast_cuda.cc tests/fake_cublaslt.cc
+TESTPROGS += tests/test_cuda_fast
+EXTRA_DIST += tests/fake_cublaslt.h
+tests_test_cuda_fast_SOURCES = tests/test_cuda_fast.cc tests/cublaslt_abi.cc
+tests_test_cuda_fast_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_fast_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_fast_LDADD = tests/libcudaemu.a $(LDADD)
 endif
 
 if HAVE_CUNIT
