@@ -9,7 +9,7 @@ LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC;
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
-TSAN_TESTS = tests/test_pool tests/test_ops tests/test_invariance tests/test_jinja tests/test_stats
+TSAN_TESTS = tests/test_pool tests/test_ops tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
 EXTRA_DIST += tests/test.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/check_rowops.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 

@@ -139,6 +139,19 @@ static void test_close(void)
 	}
 }
 
+static void test_exact(void)
+{
+	for (int i = 0; i < COUNT(sample_exact); i++) {
+		struct draw q = {};
+		std::vector<float> x((size_t)sample_exact[i].v);
+		q.scale = 1;
+		q.share = OFF;
+		q.counter[0] = sample_exact[i].counter;
+		sample_row(x.data(), sample_exact[i].v, ROW_EQUAL, 0);
+		check_rows(x, 1, sample_exact[i].v, sample_exact[i].v, { q }, "exact");
+	}
+}
+
 /* More rows than a device runs at once. */
 static void test_many(void)
 {
@@ -152,6 +165,7 @@ int main(int argc, char **argv)
 		{ "every kind of row at every size", test_shapes },
 		{ "whole vocabularies", test_vocabularies },
 		{ "logits that hardly differ", test_close },
+		{ "a draw that equals a running sum", test_exact },
 		{ "many rows", test_many },
 		{ nullptr, nullptr },
 	};

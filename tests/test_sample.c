@@ -273,6 +273,18 @@ static void test_greedy(void)
 	on_device(NULL, x, 0, 5, q); /* no rows: nothing happens */
 }
 
+static void test_exact(void)
+{
+	float x[2000];
+	for (size_t i = 0; i < COUNT(sample_exact); i++) {
+		struct draw q = { .scale = 1, .share = OFF, .counter = { sample_exact[i].counter } };
+		int32_t id;
+		sample_row(x, sample_exact[i].v, ROW_EQUAL, 0);
+		on_device(&id, x, 1, sample_exact[i].v, &q);
+		CHECK(id == sample_exact[i].id, "%d of %d: %d", sample_exact[i].id, sample_exact[i].v, id);
+	}
+}
+
 /* How often each of a few tokens is drawn, against what it should be (chi square). */
 static void test_shares(void)
 {
@@ -324,6 +336,7 @@ int main(int argc, char **argv)
 		{ "every kind of row and cut, against sorting", test_edges },
 		{ "logits that hardly differ", test_close },
 		{ "greedy, and rows with a NaN", test_greedy },
+		{ "a draw that equals a running sum", test_exact },
 		{ "shares of draws", test_shares },
 		{ NULL, NULL },
 	};
