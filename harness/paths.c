@@ -14,8 +14,8 @@ static int has_suites(const char *dir)
 	return snprintf(path, sizeof path, "%s/suites", dir) < (int)sizeof path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The folder that holds suites/: ASSAY_DATADIR; beside an installed program (PREFIX/bin -> PREFIX/share/assay); the source
- * tree that the program was built from; the configured folder. */
+/* The folder that holds suites/: ASSAY_DATADIR; beside an installed program (PREFIX/bin -> PREFIX/share/assay); the program's own
+ * folder (a copy that carries its suites along); the source tree that the program was built from; the configured folder. */
 const char *data_dir(void)
 {
 	static char found[PATH_MAX];
@@ -34,6 +34,8 @@ const char *data_dir(void)
 		if (slash) {
 			*slash = 0;
 			if (snprintf(found, sizeof found, "%s/../share/assay", exe) < (int)sizeof found && has_suites(found))
+				return found;
+			if (snprintf(found, sizeof found, "%s", exe) < (int)sizeof found && has_suites(found))
 				return found;
 		}
 	}

@@ -45,11 +45,13 @@ gpu_all := $(filter $(emu_all),$(notdir $(basename $(shell grep -l '"tests/gpu.h
 tests := $(cpu_tests) $(addprefix emu/,$(emu_all)) $(if $(NVCC),$(addprefix gpu/,$(gpu_all)))
 ONLY ?= $(tests)
 
-.PHONY: all check clean
+.PHONY: all check clean gpu cpu
 all: $(addprefix $(B)/,$(ONLY))
 ifeq ($(NVCC),)
 	@echo "there is no nvcc: the CUDA kernels are built for the emulator alone"
 endif
+gpu: $(addprefix $(B)/gpu/,$(gpu_all))
+cpu: $(addprefix $(B)/,$(cpu_tests))
 
 # ---- rules
 $(B)/config.h: $(S)/kernels/bare.mk
@@ -84,10 +86,10 @@ $(addprefix $(B)/,$(cpu_tests)): $(B)/%: $(B)/o/tests/%.o $(objects)
 	$(CC) -o $@ $^ $(libs)
 $(addprefix $(B)/emu/,$(emu_all)): $(B)/emu/%: $(B)/o/tests/%.o $(emulated) $(with_cuda)
 	@mkdir -p $(@D)
-	$(CXX) -o $@ $^ $(libs)
+	$(CXX) -static-libgcc -static-libstdc++ -o $@ $^ $(libs)
 $(addprefix $(B)/gpu/,$(gpu_all)): $(B)/gpu/%: $(B)/o/gpu/%.o $(device) $(with_cuda)
 	@mkdir -p $(@D)
-	$(NVCC) -o $@ $^ $(libs)
+	$(NVCC) -Xcompiler -static-libgcc,-static-libstdc++ -o $@ $^ $(libs)
 
 # PASS, SKIP (77) or FAIL a program; its output lies beside it
 check: all

@@ -67,6 +67,14 @@ t 0 '^decode bench-tiny f16,"batch 3, context 9",chain32/1,"cpu [^"]*",[0-9.e+]+
 [ "$(wc -l <"$tmp/out")" -eq 3 ] && head -1 "$tmp/out" | grep -q '^what,shape,numerics,device,value,unit,floor,fraction$' || { echo "bench: a head and a line for each batch"; cat "$tmp/out"; bad=1; }
 t 0 '^prefill stories260k,20 tokens,' bench prefill --model stories260k --tokens 20
 
+# a copy of the program that carries suites along looks beside itself, unless ASSAY_DATADIR is set
+mkdir -p "$tmp/carried/suites"
+cp "$assay" "$tmp/carried/assay"
+"$tmp/carried/assay" list models 2>&1 | grep -q "^assay: error: $tmp/carried/suites/" || { echo "a copy does not look beside itself"; bad=1; }
+data=$("$assay" doctor | sed -n 's/^assay *data *ok *//p')
+ASSAY_DATADIR=$data "$tmp/carried/assay" list models | grep -q '^stories260k' || { echo "ASSAY_DATADIR does not come first"; bad=1; }
+rm -rf "$tmp/carried"
+
 # tokens: text, ids, base64, a bad line in its place, ids given back
 in_ '{"id":7,"text":"Once upon a time"}' '{"ids":[1,403,407,261,378]}' '{"text":{"base64":"T25jZQ=="}}' '{"txt":"x"}' '[1]' '{"text":1}' '{"ids":[99999]}' 'x'
 t 3 '^\{"id":7,"ids":\[1,' tokens --model stories260k
