@@ -15,7 +15,13 @@ TESTS=${TESTS:-$here/tests}
 SOURCE=${SOURCE:-$here}
 BUDGET=${BUDGET:-590}
 # figures: one command a line, CSV on stdout
-BENCH=${BENCH:-"$ASSAY bench --device cuda"}
+BENCH=${BENCH:-"$ASSAY bench kernels --device cuda
+$ASSAY bench prefill --device cuda --shape llama-1b
+$ASSAY bench decode --device cuda --shape llama-1b --batch 1,8,64
+$ASSAY bench prefill --device cuda --shape llama-8b
+$ASSAY bench decode --device cuda --shape llama-8b --batch 1,8,64"}
+BENCH_FAST=${BENCH_FAST:-"$ASSAY bench prefill --device cuda --numerics fast --shape llama-8b
+$ASSAY bench decode --device cuda --numerics fast --shape llama-8b --batch 1,8,64"}
 check=
 [ "${1:-}" = -c ] && { check=1; shift; }
 [ $# -eq 1 ] || { echo "usage: run.sh [-c] OUTDIR" >&2; exit 2; }
@@ -37,7 +43,7 @@ echo 'step,status,seconds,note' >"$out/steps.csv"
 
 # row STATUS SECONDS NOTE NAME
 row() {
-	printf '%-4s %5ss  %-44s %s\n' "$1" "$2" "$4" "$3" | tee -a "$out/summary.txt"
+	printf '%-4s %5ss  %-52s %s\n' "$1" "$2" "$4" "$3" | tee -a "$out/summary.txt"
 	printf '"%s",%s,%s,"%s"\n' "$4" "$1" "$2" "$(printf %s "$3" | tr '"' "'")" >>"$out/steps.csv"
 }
 
@@ -150,7 +156,9 @@ whole() {
 whole cpu "assay run on the CPU" --device cpu
 whole cuda "assay run on the GPU, chain32/1" --device cuda --numerics chain32/1
 [ "$status" -eq 0 ] && step 0 "the GPU's files are the CPU's" same "$tmp/cpu" "$tmp/cuda"
-if "$ASSAY" list numerics | grep -q '^fast'; then
+fast=
+"$ASSAY" list numerics 2>/dev/null | grep -q '^fast' && fast=1
+if [ -n "$fast" ]; then
 	whole fast "assay run on the GPU, fast" --device cuda --numerics fast
 	if [ "$status" -eq 0 ]; then
 		step 100 "fast, three tokens a pass" "$ASSAY" run --out "$tmp/fast3" $common --device cuda --numerics fast --batch 3
@@ -169,11 +177,13 @@ fi
 
 # ---- figures
 if [ -z "$check" ]; then
-	printf '%s\n' "$BENCH" >"$tmp/bench"
+	printf '%s\n' "$BENCH" "${fast:+$BENCH_FAST}" >"$tmp/bench"
 	while read -r line; do
 		[ -n "$line" ] || continue
-		step 180 "bench: ${line##*/}" sh -c "$line"
-		[ "$status" -ne 77 ] && cat "$tmp/out" >>"$out/bench.csv"
+		step 90 "${line##*/assay }" sh -c "$line 2>$tmp/err || { cat $tmp/err >&2; exit 1; }"
+		[ "$status" -eq 77 ] && continue
+		[ -s "$out/bench.csv" ] || head -n 1 "$tmp/out" >"$out/bench.csv"
+		grep -a -E '^[a-z].*,.*,.*,' "$tmp/out" | grep -v '^what,shape,' >>"$out/bench.csv"
 	done <"$tmp/bench"
 fi
 
