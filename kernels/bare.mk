@@ -14,6 +14,8 @@ OPT ?= -O2
 KERNEL_OPT ?= -O3
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 NVCCFLAGS ?= -O3
+# device code a quarter as large; drivers older than CUDA 12.4 cannot read it, and CUDA 13 asks for a newer one anyway
+squeeze := $(if $(NVCC),$(if $(shell $(NVCC) --version | grep 'release 1[3-9]'),--compress-mode=size))
 
 machine := $(shell $(CC) -dumpmachine)
 isas := $(if $(filter x86_64%,$(machine)),avx2 avx512,$(if $(filter aarch64%,$(machine)),neon))
@@ -76,7 +78,7 @@ $(B)/o/%.o: $(S)/%.cc $(B)/config.h
 	$(CXX) $(cppflags) -DASSAY_CUDA_EMU $(cxxflags) $(CXXFLAGS) -c -o $@ $<
 $(B)/o/%.o: $(S)/%.cu $(B)/config.h
 	@mkdir -p $(@D)
-	$(NVCC) $(NVCCFLAGS) $(nvflags) -DHAVE_CONFIG_H -I$(S) -I$(B) -MMD -MP -c -o $@ $<
+	$(NVCC) $(NVCCFLAGS) $(squeeze) $(nvflags) -DHAVE_CONFIG_H -I$(S) -I$(B) -MMD -MP -c -o $@ $<
 $(B)/o/gpu/%.o: $(S)/tests/%.cc $(B)/config.h
 	@mkdir -p $(@D)
 	$(NVCC) -std=c++17 $(OPT) -D_GNU_SOURCE -DASSAY_NO_CUNIT -DASSAY_SRCDIR='"$(S)"' -I$(S) -I$(B) -MMD -MP \

@@ -39,7 +39,7 @@ link() {
 link "$kit/assay" $OBJECTS
 [ -z "${RUN_OBJECTS:-}" ] || link "$kit/tests/gpu/test_cuda_run" $RUN_OBJECTS
 for t in "$tests"/test_* "$tests"/gpu/test_cuda_*; do
-	case $t in *.log | *_simd_emu_*) continue ;; esac
+	case $t in *.log | *_simd_emu_* | *_run) continue ;; esac
 	cp "$t" "$kit/tests${t#"$tests"}" || exit 1
 done
 cp -R "$source/suites" "$kit/suites" && cp "$source"/tests/golden/*.[hjtv]* "$kit/tests/golden" || exit 1
