@@ -11,6 +11,12 @@
  * scratch[chunk][row][output] and fold() adds them in ascending order, which is the same program. Whether that is done
  * depends on the shape alone, and changes no bit.
  *
+ * Counted in the code that nvcc 13.0 writes for sm_90, never measured. many_rows: 213 to 243 registers, nothing spilled, 27 KiB:
+ * two blocks a multiprocessor; of the issue slots of 16 k, its share of adding T included, 84 % are FFMA (1,024 of 1,217); a k
+ * is 4 loads of 16 bytes, none of which meets a bank twice, for 64 FFMA. few_rows, one row: 48 registers, 20 KiB, ten blocks, each
+ * with 16 KiB on its way: about 160 KiB a multiprocessor at best, where 40 keep 4.8 TB/s going; 3.4 issue slots a weight and row
+ * group, so four rows are bound by issue at about 70 % of an H200's bandwidth and 32 rows by FFMA (64 % of the slots).
+ *
  * s is never -0: it starts as +0, no product is small enough to round to zero, and an exact sum of zero is +0. Adding to +0
  * therefore alters nothing, which is used twice: T starts as +0, and a k that is missing at the edge of a stage is the product
  * of two +0.
@@ -107,8 +113,8 @@ template <enum dtype DT> static __device__ float weight(const uint32_t *w, int k
 		return __uint_as_float(w[k * 32 + lane]);
 	if (DT == DT_F16)
 		return half_value(w[k * 16 + lane / 2] >> lane % 2 * 16 & 0xffffu);
-	uint32_t u = w[k * 16 + lane % 16];
-	return lane < 16 ? low_bf16(u) : high_bf16(u);
+	/* bf16: zeros behind the low half or the high one, one instruction with a lane's own choice of bytes */
+	return __uint_as_float(__byte_perm(w[k * 16 + lane % 16], 0, lane < 16 ? 0x1044 : 0x3244));
 }
 
 /* Block (panel, chunk) with SPLIT, else (panel). Warp w has rows w, w + 4 ...: R of them. */
@@ -365,9 +371,14 @@ template <enum dtype DT, bool SPLIT> static __global__ void __launch_bounds__(TI
 
 /* --- which kernel ------------------------------------------------------------------------------------------------ */
 
-#define FEW 32          /* rows up to which few_rows should be faster: an estimate, not a measurement */
-#define FEW_BLOCKS 1024 /* panels that fill a device without a split of their chunks: several a multiprocessor */
-#define TILE_BLOCKS 132 /* tiles that do: one a multiprocessor */
+/* Three estimates, none of them measured. An H100 or H200 has 132 multiprocessors.
+ *   FEW          rows up to which few_rows runs: at 32, 64 % of its slots are FFMA for as many rows as there are, while a tile of
+ *                64 rows would be half empty (84 / 2 = 42 %); they meet near 48 rows, and few_rows holds 32 at most
+ *   FEW_BLOCKS   panels that fill a device without a split: 8 blocks of 16 KiB on their way for each multiprocessor
+ *   TILE_BLOCKS  tiles that do: one for each; a split then costs a pass over scratch and gains nothing */
+#define FEW 32
+#define FEW_BLOCKS 1024
+#define TILE_BLOCKS 132
 
 static int above(int a, int b) /* a / b, rounded up; a > 0 */
 {
