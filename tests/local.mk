@@ -2,12 +2,13 @@
 # A test is a line `TESTPROGS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
 TESTPROGS =
 TESTSH = tests/layering.sh tests/bare.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh
-TESTSH += tests/cuda_run.sh
+TESTSH += tests/cuda_run.sh tests/planted.sh
 EXTRA_DIST += $(TESTSH)
 EXTRA_DIST += tests/gpu/bench.sh
 LDADD = $(ASSAY_LIBS) -lcunit
 TEST_EXTENSIONS = .sh
-AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC;
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC; \
+	CXX='$(CXX)' EMU_CXXFLAGS='$(AM_CXXFLAGS) $(CXXFLAGS)' EMU_LIBS='$(LDADD) $(LIBS)'; export CXX EMU_CXXFLAGS EMU_LIBS;
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode

@@ -306,7 +306,7 @@ static void test_kv(void)
 	static const int dims[] = { 1, 2, 5, 8, 20, 64, 80, 128, 256 };
 	for (int i = 0, most = gpu_cases(60, 10); i < most; i++) {
 		int d = dims[i % COUNT(dims)], hk = 1 + draw(4), n = 1 + draw(9), ld = hk * d + draw(5);
-		std::vector<int> last = { draw(700), draw(130), draw(3) };
+		std::vector<int> last = { i % 3 ? draw(700) : KV_PAGE * (1 + draw(10)) - 1, draw(130), draw(3) }; /* ends of pages too */
 		struct pages p(hk, d, last, ZERO, ZERO);
 		std::vector<int32_t> pos, seq;
 		for (int r = 0; r < n; r++) { /* every position once */
