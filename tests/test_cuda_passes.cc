@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/bench.h"
 #include "kernels/cuda_ops.h"
 #include "kernels/device.h"
 #include "tests/test.h"
@@ -19,6 +20,12 @@ static void row(void *ctx, const struct bench_row *r)
 {
 	((std::vector<std::string> *)ctx)->push_back(std::string(r->what) + ", " + r->shape + ", " + r->numerics + ", " + r->unit);
 	CHECK(r->value > 0 && r->value < 1e18 && r->floor > 0 && r->floor < 1e18, "%s: %g, floor %g", r->what, r->value, r->floor);
+}
+
+static void row_of_ops(void *ctx, const struct bench_row *r)
+{
+	((std::vector<std::string> *)ctx)->push_back(std::string(r->what) + ", " + r->shape + ", " + r->numerics);
+	CHECK(r->value > 0 && r->value < 1e18, "%s: %g", r->what, r->value);
 }
 
 static struct bench_opts options(bool decode)
@@ -57,6 +64,30 @@ static void test_lines(void)
 	CU_ASSERT_EQUAL(emu_allocations(), before);
 }
 
+/* Numerics fast, over the library of the tests' own: the large product is measured, and layers are bf16 alone. */
+static void test_fast(void)
+{
+	std::vector<std::string> lines;
+	struct device *gpu;
+	struct err e = {};
+	size_t before = emu_allocations();
+	CU_ASSERT_FATAL(cuda_device_open(&gpu, 0, 1, &e) == 0);
+	if (cuda_device_fast(gpu, "fast", &e) < 0) {
+		CHECK(0, "%s", e.msg);
+	} else {
+		CHECK(bench_device(gpu, &small, row_of_ops, &lines, &e) == 0, "%s", e.msg);
+		int square = 0, exact = 0;
+		for (const std::string &l : lines) {
+			square += l.find("limit: large product") == 0;
+			exact += l.find("linear f") == 0;
+			CHECK(l.find(", fast/") != std::string::npos, "%s", l.c_str());
+		}
+		CHECK(square == 1 && exact == 0 && lines.size() > 20, "%d, %d of %zu lines", square, exact, lines.size());
+	}
+	gpu->close(gpu);
+	CU_ASSERT_EQUAL(emu_allocations(), before);
+}
+
 static void test_memory(void)
 {
 	struct bench_opts o = options(true);
@@ -79,8 +110,13 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "the same lines on both devices", test_lines },
+		{ "numerics fast", test_fast },
 		{ "out of memory", test_memory },
 		{ nullptr, nullptr },
 	};
-	return test_main("cuda_passes", tests, argc, argv);
+	char *cache = test_tmpdir();
+	setenv("XDG_CACHE_HOME", cache, 1); /* of what fast layers choose */
+	int rc = test_main("cuda_passes", tests, argc, argv);
+	test_rmdir(cache);
+	return rc;
 }
