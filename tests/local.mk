@@ -1,7 +1,7 @@
 # tests/local.mk - CUnit programs, one per module; `make check` needs no Python, GPU or network.
 # A test is a line `TESTPROGS += tests/test_x` here and a file tests/test_x.c (further sources: tests_test_x_SOURCES).
 TESTPROGS =
-TESTSH = tests/layering.sh tests/bare.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh
+TESTSH = tests/layering.sh tests/bare.sh tests/docs.sh tests/ptx.sh tests/cli.sh tests/hostile.sh tests/resume.sh tests/fast.sh
 TESTSH += tests/cuda_run.sh tests/planted.sh
 EXTRA_DIST += $(TESTSH)
 EXTRA_DIST += tests/gpu/bench.sh
