@@ -1,4 +1,5 @@
 /* cmd_bench.c - `assay bench`: each figure beside the floor measured in the same run, as CSV. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,8 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	int n;
 	const char *const *w = args_words(args, &n);
 	const char *what = n ? w[0] : subjects[0].name;
+	signal(SIGINT, SIG_DFL); /* rows are out as they come and nothing is kept: the first signal ends it */
+	signal(SIGTERM, SIG_DFL);
 	for (int i = 0; i < SUBJECTS; i++) {
 		known[i] = subjects[i].name;
 		if (strcmp(what, subjects[i].name) == 0)
