@@ -142,6 +142,18 @@ static void *cuda_alloc(struct device *dev, size_t bytes, struct err *e)
 	return nullptr;
 }
 
+/* Nearly all that is free: the rest is for scratch that grows and for the driver. */
+static size_t cuda_room(struct device *dev)
+{
+	size_t left = 0, total = 0;
+	on(dev);
+	if (cudaMemGetInfo(&left, &total) != cudaSuccess) {
+		cudaGetLastError();
+		return 0;
+	}
+	return left / 8 * 7;
+}
+
 static void cuda_release(struct device *dev, void *p)
 {
 	if (p)
@@ -339,6 +351,7 @@ static void fill_ops(struct ops *o)
 	o->name = "cuda";
 	o->host_rows = 0;
 	o->alloc = cuda_alloc;
+	o->room = cuda_room;
 	o->release = cuda_release;
 	o->put = cuda_put;
 	o->get = cuda_get;

@@ -148,6 +148,7 @@ struct ops {
 
 	/* memory: zeroed, 64-byte aligned; NULL and e filled when there is none */
 	void *(*alloc)(struct device *dev, size_t bytes, struct err *e);
+	size_t (*room)(struct device *dev); /* bytes that a caller may sensibly plan to allocate from here on */
 	void (*release)(struct device *dev, void *p);
 	void (*put)(struct device *dev, void *dst, const void *host, size_t bytes); /* host bytes may be reused at once */
 	void (*get)(struct device *dev, void *host, const void *src, size_t bytes); /* valid after sync */

@@ -90,6 +90,14 @@ static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 	return p + HEADER;
 }
 
+/* A quarter of the memory: other programs live here too, and files are mapped. */
+static size_t cpu_room(struct device *dev)
+{
+	(void)dev;
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	return (pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30) / 4;
+}
+
 static void cpu_release(struct device *dev, void *p)
 {
 	if (!p)
@@ -524,6 +532,7 @@ static const struct ops cpu_ops = {
 	.name = "cpu",
 	.host_rows = 1,
 	.alloc = cpu_alloc,
+	.room = cpu_room,
 	.release = cpu_release,
 	.put = cpu_put,
 	.get = cpu_get,

@@ -49,12 +49,10 @@ struct engine {
 
 /* -- opening -- */
 
-static size_t default_memory(const struct model_info *mi)
+static size_t default_memory(const struct engine *r, const struct model_info *mi)
 {
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-	size_t ram = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30;
-	size_t want = ((size_t)64 << 20) + mi->packed_bytes;
-	return want < ram / 4 ? want : ram / 4;
+	size_t want = ((size_t)64 << 20) + mi->packed_bytes, room = device_ops(r->dev)->room(r->dev);
+	return want < room ? want : room;
 }
 
 /* KV pages that the memory allows beside the scratch. */
@@ -69,7 +67,7 @@ static int most_pages(const struct engine *r)
 static void choose_batch(struct engine *r, const struct runner_opts *o)
 {
 	const struct model_info *mi = model_info(r->model);
-	r->memory = o->memory ? o->memory : default_memory(mi);
+	r->memory = o->memory ? o->memory : default_memory(r, mi);
 	r->rows = o->batch_rows > 0 ? (o->batch_rows < MAX_ROWS ? o->batch_rows : MAX_ROWS) : DEFAULT_ROWS;
 	size_t fit = r->memory / 4 / (sizeof(float) * (size_t)mi->vocab);
 	int most = fit < 1 ? 1 : fit > MAX_ROWS ? MAX_ROWS : (int)fit;
