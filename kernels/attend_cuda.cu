@@ -8,7 +8,7 @@
  * come in ascending order.
  *
  * This is the form for any head size. Heads of a multiple of 4 channels up to 256, which is nearly all there are, go to the kernels
- * of attend_tile_cuda.cu, which share what they read.
+ * of attend_tile_cuda.cu, which share what they read, unless the device has too little shared memory for them.
  *
  * Only visible keys are read, and no value of a tile whose scores are all -Inf before any other of its segment. A NaN score
  * ends the row: all its channels are NaN.
@@ -165,8 +165,6 @@ void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const
 	size_t shared = 2 * (size_t)c->d * sizeof(float);
 	assert(y.n == b->n && q.n == b->n && h > 0 && c->hk > 0 && h % c->hk == 0 && q.d == h * c->d && y.d == q.d && a->window >= 0);
 	assert(shared <= 40 * 1024 && (long long)b->n * h <= INT32_MAX);
-	if (b->n && attend_tile_fits(c))
-		attend_tile(s, y, q, h, c, a, b, scratch);
-	else if (b->n)
+	if (b->n && !(attend_tile_fits(c) && attend_tile(s, y, q, h, c, a, b, scratch)))
 		CU_LAUNCH(attend_kernel, (unsigned)(b->n * h), SEGMENT, shared, s, y, q, h, *c, *a, *b);
 }

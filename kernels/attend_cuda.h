@@ -8,7 +8,8 @@
 
 int attend_tile_fits(const struct kv *c);
 size_t attend_tile_scratch(int h, const struct kv *c, const struct batch *b); /* bytes; 0, or NULL as scratch: nothing is split */
-void attend_tile(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
-		 const struct batch *b, void *scratch);
+/* Returns 0, and queues nothing, on a device with too little shared memory for these heads. */
+int attend_tile(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
+		const struct batch *b, void *scratch);
 
 #endif

@@ -573,14 +573,29 @@ size_t attend_tile_scratch(int h, const struct kv *c, const struct batch *b)
 	return bytes * segs;
 }
 
+/* Asks for the shared memory of a kernel. False: this device has less. */
+template <int L, int Q> static bool room(int d)
+{
+	bool given = cudaFuncSetAttribute(tile_kernel<L, Q>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+					  (int)(shape<L, Q>::floats(d) * sizeof(float))) == cudaSuccess;
+	if (!given)
+		cudaGetLastError();
+	return given;
+}
+
+static bool rooms(int d, bool alone)
+{
+	bool large = alone || (d <= 64 ? room<64, 1>(d) : d <= 128 ? room<64, 2>(d) : room<32, 4>(d));
+	return large && (d <= 128 ? room<8, 1>(d) : room<8, 2>(d));
+}
+
 template <int L, int Q> static void launch(cudaStream_t s, struct job j, int lines)
 {
 	long long all = (long long)j.b.n * (j.h / j.c.hk);
 	size_t shared = shape<L, Q>::floats(j.c.d) * sizeof(float);
 	dim3 grid((unsigned)((all + lines - 1) / lines), (unsigned)j.c.hk, j.part ? (unsigned)j.segs : 1);
 	j.lines = lines;
-	if (cudaFuncSetAttribute(tile_kernel<L, Q>, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared) == cudaSuccess)
-		CU_LAUNCH((tile_kernel<L, Q>), grid, THREADS, shared, s, j);
+	CU_LAUNCH((tile_kernel<L, Q>), grid, THREADS, shared, s, j);
 }
 
 int attend_tile_fits(const struct kv *c)
@@ -588,14 +603,16 @@ int attend_tile_fits(const struct kv *c)
 	return c->d % 4 == 0 && c->d <= 256;
 }
 
-void attend_tile(cudaStream_t s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a, const struct batch *b,
-		 void *scratch)
+int attend_tile(cudaStream_t s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a, const struct batch *b,
+		void *scratch)
 {
 	bool split = scratch && attend_tile_scratch(h, c, b) > 0, alone = b->n <= ALONE;
 	int group = h / c->hk, large = large_of(c->d);
 	struct job j = { y, q, h, *c, *a, *b, split ? static_cast<float *>(scratch) : nullptr, segments(b), 0, alone ? 0 : large };
 	assert(h <= 65535 && j.segs <= 65535 && (long long)b->n * group <= INT32_MAX);
 	int lines = alone && group < 8 ? group : 8;
+	if (!rooms(c->d, alone))
+		return 0;
 	if (!alone && c->d <= 64)
 		launch<64, 1>(s, j, large);
 	else if (!alone && c->d <= 128)
@@ -608,4 +625,5 @@ void attend_tile(cudaStream_t s, struct mat y, struct mat q, int h, const struct
 		launch<8, 2>(s, j, lines);
 	if (split)
 		CU_LAUNCH(merge_kernel, dim3((unsigned)b->n, (unsigned)h), THREADS, 0, s, j);
+	return 1;
 }

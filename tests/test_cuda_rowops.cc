@@ -461,6 +461,10 @@ static void tiles_case(int d, int kind)
 	struct err e = {};
 	CHECK(gpu->ops->sync(gpu, &e) == 0, "%s", e.msg); /* the device's stream is not the one used here */
 	cuda_attend(nullptr, mat_g(apart, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, room.g);
+#ifdef ASSAY_CUDA_EMU
+	if (!draw(8)) /* no shared memory for the tiles: another kernel */
+		emu_fail("cudaFuncSetAttribute", 1, cudaErrorInvalidValue);
+#endif
 	cuda_attend(nullptr, mat_g(one, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, nullptr);
 	CU_ASSERT_EQUAL(cudaDeviceSynchronize(), cudaSuccess);
 	SAME(apart, "attend, segments apart: kind %d d=%d h=%d hk=%d n=%d window=%d softcap=%g slopes=%d sinks=%d", kind, d, h, hk, n, ac.window,
