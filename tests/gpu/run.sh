@@ -32,7 +32,9 @@ trap 'rm -rf "$tmp"' EXIT
 srcdir=$SOURCE
 PATH=$PATH:/usr/local/cuda/bin
 export srcdir PATH
-export CUDA_CACHE_PATH="$tmp/cache"
+# nothing of an earlier day: neither compiled kernels nor the choices of numerics fast
+export CUDA_CACHE_PATH="$tmp/cache" XDG_CACHE_HOME="$tmp/cache"
+export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64"
 start=$(date +%s)
 failed=0
 gpu=77
