@@ -28,7 +28,7 @@ struct args {
 static const struct opt global_table[] = {
 	{ "threads", 0, OPT_INT, "N", "Threads used; 0 or absent: every processor that the process may use. Changes no bit.", 0, 256, NULL, false, false },
 	{ "device", 0, OPT_STRING, "NAME", "Where the model runs: cpu (default), cuda[:N], or auto. Changes no bit.", 0, 0, NULL, false, false },
-	{ "numerics", 0, OPT_STRING, "ID", "The numerics that decide every bit (assay list numerics).", 0, 0, NULL, false, false },
+	{ "numerics", 0, OPT_STRING, "ID", "The numerics that decide every bit: chain32/1, or fast on a GPU (assay list numerics).", 0, 0, NULL, false, false },
 	{ "memory", 0, OPT_SIZE, "SIZE", "What the engine may hold besides the weights: 512M, 4G, ...", 0, 0, NULL, false, false },
 	{ "cpu-mask", 0, OPT_STRING, "LEVEL", "Highest instruction set used: scalar, neon, avx2, avx512, avx512bf16. Changes no bit.", 0, 0, NULL, false, false },
 	{ "date", 0, OPT_DATE, "DATE", "What templates see as now, YYYY-MM-DD[THH:MM:SS]: a recorded setting, never the clock.", 0, 0, NULL, false, false },

@@ -30,6 +30,7 @@ enum lt_config {
 	LT_CONFIG_INNER, LT_CONFIG_CLUSTER, LT_CONFIGS
 };
 #define LT_IMPL_WANTED 0x020202ull /* tensor cores of 16-bit operands, accumulator fp32, input bf16 */
+#define LT_IMPL_NARROW 0x000100ull /* accumulator fp16 */
 
 struct lt_algo {
 	uint64_t data[8]; /* opaque; may be kept and used again with the same version of the library */

@@ -64,7 +64,7 @@ static int right_kind(const struct fast_lt *l, const struct lt_algo *a)
 {
 	uint64_t impl = 0;
 	size_t written;
-	return l->lt.cap(a, LT_CAP_IMPL, &impl, sizeof impl, &written) != LT_OK || (impl & 0xffffffu) == LT_IMPL_WANTED;
+	return l->lt.cap(a, LT_CAP_IMPL, &impl, sizeof impl, &written) != LT_OK || (impl & (LT_IMPL_WANTED | LT_IMPL_NARROW)) == LT_IMPL_WANTED;
 }
 
 /* --- what is offered ------------------------------------------------------------------------------------------------ */

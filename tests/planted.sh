@@ -83,5 +83,12 @@ plant 'forgotten wait' device_cuda test_cuda_rowops 'memory' \
 	'cudaError_t r = cudaStreamSynchronize(c->stream);' 'cudaError_t r = cudaSuccess;'
 plant 'the first failure overwritten' device_cuda test_cuda_rowops 'a failed operation' \
 	'if (r != cudaSuccess && !c->failed.code)' 'if (r != cudaSuccess)'
+plant 'an odd k read one too far' fast_cuda test_cuda_fast 'results against' \
+	'2 * i + 1 < k)' '2 * i < k)'
+plant 'cut instead of rounded' fast_cuda test_cuda_fast 'results against' \
+	'return f32_to_bf16(dt == DT_F32 ? ((const float *)src)[i] : f16_to_f32(((const uint16_t *)src)[i]));' \
+	'return f32_bits(dt == DT_F32 ? ((const float *)src)[i] : f16_to_f32(((const uint16_t *)src)[i])) >> 16;'
+plant 'a self-test that passes all' fastpick_cuda test_cuda_fast 'algorithms that depend' \
+	'? wrong == 0 :' '? 1 :'
 echo "$caught planted mistakes caught"
 exit $bad
