@@ -67,6 +67,20 @@ static int exec(struct journal *j, const char *sql, const char *what, struct err
 	return sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(j, what, e);
 }
 
+/* The same, again and again while another process is at it: SQLite itself does not wait where waiting could lock both up, as when
+ * several turn a new file to WAL. */
+static int exec_patient(struct journal *j, const char *sql, const char *what, struct err *e)
+{
+	const struct timespec nap = { 0, 5000000 };
+	for (int ms = 0; ms < BUSY_MS && sqlite3_exec(j->db, sql, NULL, NULL, NULL) != SQLITE_OK; ms += 5) {
+		int code = sqlite3_errcode(j->db) & 0xff;
+		if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
+			return failed(j, what, e);
+		nanosleep(&nap, NULL);
+	}
+	return sqlite3_errcode(j->db) == SQLITE_OK ? 0 : failed(j, what, e);
+}
+
 /* A PRAGMA or SELECT that gives one integer. */
 static int ask_int(struct journal *j, const char *sql, sqlite3_int64 *out, struct err *e)
 {
@@ -99,8 +113,13 @@ static int sound(struct journal *j, char why[200], struct err *e)
 static int check_identity(struct journal *j, struct err *e)
 {
 	sqlite3_int64 app = 0, version = 0, tables = 0;
-	if (ask_int(j, "PRAGMA application_id", &app, e) || ask_int(j, "PRAGMA user_version", &version, e) ||
-	    ask_int(j, "SELECT count(*) FROM sqlite_master", &tables, e))
+	/* one transaction: another process may be creating it at this moment */
+	if (exec(j, "BEGIN", "read it", e))
+		return -1;
+	int bad = exec_patient(j, "SELECT count(*) FROM sqlite_master", "read it", e) || ask_int(j, "PRAGMA application_id", &app, e) || ask_int(j, "PRAGMA user_version", &version, e) ||
+		  ask_int(j, "SELECT count(*) FROM sqlite_master", &tables, e);
+	sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+	if (bad)
 		return -1;
 	if (app == 0 && version == 0 && tables == 0)
 		return 0; /* new */
@@ -162,7 +181,7 @@ static int set_up(struct journal *j, bool check, struct err *e)
 		if (!ok)
 			return err_set(e, E_FORMAT, "%s: the journal is damaged (%s); move it away to start a new one", j->path, why);
 	}
-	if (exec(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", "write to it", e))
+	if (exec_patient(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", "write to it", e))
 		return -1;
 	if (!known && create(j, e))
 		return -1;

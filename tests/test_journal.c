@@ -340,9 +340,40 @@ static void test_kill(void)
 	CHECK(had > 5000, "%llu answers", (unsigned long long)had);
 }
 
+/* Several processes make one journal at the same moment: each opens it. */
+static void test_made_at_once(void)
+{
+	enum { ROUNDS = 60, CHILDREN = 6 };
+	for (int round = 0; round < ROUNDS; round++) {
+		char name[32];
+		int gate[2], failures = 0;
+		snprintf(name, sizeof name, "once%d.db", round);
+		CU_ASSERT_FATAL(pipe(gate) == 0);
+		for (int i = 0; i < CHILDREN; i++) {
+			if (fork() == 0) {
+				struct journal *j;
+				struct err e = { 0 };
+				char go;
+				close(gate[1]);
+				if (read(gate[0], &go, 1) != 0) /* ends when the parent opens the gate */
+					_exit(2);
+				if (journal_open(&j, file(name), &e) == 0)
+					_exit(journal_close(j, &e) ? 3 : 0);
+				printf("%s\n", e.msg);
+				_exit(1);
+			}
+		}
+		close(gate[0]);
+		close(gate[1]);
+		for (int status; wait(&status) > 0;)
+			failures += status != 0;
+		CHECK(failures == 0, "round %d: %d of %d did not open it", round, failures, CHILDREN);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { { "exact answers back", test_round_trip }, { "rate", test_rate }, { "refused with a sentence", test_refused },
+	static const struct test tests[] = { { "made by several processes at once", test_made_at_once }, { "exact answers back", test_round_trip }, { "rate", test_rate }, { "refused with a sentence", test_refused },
 					     { "a changed byte is noticed", test_flipped_bits }, { "full disk", test_full_disk }, { "kill -9", test_kill }, { NULL, NULL } };
 	arena_init(&a);
 	dir = test_tmpdir();
