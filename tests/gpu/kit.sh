@@ -43,7 +43,7 @@ for t in "$tests"/test_* "$tests"/gpu/test_cuda_*; do
 	cp "$t" "$kit/tests${t#"$tests"}" || exit 1
 done
 cp -R "$source/suites" "$kit/suites" && cp "$source"/tests/golden/*.[hjtv]* "$kit/tests/golden" || exit 1
-cp "$source/tests/gpu/run.sh" "$source/COPYING" "$source/NOTICE" "$kit" || exit 1
+cp "$source/tests/gpu/run.sh" "$source/tests/gpu/bench.sh" "$source/COPYING" "$source/NOTICE" "$kit" || exit 1
 (cd "$source" && git log -1 --format='commit %H' 2>/dev/null) >"$kit/VERSION"
 
 programs=$(find "$kit" -type f -perm -100 ! -name '*.sh')

@@ -14,14 +14,6 @@ ASSAY=${ASSAY:-$here/assay}
 TESTS=${TESTS:-$here/tests}
 SOURCE=${SOURCE:-$here}
 BUDGET=${BUDGET:-590}
-# figures: one command a line, CSV on stdout
-BENCH=${BENCH:-"$ASSAY bench kernels --device cuda
-$ASSAY bench prefill --device cuda --shape llama-1b
-$ASSAY bench decode --device cuda --shape llama-1b --batch 1,8,64
-$ASSAY bench prefill --device cuda --shape llama-8b
-$ASSAY bench decode --device cuda --shape llama-8b --batch 1,8,64"}
-BENCH_FAST=${BENCH_FAST:-"$ASSAY bench prefill --device cuda --numerics fast --shape llama-8b
-$ASSAY bench decode --device cuda --numerics fast --shape llama-8b --batch 1,8,64"}
 check=
 [ "${1:-}" = -c ] && { check=1; shift; }
 [ $# -eq 1 ] || { echo "usage: run.sh [-c] OUTDIR" >&2; exit 2; }
@@ -177,16 +169,10 @@ if [ -z "$check" ]; then
 	done
 fi
 
-# ---- figures
+# ---- figures: rows are kept as they come
 if [ -z "$check" ]; then
-	printf '%s\n' "$BENCH" "${fast:+$BENCH_FAST}" >"$tmp/bench"
-	while read -r line; do
-		[ -n "$line" ] || continue
-		step 90 "${line##*/assay }" sh -c "$line 2>$tmp/err || { cat $tmp/err >&2; exit 1; }"
-		[ "$status" -eq 77 ] && continue
-		[ -s "$out/bench.csv" ] || head -n 1 "$tmp/out" >"$out/bench.csv"
-		grep -a -E '^[a-z].*,.*,.*,' "$tmp/out" | grep -v '^what,shape,' >>"$out/bench.csv"
-	done <"$tmp/bench"
+	step 200 "figures" sh "$here/bench.sh" "$ASSAY" "$tmp/bench" ${BENCH_DEVICE:-cuda}
+	cat "$tmp/bench"/*.csv >"$out/bench.csv" 2>/dev/null || rm -f "$out/bench.csv"
 fi
 
 # ---- accesses and races, on few cases: each takes a hundred times as long
