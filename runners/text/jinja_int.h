@@ -255,6 +255,7 @@ struct value jx_str(struct jx *x, struct buf *b);
 struct str jx_escape(struct jx *x, struct str s);
 
 int jx_eval(struct jx *x, const struct node *n, struct value *out);
+int jx_args(struct jx *x, const struct node *n, struct args *out); /* the arguments of a call; n NULL: none */
 enum flow { FLOW_ERROR = -1, FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
 enum flow jx_run(struct jx *x, const struct node *n);
 void jx_scope_enter(struct jx *x, const struct scope *s);
