@@ -205,7 +205,7 @@ static int normalize_content(struct tokenizer *t, struct added *a, struct err *e
 /* The id that tokenizers gives a token, against the one the file says. */
 static int check_id(struct tokenizer *t, const struct added *a, int32_t *next, struct err *e)
 {
-	int32_t id = bpe_find(&t->bpe, a->content);
+	int32_t id = vocab_find(&t->voc, a->content);
 	if (id < 0) {
 		int32_t known = tokenizer_id(t, a->content);
 		id = known >= 0 ? known : (*next)++;
@@ -256,7 +256,7 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		return err_set(e, E_LIMIT, "%s: too many added tokens", t->name);
 	t->added = ARENA_ARRAY(&t->a, n + (size_t)t->nnamed + 1, struct added);
 	strmap_init(&t->added_map, &t->a, n + (size_t)t->nnamed);
-	int32_t next = (int32_t)t->bpe.count, max = (int32_t)t->bpe.ntok - 1;
+	int32_t next = (int32_t)t->voc.count, max = (int32_t)t->voc.ntok - 1;
 	for (size_t i = 0; i < n; i++) {
 		struct added *a = &t->added[t->nadded];
 		if (read_one(t, list.list->v[i], a, e) < 0)

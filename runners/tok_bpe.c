@@ -22,83 +22,6 @@ enum { SHORT = 40 }; /* symbols: below, scanning beats the heap */
 
 /* ---- lookups ---- */
 
-uint32_t str_hash(const char *p, size_t n)
-{
-	uint64_t h = 0x9e3779b97f4a7c15ull ^ n, w;
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&w, p, 8);
-		h = (h ^ w) * 0xff51afd7ed558ccdull;
-		h ^= h >> 32;
-	}
-	if (n) {
-		w = 0;
-		memcpy(&w, p, n);
-		h = (h ^ w) * 0xff51afd7ed558ccdull;
-		h ^= h >> 32;
-	}
-	h *= 0xc4ceb9fe1a85ec53ull;
-	return (uint32_t)(h >> 32);
-}
-
-void strmap_init(struct strmap *m, struct arena *a, size_t count)
-{
-	size_t n = 16;
-	while (n < 2 * count)
-		n *= 2;
-	m->slot = ARENA_ARRAY(a, n, struct strslot);
-	for (size_t i = 0; i < n; i++)
-		m->slot[i].id = -1;
-	m->mask = (uint32_t)(n - 1);
-}
-
-/* The id of s among tok, or -1; *at is the slot where it is or would go. */
-static inline int32_t find(const struct strmap *m, const struct str *tok, struct str s, uint32_t h, uint32_t *at)
-{
-	uint32_t k = h & m->mask;
-	for (; m->slot[k].id >= 0; k = (k + 1) & m->mask)
-		if (m->slot[k].hash == h && tok[m->slot[k].id].n == s.n && !memcmp(tok[m->slot[k].id].p, s.p, s.n))
-			break;
-	*at = k;
-	return m->slot[k].id;
-}
-
-int32_t bpe_find(const struct bpe *b, struct str s)
-{
-	uint32_t at;
-	return find(&b->map, b->tok, s, str_hash(s.p, s.n), &at);
-}
-
-int32_t bpe_find_hashed(const struct bpe *b, struct str s, uint32_t h)
-{
-	uint32_t at;
-	return find(&b->map, b->tok, s, h, &at);
-}
-
-/* Fetches what bpe_find_hashed will read for n strings, all at once: three waits for memory instead of three for each. */
-void bpe_warm(const struct bpe *b, const uint32_t *h, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(&b->map.slot[h[i] & b->map.mask]);
-	for (size_t i = 0; i < n; i++) {
-		int32_t id = b->map.slot[h[i] & b->map.mask].id;
-		__builtin_prefetch(&b->tok[id < 0 ? 0 : id]);
-	}
-	for (size_t i = 0; i < n; i++) {
-		int32_t id = b->map.slot[h[i] & b->map.mask].id;
-		__builtin_prefetch(b->tok[id < 0 ? 0 : id].p);
-	}
-}
-
-int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other)
-{
-	uint32_t h = str_hash(tok[id].p, tok[id].n), at;
-	*other = find(m, tok, tok[id], h, &at);
-	if (*other >= 0)
-		return -1;
-	m->slot[at] = (struct strslot){ h, id };
-	return 0;
-}
-
 static inline uint32_t pair_hash(uint64_t key)
 {
 	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32);
@@ -307,7 +230,7 @@ static int32_t affixed(const struct bpe *b, struct str *c, bool first, bool last
 		m += b->suffix.n;
 	}
 	*c = (struct str){ buf, m };
-	return bpe_find(b, *c);
+	return vocab_find(b->v, *c);
 }
 
 /* The symbols a word begins with, in x->sym. An unknown token waits (for others to fuse with) until a known one comes. */
@@ -364,9 +287,9 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 	const struct bpe *b = &x->t->bpe;
 	struct str w = { pc.p + from, to - from };
 	int32_t whole = -1;
-	if (w.n <= b->max_len && !b->prefix.n && !b->suffix.n) {
+	if (w.n <= b->v->max_len && !b->prefix.n && !b->suffix.n) {
 		uint32_t slot;
-		whole = b->bytes ? find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot) : bpe_find(b, w);
+		whole = b->bytes ? strmap_find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot) : vocab_find(b->v, w);
 	}
 	bool full = w.n == pc.n; /* ignore_merges speaks of whole pieces, not of words cut out of one */
 	if (whole >= 0 &&
@@ -401,8 +324,8 @@ int bpe_piece(struct enc *x, struct piece pc)
 	if (!b->edge_mask)
 		return word(x, pc, 0, pc.n, &out);
 	struct str s = { pc.p, pc.n };
-	if (b->ignore_merges && pc.n <= b->max_len) {
-		int32_t id = bpe_find(b, s);
+	if (b->ignore_merges && pc.n <= b->v->max_len) {
+		int32_t id = vocab_find(b->v, s);
 		if (id >= 0)
 			return enc_token(x, id, pc, 0, pc.n, NULL);
 	}

@@ -2,7 +2,7 @@
  *
  * Text flows through a tokenizer as pieces:
  *
- *   text -> added tokens (raw) -> normalizers -> added tokens (normalized) -> pre-tokenizers -> BPE -> post-processors
+ *   text -> added tokens (raw) -> normalizers -> added tokens (normalized) -> pre-tokenizers -> model -> post-processors
  *
  * Every step hands each of its results on at once (no list of all pieces is kept), so memory stays small and the words of
  * a text are still in cache when BPE reads them. A piece knows where its bytes come from in the original text: either it is
@@ -100,9 +100,78 @@ struct strmap {
 	} *slot;
 	uint32_t mask;
 };
-uint32_t str_hash(const char *p, size_t n);
+static inline uint32_t str_hash(const char *p, size_t n)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ull ^ n, w;
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	if (n) {
+		w = 0;
+		memcpy(&w, p, n);
+		h = (h ^ w) * 0xff51afd7ed558ccdull;
+		h ^= h >> 32;
+	}
+	h *= 0xc4ceb9fe1a85ec53ull;
+	return (uint32_t)(h >> 32);
+}
+/* The id of s among tok, or -1; *at is the slot where it is or would go. */
+static inline int32_t strmap_find(const struct strmap *m, const struct str *tok, struct str s, uint32_t h, uint32_t *at)
+{
+	uint32_t k = h & m->mask;
+	for (; m->slot[k].id >= 0; k = (k + 1) & m->mask)
+		if (m->slot[k].hash == h && tok[m->slot[k].id].n == s.n && !memcmp(tok[m->slot[k].id].p, s.p, s.n))
+			break;
+	*at = k;
+	return m->slot[k].id;
+}
+void strmap_init(struct strmap *m, struct arena *a, size_t count);
+/* Puts id under tok[id]; -1 when the map has that string already, under *other. */
+int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other);
+static inline int str_shown(struct str s) /* for %.*s: long tokens are cut in messages */
+{
+	return (int)(s.n < 60 ? s.n : 60);
+}
 
-/* ---- the model (tok_bpe.c) ---- */
+/* ---- the vocabulary of any model (tok_vocab.c) ---- */
+
+struct vocab {
+	struct str *tok;               /* by id; p NULL: a hole */
+	uint32_t ntok, count;          /* ids below ntok, count of them used */
+	struct strmap map;
+	size_t max_len;                /* longest token, bytes */
+	char *pool;                    /* room for the tokens still to come */
+};
+int vocab_read(struct tokenizer *t, struct js *j, struct err *e); /* the object {"token": id, ...} */
+/* From elsewhere: room for ids below n, `count` tokens, `bytes` bytes of them and a zero each; then the tokens. */
+void vocab_init(struct tokenizer *t, uint32_t n, size_t count, size_t bytes);
+void vocab_set(struct vocab *v, uint32_t id, struct str s); /* puts nothing into the map */
+static inline int32_t vocab_find(const struct vocab *v, struct str s)
+{
+	uint32_t at;
+	return strmap_find(&v->map, v->tok, s, str_hash(s.p, s.n), &at);
+}
+int32_t vocab_find_hashed(const struct vocab *v, struct str s, uint32_t hash);
+void vocab_warm(const struct vocab *v, const uint32_t *hash, size_t n);
+
+/* ---- the model (tok_model.c): its kind's functions ---- */
+
+enum { MODEL_NEEDS = 3 };
+struct model_kind {
+	const char *name, *needs[MODEL_NEEDS]; /* members that tell it where no type is given */
+	bool list;                             /* its vocabulary is a list */
+	int (*load)(struct tokenizer *t, struct js *j, struct err *e);   /* the model object */
+	int (*finish)(struct tokenizer *t, struct err *e);               /* normalizers and pre-tokenizers are known now */
+	int (*piece)(struct enc *x, struct piece pc);                    /* pc, not empty, to enc_token */
+};
+int model_load(struct tokenizer *t, struct js *j, struct err *e);
+/* Members of the model object: true, false (null is false); a string or null. */
+int model_flag(struct js *j, const char *key, bool *out, struct err *e);
+int model_text(struct tokenizer *t, struct js *j, bool *has, struct str *out, struct err *e);
+
+/* ---- BPE (tok_bpe.c, tok_load.c) ---- */
 
 struct sym {
 	int32_t id;
@@ -115,15 +184,12 @@ struct merge {
 	int32_t id;
 };
 struct bpe {
-	struct str *tok;               /* by id; p NULL: a hole */
-	uint32_t ntok, count;          /* ids below ntok, count of them used */
-	struct strmap map;
+	const struct vocab *v;
 	struct merge *merge;
 	uint32_t merge_mask;
 	struct str unk_token, prefix, suffix;
 	bool has_unk, fuse_unk, fallback, ignore_merges;
 	int32_t unk, fallback_id[256];
-	size_t max_len;                /* longest token, bytes */
 	int32_t **char_id;             /* one-character tokens: pages of 256 */
 	bool bytes;                    /* the pre-tokenizer ends in ByteLevel and every byte has a token: work on raw bytes */
 	int32_t byte_id[256];
@@ -134,15 +200,9 @@ struct bpe {
 	uint64_t edge_ascii[128][2];
 	_Atomic unsigned char *whole;  /* by id: 1 the token's own text encodes to just it, 2 it does not, 0 not yet known */
 };
-/* tok_load.c */
 int bpe_load(struct tokenizer *t, struct js *j, struct err *e);
 int bpe_finish(struct tokenizer *t, struct err *e);
 int bpe_piece(struct enc *x, struct piece pc);
-int32_t bpe_find(const struct bpe *b, struct str s);
-int32_t bpe_find_hashed(const struct bpe *b, struct str s, uint32_t hash);
-void bpe_warm(const struct bpe *b, const uint32_t *hash, size_t n);
-/* Puts id under tok[id]; -1 when the map has that string already, under *other. */
-int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other);
 void pair_put(struct bpe *b, struct merge m);
 void edge_put(struct bpe *b, uint32_t left, uint32_t right);
 extern const uint16_t tok_byte_char[256];  /* GPT-2's printable stand-ins of bytes */
@@ -224,11 +284,13 @@ int dec_load(struct tokenizer *t, struct value v, struct err *e);
 struct tokenizer {
 	struct arena a;
 	char *name;                    /* path of tokenizer.json */
+	const struct model_kind *kind;
+	struct vocab voc;
 	struct bpe bpe;
 	struct added *added;
 	int nadded;
 	struct strmap added_map;       /* content -> index into added */
-	int32_t *added_of;             /* id -> index into added or -1; bpe.ntok .. vocab too */
+	int32_t *added_of;             /* id -> index into added or -1; voc.ntok .. vocab too */
 	int32_t vocab;
 	struct trie raw, normal;
 	struct norm norm[TOK_MAX_COMPONENTS];
@@ -257,7 +319,5 @@ int comp_unknown(const struct tokenizer *t, const char *where, struct str type, 
 /* Calls one() for v, or for each member of a (nested) Sequence whose members sit under `key`. */
 int comp_each(struct tokenizer *t, struct value v, const char *where, const char *key,
 	      int (*one)(struct tokenizer *t, struct value v, struct str type, struct err *e), int depth, struct err *e);
-
-void strmap_init(struct strmap *m, struct arena *a, size_t count);
 
 #endif

@@ -1,10 +1,9 @@
-/* tok_load.c - the model object of tokenizer.json: vocabulary, merges, and what BPE prepares from them.
+/* tok_load.c - the BPE model of tokenizer.json: merges, and what BPE prepares from them (the vocabulary: tok_vocab.c).
  *
  * Read in one pass where the vocabulary stands before the merges, as every known file has it; otherwise the merges are
- * read behind. Ids may have holes; two tokens with one id, one token with two ids, and merges whose sides or result are
- * no tokens are errors.
+ * read behind. Merges whose sides or result are no tokens are errors.
  *
- * Refuses: models other than BPE, dropout (its results are random), files that say neither vocabulary nor merges.
+ * Refuses: dropout (its results are random), files that say neither vocabulary nor merges.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,85 +35,6 @@ int tok_char_byte(uint32_t cp)
 	return cp <= 288 ? (int)cp - 256 : cp <= 322 ? (int)cp - 289 + 127 : 173;
 }
 
-static int shown(struct str s) /* for %.*s: long tokens are cut in messages */
-{
-	return (int)(s.n < 60 ? s.n : 60);
-}
-
-/* ---- vocabulary ---- */
-
-struct entries {
-	struct str *tok;
-	uint32_t *id;
-	size_t n, cap;
-};
-
-static int read_vocab(struct tokenizer *t, struct js *j, struct err *e)
-{
-	struct bpe *b = &t->bpe;
-	struct entries v = { NULL, NULL, 0, 0 };
-	bool first = true;
-	struct str key;
-	uint32_t max = 0;
-	size_t bytes = 0;
-	int rc = -1, more;
-	if (js_peek(j) == '[')
-		return err_set(e, E_UNSUPPORTED,
-			       "%s: model.vocab is a list, as Unigram models have it; only BPE is supported", t->name);
-	if (js_open(j, '{', e) < 0)
-		return -1;
-	while ((more = js_member(j, &first, &key, e)) > 0) {
-		if (v.n == v.cap) {
-			v.cap = v.cap ? 2 * v.cap : 1024;
-			v.tok = xrealloc(v.tok, v.cap * sizeof *v.tok);
-			v.id = xrealloc(v.id, v.cap * sizeof *v.id);
-		}
-		if (key.n > TOK_MAX_TOKEN) {
-			js_fail(j, e, "a token of %zu bytes, the limit is %d", key.n, TOK_MAX_TOKEN);
-			goto out;
-		}
-		if (js_uint(j, TOK_MAX_ID, &v.id[v.n], e) < 0)
-			goto out;
-		max = v.id[v.n] > max ? v.id[v.n] : max;
-		bytes += key.n + 1;
-		v.tok[v.n++] = key;
-	}
-	if (more < 0)
-		goto out;
-	if (!v.n) {
-		js_fail(j, e, "model.vocab is empty");
-		goto out;
-	}
-	b->ntok = max + 1;
-	b->count = (uint32_t)v.n;
-	b->tok = ARENA_ARRAY(&t->a, b->ntok, struct str);
-	char *pool = arena_alloc(&t->a, bytes);
-	strmap_init(&b->map, &t->a, v.n);
-	for (size_t i = 0; i < v.n; i++) {
-		struct str *s = &b->tok[v.id[i]];
-		if (s->p) {
-			js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(*s), s->p, shown(v.tok[i]),
-				v.tok[i].p, v.id[i]);
-			goto out;
-		}
-		memcpy(pool, v.tok[i].p, v.tok[i].n);
-		pool[v.tok[i].n] = 0;
-		*s = (struct str){ pool, v.tok[i].n };
-		pool += v.tok[i].n + 1;
-		b->max_len = s->n > b->max_len ? s->n : b->max_len;
-		int32_t other;
-		if (strmap_put(&b->map, b->tok, (int32_t)v.id[i], &other) < 0) {
-			js_fail(j, e, "the token '%.*s' has two ids, %d and %u", shown(*s), s->p, other, v.id[i]);
-			goto out;
-		}
-	}
-	rc = 0;
-out:
-	free(v.tok);
-	free(v.id);
-	return rc;
-}
-
 /* ---- merges ---- */
 
 /* Merges are looked up in batches: left, right and result of each, so that memory is waited for together. */
@@ -135,7 +55,7 @@ static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct 
 	if (l.n > TOK_MAX_TOKEN || r.n > TOK_MAX_TOKEN)
 		return js_fail(j, e, "merge %u has a side longer than %d bytes", rank, TOK_MAX_TOKEN);
 	if (r.n < b->prefix.n)
-		return js_fail(j, e, "merge %u: '%.*s' is shorter than continuing_subword_prefix", rank, shown(r), r.p);
+		return js_fail(j, e, "merge %u: '%.*s' is shorter than continuing_subword_prefix", rank, str_shown(r), r.p);
 	char *p = m->text + m->used;
 	memcpy(p, l.p, l.n);
 	memcpy(p + l.n, r.p + b->prefix.n, r.n - b->prefix.n);
@@ -155,17 +75,17 @@ static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct 
 static int batch_run(struct tokenizer *t, struct js *j, struct batch *m, struct merge *out, size_t *n, struct err *e)
 {
 	static const char *const fault[] = { "names", "names", "makes" };
-	bpe_warm(&t->bpe, m->hash[0], 3 * (size_t)m->n);
+	vocab_warm(&t->voc, m->hash[0], 3 * (size_t)m->n);
 	for (int i = 0; i < m->n; i++) {
 		int32_t id[3];
 		for (int k = 0; k < 3; k++) {
 			struct str s = m->s[i][k];
-			id[k] = bpe_find_hashed(&t->bpe, s, m->hash[i][k]);
+			id[k] = vocab_find_hashed(&t->voc, s, m->hash[i][k]);
 			if (id[k] >= 0)
 				continue;
 			j->p = m->at[i];
 			return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", *n, fault[k],
-				       shown(s), s.p);
+				       str_shown(s), s.p);
 		}
 		out[*n] = (struct merge){ (uint64_t)(uint32_t)id[0] << 32 | (uint32_t)id[1], (uint32_t)*n, id[2] };
 		++*n;
@@ -191,7 +111,7 @@ static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, 
 		return -1;
 	const char *blank = memchr(s.p, ' ', s.n);
 	if (!blank || memchr(blank + 1, ' ', s.n - (size_t)(blank + 1 - s.p)))
-		return js_fail(j, e, "merge %u, '%.*s', must be two tokens with one blank between", rank, shown(s),
+		return js_fail(j, e, "merge %u, '%.*s', must be two tokens with one blank between", rank, str_shown(s),
 			       s.p);
 	*l = (struct str){ s.p, (size_t)(blank - s.p) };
 	*r = (struct str){ blank + 1, s.n - l->n - 1 };
@@ -252,42 +172,6 @@ static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
 
 /* ---- the object ---- */
 
-static int read_flag(struct js *j, const char *key, bool *out, struct err *e)
-{
-	struct str s;
-	if (js_skip(j, &s, e) < 0)
-		return -1;
-	*out = str_is(s, "true");
-	return *out || str_is(s, "false") || str_is(s, "null") ? 0
-							       : js_fail(j, e, "model.%s must be true or false", key);
-}
-
-/* A string or null. */
-static int read_text(struct tokenizer *t, struct js *j, bool *has, struct str *out, struct err *e)
-{
-	struct str s;
-	*has = js_peek(j) == '"';
-	*out = STR("");
-	if (!*has)
-		return js_skip(j, &s, e) < 0 ? -1
-		       : str_is(s, "null")   ? 0
-					     : js_fail(j, e, "a string or null is expected");
-	if (js_str(j, &s, e) < 0)
-		return -1;
-	*out = arena_str(&t->a, s.p, s.n);
-	return 0;
-}
-
-static int read_type(struct js *j, struct err *e)
-{
-	struct str s;
-	if (js_str(j, &s, e) < 0)
-		return -1;
-	if (str_is(s, "BPE"))
-		return 0;
-	return err_set(e, E_UNSUPPORTED, "%s: model '%.*s' is not supported (BPE is)", j->name, shown(s), s.p);
-}
-
 static int read_dropout(struct js *j, struct err *e)
 {
 	struct str s;
@@ -299,12 +183,13 @@ static int read_dropout(struct js *j, struct err *e)
 	if (str_is(s, "null") || zero)
 		return 0;
 	return err_set(e, E_UNSUPPORTED, "%s: model.dropout %.*s makes encoding random, which is not supported",
-		       j->name, shown(s), s.p);
+		       j->name, str_shown(s), s.p);
 }
 
 int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 {
 	struct bpe *b = &t->bpe;
+	b->v = &t->voc;
 	struct str key, skipped, merges = { NULL, 0 };
 	const char *merges_at = NULL;
 	bool first = true, has, vocab = false, done = false;
@@ -313,24 +198,22 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
 		int rc;
-		if (str_is(key, "type")) {
-			rc = read_type(j, e);
-		} else if (str_is(key, "dropout")) {
+		if (str_is(key, "dropout")) {
 			rc = read_dropout(j, e);
 		} else if (str_is(key, "unk_token")) {
-			rc = read_text(t, j, &b->has_unk, &b->unk_token, e);
+			rc = model_text(t, j, &b->has_unk, &b->unk_token, e);
 		} else if (str_is(key, "continuing_subword_prefix")) {
-			rc = read_text(t, j, &has, &b->prefix, e);
+			rc = model_text(t, j, &has, &b->prefix, e);
 		} else if (str_is(key, "end_of_word_suffix")) {
-			rc = read_text(t, j, &has, &b->suffix, e);
+			rc = model_text(t, j, &has, &b->suffix, e);
 		} else if (str_is(key, "fuse_unk")) {
-			rc = read_flag(j, "fuse_unk", &b->fuse_unk, e);
+			rc = model_flag(j, "fuse_unk", &b->fuse_unk, e);
 		} else if (str_is(key, "byte_fallback")) {
-			rc = read_flag(j, "byte_fallback", &b->fallback, e);
+			rc = model_flag(j, "byte_fallback", &b->fallback, e);
 		} else if (str_is(key, "ignore_merges")) {
-			rc = read_flag(j, "ignore_merges", &b->ignore_merges, e);
+			rc = model_flag(j, "ignore_merges", &b->ignore_merges, e);
 		} else if (str_is(key, "vocab")) {
-			rc = vocab ? js_fail(j, e, "model.vocab stands twice") : read_vocab(t, j, e);
+			rc = vocab ? js_fail(j, e, "model.vocab stands twice") : vocab_read(t, j, e);
 			vocab = true;
 		} else if (str_is(key, "merges")) {
 			if (merges.p || done)
@@ -366,12 +249,12 @@ static void prepare_chars(struct tokenizer *t)
 {
 	struct bpe *b = &t->bpe;
 	b->char_id = ARENA_ARRAY(&t->a, 0x110000 >> 8, int32_t *);
-	for (uint32_t id = 0; id < b->ntok; id++) {
+	for (uint32_t id = 0; id < b->v->ntok; id++) {
 		size_t i = 0;
-		if (!b->tok[id].n || b->tok[id].n > 4)
+		if (!b->v->tok[id].n || b->v->tok[id].n > 4)
 			continue;
-		uint32_t cp = utf8_next(b->tok[id], &i);
-		if (i != b->tok[id].n)
+		uint32_t cp = utf8_next(b->v->tok[id], &i);
+		if (i != b->v->tok[id].n)
 			continue;
 		int32_t **page = &b->char_id[cp >> 8];
 		if (!*page) {
@@ -389,7 +272,7 @@ static void prepare_fallback(struct tokenizer *t)
 	for (int k = 0; k < 256; k++) {
 		char s[8];
 		snprintf(s, sizeof s, "<0x%02X>", (unsigned)k);
-		b->fallback_id[k] = bpe_find(b, str_of(s));
+		b->fallback_id[k] = vocab_find(b->v, str_of(s));
 	}
 }
 
@@ -406,15 +289,15 @@ static void prepare_bytes(struct tokenizer *t)
 			return;
 	}
 	size_t total = 0;
-	for (uint32_t id = 0; id < b->ntok; id++)
-		total += b->tok[id].n + 1;
+	for (uint32_t id = 0; id < b->v->ntok; id++)
+		total += b->v->tok[id].n + 1;
 	char *pool = arena_alloc(&t->a, total);
-	b->raw = ARENA_ARRAY(&t->a, b->ntok, struct str);
-	strmap_init(&b->rawmap, &t->a, b->count);
-	for (uint32_t id = 0; id < b->ntok; id++) {
+	b->raw = ARENA_ARRAY(&t->a, b->v->ntok, struct str);
+	strmap_init(&b->rawmap, &t->a, b->v->count);
+	for (uint32_t id = 0; id < b->v->ntok; id++) {
 		size_t n = 0, i = 0;
 		int byte = 0;
-		while (i < b->tok[id].n && (byte = tok_char_byte(utf8_next(b->tok[id], &i))) >= 0)
+		while (i < b->v->tok[id].n && (byte = tok_char_byte(utf8_next(b->v->tok[id], &i))) >= 0)
 			pool[n++] = (char)byte;
 		if (byte < 0 || !n) /* not spelled in stand-ins: no text can be this token */
 			continue;
@@ -449,7 +332,7 @@ static void prepare_edges(struct tokenizer *t)
 	for (size_t i = 0; i <= b->merge_mask; i++) {
 		if (b->merge[i].key == UINT64_MAX)
 			continue;
-		struct str l = b->tok[b->merge[i].key >> 32], r = b->tok[(uint32_t)b->merge[i].key];
+		struct str l = b->v->tok[b->merge[i].key >> 32], r = b->v->tok[(uint32_t)b->merge[i].key];
 		size_t k = 0;
 		if (l.n && r.n)
 			edge_put(b, last_char(l), utf8_next(r, &k));
@@ -460,8 +343,8 @@ int bpe_finish(struct tokenizer *t, struct err *e)
 {
 	struct bpe *b = &t->bpe;
 	(void)e;
-	b->unk = b->has_unk ? bpe_find(b, b->unk_token) : -1;
-	b->whole = ARENA_ARRAY(&t->a, b->ntok, _Atomic unsigned char);
+	b->unk = b->has_unk ? vocab_find(b->v, b->unk_token) : -1;
+	b->whole = ARENA_ARRAY(&t->a, b->v->ntok, _Atomic unsigned char);
 	prepare_chars(t);
 	prepare_fallback(t);
 	prepare_bytes(t);

@@ -1,4 +1,4 @@
-/* tok_pre.c - pre-tokenizers: where a text is cut before BPE sees it.
+/* tok_pre.c - pre-tokenizers: where a text is cut before the model sees it.
  *
  * Every stage gets a piece and hands each of its parts to the next stage at once. What is cut is described by matches
  * (of a pattern, or of characters with a property) and by one of five behaviors of tokenizers:
@@ -21,7 +21,7 @@ int pre_run(struct enc *x, size_t stage, struct piece pc)
 	if (!pc.n)
 		return 0;
 	if (stage == x->t->npre)
-		return bpe_piece(x, pc);
+		return x->t->kind->piece(x, pc);
 	return x->t->pre[stage].run(x, stage, pc);
 }
 

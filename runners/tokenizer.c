@@ -167,7 +167,7 @@ static int read_top(struct tokenizer *t, struct js *j, struct value part[NPARTS]
 			if (model)
 				return js_fail(j, e, "model stands twice");
 			model = true;
-			if (bpe_load(t, j, e) < 0)
+			if (model_load(t, j, e) < 0)
 				return -1;
 			continue;
 		}
@@ -200,7 +200,7 @@ static int load(struct tokenizer *t, struct str file, struct err *e)
 	int rc = read_top(t, &j, part, e);
 	arena_fini(&scratch);
 	if (rc < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 ||
-	    bpe_finish(t, e) < 0)
+	    t->kind->finish(t, e) < 0)
 		return -1;
 	if (part[ADDED].type == V_UNDEFINED)
 		part[ADDED] = VNONE;
@@ -395,7 +395,7 @@ int enc_token(struct enc *x, int32_t id, struct piece pc, size_t from, size_t to
 		/* the end of the character in which the last byte lies */
 		x->offset[x->n][1] = pc.al ? (int32_t)x->cp[e] : (int32_t)x->cp[e - 1] + 1;
 		if (x->t->trims)
-			x->value[x->n] = value ? *value : x->t->bpe.tok[id];
+			x->value[x->n] = value ? *value : x->t->voc.tok[id];
 	}
 	x->id[x->n++] = id;
 	return 0;
@@ -481,7 +481,7 @@ int32_t tokenizer_id(const struct tokenizer *t, struct str token)
 				return a->id;
 		}
 	}
-	return bpe_find(&t->bpe, token);
+	return vocab_find(&t->voc, token);
 }
 
 struct str tokenizer_token(const struct tokenizer *t, int32_t id)
@@ -489,7 +489,7 @@ struct str tokenizer_token(const struct tokenizer *t, int32_t id)
 	const struct added *a = added_by_id(t, id);
 	if (a)
 		return a->content;
-	return id >= 0 && (uint32_t)id < t->bpe.ntok ? t->bpe.tok[id] : (struct str){ NULL, 0 };
+	return id >= 0 && (uint32_t)id < t->voc.ntok ? t->voc.tok[id] : (struct str){ NULL, 0 };
 }
 
 bool tokenizer_is_special(const struct tokenizer *t, int32_t id)
