@@ -78,12 +78,10 @@ static void set_limits(struct jx *x, const struct jinja_limits *given)
 int jinja_render(const struct jinja *j, struct arena *a, struct value vars, const char *date,
 		 const struct jinja_limits *limits, struct str *out, struct err *e)
 {
-	struct buf b = { 0 };
 	struct frame root = { 0 };
 	struct err mine = { 0 };
 	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .line = 1,
-		.strict = j->env == JINJA_SUITE,
-		.out = &b, .frame = &root };
+		.strict = j->env == JINJA_SUITE, .frame = &root };
 	set_limits(&x, limits);
 	size_t n = (size_t)j->root->scope.nslots;
 	root.slot = ARENA_ARRAY(a, n, struct value);
@@ -92,7 +90,7 @@ int jinja_render(const struct jinja *j, struct arena *a, struct value vars, cons
 	jx_scope_enter(&x, &j->root->scope);
 	enum flow f = jx_run(&x, j->root);
 	if (f != FLOW_ERROR)
-		*out = jx_take(&x, &b);
-	buf_fini(&b);
+		*out = jx_cut(&x, 0);
+	buf_fini(&x.out);
 	return f == FLOW_ERROR ? -1 : 0;
 }

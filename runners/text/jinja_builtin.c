@@ -146,7 +146,7 @@ static int case_test(struct jx *x, struct value v, const char *method, struct va
 	struct str s;
 	if (jx_text(x, v, &s))
 		return -1;
-	return jinja_method_find(v_str(s), str_of(method))->call(x, v_str(s), NULL, out);
+	return jinja_method_find(V_STR, str_of(method))->call(x, v_str(s), NULL, out);
 }
 
 static int t_lower(struct jx *x, struct value v, struct value *arg, struct value *out)

@@ -2,8 +2,262 @@
  *
  * Operands are evaluated from left to right; "and", "or" and conditions evaluate only what they need. What an operator does
  * with its operands is in jinja_op.c, what a call does in jinja_object.c.
+ *
+ * A statement counts the steps and the nesting of its whole expression before it starts (the resolver measured both); calls,
+ * filters and tests look at the limits again, because what they do has no fixed size. Constants and variables are used where
+ * they stand, without a copy: nothing that runs inside an expression assigns the variables of the function it is in. A
+ * condition is evaluated to a truth without making a value of it, and the parts of a sum or of a ~ go straight to the
+ * output where they are printed. Builtins called with positional arguments that fit get them without binding names.
  */
 #include "runners/text/jinja_int.h"
+
+static int (*const evals[])(struct jx *x, const struct node *n, struct value *out);
+
+static int eval(struct jx *x, const struct node *n, struct value *out)
+{
+	x->line = n->line;
+	return evals[n->type](x, n, out);
+}
+
+/* An operand where it stands, else evaluated into room; NULL: it failed. */
+static inline const struct value *operand(struct jx *x, const struct node *n, struct value *room)
+{
+	x->line = n->line;
+	if (n->type == N_CONST)
+		return &n->v;
+	if (n->type == N_NAME) {
+		const struct value *v = jx_slot(x, n->slot);
+		if (!v_is_missing(*v))
+			return v;
+	}
+	return evals[n->type](x, n, room) ? NULL : room;
+}
+
+/* ---- truth ---- */
+
+static int truth(struct jx *x, const struct value *v)
+{
+	bool yes;
+	if (v->type == V_BOOL)
+		return v->b;
+	if (v->type == V_STR)
+		return v->s.n != 0;
+	return jx_truth(x, *v, &yes) ? -1 : yes;
+}
+
+/* One comparison: 1, 0, -1. */
+static int compare(struct jx *x, char op, const struct value *a, const struct value *b)
+{
+	static const char codes[] = "<>lg", *const texts[] = { "<", ">", "<=", ">=" };
+	bool yes;
+	int c;
+	switch (op) {
+	case '=':
+	case '!':
+		if (a->type == V_STR && b->type == V_STR)
+			yes = str_eq(a->s, b->s);
+		else if (jx_equal(x, *a, *b, &yes))
+			return -1;
+		return yes ^ (op == '!');
+	case 'i':
+	case 'n':
+		return jx_in(x, *a, *b, &yes) ? -1 : yes ^ (op == 'n');
+	}
+	if (jx_less(x, *a, *b, texts[strchr(codes, op) - codes], &c))
+		return -1;
+	return c != 2 && (op == '<' ? c < 0 : op == '>' ? c > 0 : op == 'l' ? c <= 0 : c >= 0);
+}
+
+static int test_compare(struct jx *x, const struct node *n)
+{
+	struct value room[2];
+	int yes = 1;
+	const struct value *a = operand(x, n->kid[0], &room[0]), *b;
+	if (!a)
+		return -1;
+	for (size_t i = 1; i < n->n && yes == 1; i++, a = b) {
+		b = operand(x, n->kid[i], &room[i & 1]);
+		if (!b)
+			return -1;
+		yes = compare(x, n->s.p[i - 1], a, b);
+	}
+	return yes;
+}
+
+/* The truth of an expression: 1, 0, -1. */
+static int test(struct jx *x, const struct node *n)
+{
+	struct value room;
+	const struct value *v;
+	int yes = 0;
+	x->line = n->line;
+	switch (n->type) {
+	case N_NOT:
+		yes = test(x, n->kid[0]);
+		return yes < 0 ? yes : !yes;
+	case N_AND:
+	case N_OR:
+		for (size_t i = 0; i < n->n; i++) {
+			yes = test(x, n->kid[i]);
+			if (yes != (n->type == N_AND))
+				break;
+		}
+		return yes;
+	case N_COMPARE:
+		return test_compare(x, n);
+	default:
+		v = operand(x, n, &room);
+		return v ? truth(x, v) : -1;
+	}
+}
+
+static int eval_truth(struct jx *x, const struct node *n, struct value *out)
+{
+	int yes = test(x, n);
+	*out = v_bool(yes == 1);
+	return yes < 0 ? -1 : 0;
+}
+
+/* "and" and "or" give the operand that decided. */
+static int eval_words(struct jx *x, const struct node *n, struct value *out)
+{
+	for (size_t i = 0;; i++) {
+		if (eval(x, n->kid[i], out))
+			return -1;
+		if (i + 1 == n->n)
+			return 0;
+		int yes = truth(x, out);
+		if (yes < 0)
+			return -1;
+		if (yes == (n->type == N_OR))
+			return 0;
+	}
+}
+
+/* ---- values ---- */
+
+static int eval_const(struct jx *x, const struct node *n, struct value *out)
+{
+	*out = n->v;
+	return 0;
+}
+
+static int eval_name(struct jx *x, const struct node *n, struct value *out)
+{
+	*out = *jx_slot(x, n->slot);
+	if (v_is_missing(*out))
+		*out = jx_undefined(x, (struct undef){ .name = n->s });
+	return 0;
+}
+
+static int eval_items(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value v;
+	*out = n->type == N_LIST ? v_list(x->a, n->n) : v_tuple(x->a, n->n);
+	for (size_t i = 0; i < n->n; i++) {
+		if (eval(x, n->kid[i], &v))
+			return -1;
+		v_push(x->a, *out, v);
+	}
+	return 0;
+}
+
+static int eval_dict(struct jx *x, const struct node *n, struct value *out)
+{
+	*out = v_dict(x->a);
+	for (size_t i = 0; i < n->n; i += 2) {
+		struct value k, v;
+		if (eval(x, n->kid[i], &k) || eval(x, n->kid[i + 1], &v))
+			return -1;
+		if (k.type == V_UNDEFINED && x->strict)
+			return jx_undef_fail(x, k);
+		if (!v_hashable(k))
+			return jx_fail(x, "unhashable type: '%s'", v_type_name(k));
+		v_set_key(x->a, *out, k, v);
+	}
+	return 0;
+}
+
+/* ---- operators ---- */
+
+static int eval_chain(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room;
+	const struct value *a = operand(x, n->kid[0], out), *b;
+	for (size_t i = 1; i < n->n && a; i++, a = out) {
+		b = operand(x, n->kid[i], &room);
+		if (!b || jx_binop(x, n->s.p[i - 1], *a, *b, out))
+			return -1;
+	}
+	return a ? 0 : -1;
+}
+
+static int eval_concat(struct jx *x, const struct node *n, struct value *out)
+{
+	struct buf b = { 0 };
+	for (size_t i = 0; i < n->n; i++) {
+		struct value v;
+		struct str s;
+		if (eval(x, n->kid[i], &v) || jx_text(x, v, &s) || jx_room(x, b.n + s.n, 1)) {
+			buf_fini(&b);
+			return -1;
+		}
+		buf_str(&b, s);
+	}
+	*out = jx_str(x, &b);
+	return 0;
+}
+
+static int eval_sign(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room;
+	const struct value *v = operand(x, n->kid[0], &room);
+	return v ? jx_negate(x, n->type == N_NEG ? '-' : '+', *v, out) : -1;
+}
+
+static struct value no_else(struct jx *x, const struct node *n)
+{
+	struct value v = jx_undefined(x, (struct undef){ .hint = n->s.p });
+	((struct undef *)v.obj)->strict = false;
+	return v;
+}
+
+static int eval_cond(struct jx *x, const struct node *n, struct value *out)
+{
+	int yes = test(x, n->kid[0]);
+	if (yes < 0)
+		return -1;
+	if (yes || n->kid[2])
+		return eval(x, n->kid[yes ? 1 : 2], out);
+	*out = no_else(x, n);
+	return 0;
+}
+
+static int eval_attr(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room;
+	const struct value *obj = operand(x, n->kid[0], &room);
+	return obj ? jx_member(x, obj, n, out) : -1;
+}
+
+static int eval_item(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room, room2, part[3] = { VNONE, VNONE, VNONE };
+	const struct node *index = n->kid[1];
+	const struct value *obj = operand(x, n->kid[0], &room), *key;
+	if (!obj)
+		return -1;
+	if (index->type != N_SLICE) {
+		key = operand(x, index, &room2);
+		return key ? jx_getitem(x, *obj, *key, out) : -1;
+	}
+	for (int i = 0; i < 3; i++)
+		if (index->kid[i] && eval(x, index->kid[i], &part[i]))
+			return -1;
+	return jx_slice(x, *obj, part, out);
+}
+
+/* ---- calls ---- */
 
 int jx_args(struct jx *x, const struct node *n, struct args *out)
 {
@@ -17,16 +271,16 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 	out->pos = ARENA_ARRAY(x->a, pos->n, struct value);
 	out->kw = ARENA_ARRAY(x->a, kw->n, struct pair);
 	for (size_t i = 0; i < pos->n; i++)
-		if (jx_eval(x, pos->kid[i], &out->pos[i]))
+		if (eval(x, pos->kid[i], &out->pos[i]))
 			return -1;
 	for (size_t i = 0; i < kw->n; i++) {
 		out->kw[i].key = v_str(kw->kid[i]->s);
-		if (jx_eval(x, kw->kid[i]->kid[0], &out->kw[i].val))
+		if (eval(x, kw->kid[i]->kid[0], &out->kw[i].val))
 			return -1;
 	}
 	if (n->kid[2]) {
 		struct value list;
-		if (jx_eval(x, n->kid[2], &v) || jx_to_list(x, v, &list))
+		if (eval(x, n->kid[2], &v) || jx_to_list(x, v, &list))
 			return -1;
 		struct value *all = ARENA_ARRAY(x->a, pos->n + list.list->n, struct value);
 		memcpy(all, out->pos, pos->n * sizeof *all);
@@ -36,7 +290,7 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 		out->npos += list.list->n;
 	}
 	if (n->kid[3]) {
-		if (jx_eval(x, n->kid[3], &v))
+		if (eval(x, n->kid[3], &v))
 			return -1;
 		if (v.type == V_UNDEFINED)
 			return jx_undef_fail(x, v);
@@ -58,228 +312,194 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 	return 0;
 }
 
-static int eval_items(struct jx *x, const struct node *n, struct value *out)
+/* Positional arguments of a builtin, the absent ones marked. */
+static int positional(struct jx *x, const struct node *args, size_t nparams, struct value *arg)
 {
-	struct value v;
-	*out = n->type == N_LIST ? v_list(x->a, n->n) : v_tuple(x->a, n->n);
-	for (size_t i = 0; i < n->n; i++) {
-		if (jx_eval(x, n->kid[i], &v))
+	size_t n = args ? args->kid[0]->n : 0;
+	for (size_t i = 0; i < n; i++)
+		if (eval(x, args->kid[0]->kid[i], &arg[i]))
 			return -1;
-		v_push(x->a, *out, v);
-	}
+	for (size_t i = n; i < nparams; i++)
+		arg[i] = VMISSING;
 	return 0;
 }
 
-static int eval_dict(struct jx *x, const struct node *n, struct value *out)
-{
-	*out = v_dict(x->a);
-	for (size_t i = 0; i < n->n; i += 2) {
-		struct value k, v;
-		if (jx_eval(x, n->kid[i], &k) || jx_eval(x, n->kid[i + 1], &v))
-			return -1;
-		if (k.type == V_UNDEFINED && x->strict)
-			return jx_undef_fail(x, k);
-		if (!v_hashable(k))
-			return jx_fail(x, "unhashable type: '%s'", v_type_name(k));
-		v_set_key(x->a, *out, k, v);
-	}
-	return 0;
-}
-
-static int eval_concat(struct jx *x, const struct node *n, struct value *out)
-{
-	struct buf b = { 0 };
-	for (size_t i = 0; i < n->n; i++) {
-		struct value v;
-		struct str s;
-		if (jx_eval(x, n->kid[i], &v) || jx_text(x, v, &s) || jx_room(x, b.n + s.n, 1)) {
-			buf_fini(&b);
-			return -1;
-		}
-		buf_str(&b, s);
-	}
-	*out = jx_str(x, &b);
-	return 0;
-}
-
-static int compare(struct jx *x, char op, struct value a, struct value b, bool *out)
-{
-	static const char codes[] = "<>lg", *const texts[] = { "<", ">", "<=", ">=" };
-	int c;
-	switch (op) {
-	case '=':
-	case '!':
-		if (jx_equal(x, a, b, out))
-			return -1;
-		*out ^= op == '!';
-		return 0;
-	case 'i':
-	case 'n':
-		if (jx_in(x, a, b, out))
-			return -1;
-		*out ^= op == 'n';
-		return 0;
-	}
-	if (jx_less(x, a, b, texts[strchr(codes, op) - codes], &c))
-		return -1;
-	*out = c != 2 && (op == '<' ? c < 0 : op == '>' ? c > 0 : op == 'l' ? c <= 0 : c >= 0);
-	return 0;
-}
-
-static int eval_compare(struct jx *x, const struct node *n, struct value *out)
-{
-	struct value a, b;
-	bool yes = true;
-	if (jx_eval(x, n->kid[0], &a))
-		return -1;
-	for (size_t i = 1; i < n->n && yes; i++) {
-		if (jx_eval(x, n->kid[i], &b) || compare(x, n->s.p[i - 1], a, b, &yes))
-			return -1;
-		a = b;
-	}
-	*out = v_bool(yes);
-	return 0;
-}
-
-static int eval_chain(struct jx *x, const struct node *n, struct value *out)
-{
-	struct value b;
-	if (jx_eval(x, n->kid[0], out))
-		return -1;
-	for (size_t i = 1; i < n->n; i++)
-		if (jx_eval(x, n->kid[i], &b) || jx_binop(x, n->s.p[i - 1], *out, b, out))
-			return -1;
-	return 0;
-}
-
-static int eval_words(struct jx *x, const struct node *n, struct value *out)
-{
-	for (size_t i = 0; i < n->n; i++) {
-		bool yes;
-		if (jx_eval(x, n->kid[i], out))
-			return -1;
-		if (i + 1 == n->n)
-			break;
-		if (jx_truth(x, *out, &yes))
-			return -1;
-		if (yes == (n->type == N_OR))
-			break;
-	}
-	return 0;
-}
-
-static int eval_item(struct jx *x, const struct node *n, struct value *out)
-{
-	struct value obj, key, part[3] = { VNONE, VNONE, VNONE };
-	const struct node *index = n->kid[1];
-	if (jx_eval(x, n->kid[0], &obj))
-		return -1;
-	if (index->type != N_SLICE)
-		return jx_eval(x, index, &key) || jx_getitem(x, obj, key, out) ? -1 : 0;
-	for (int i = 0; i < 3; i++)
-		if (index->kid[i] && jx_eval(x, index->kid[i], &part[i]))
-			return -1;
-	return jx_slice(x, obj, part, out);
-}
-
-static int eval_cond(struct jx *x, const struct node *n, struct value *out)
-{
-	struct value v;
-	bool yes;
-	if (jx_eval(x, n->kid[0], &v) || jx_truth(x, v, &yes))
-		return -1;
-	if (yes || n->kid[2])
-		return jx_eval(x, n->kid[yes ? 1 : 2], out);
-	*out = jx_undefined(x, (struct undef){ .hint = arena_printf(x->a, "the inline if-expression on line %d evaluated to false and no "
-								  "else section was defined", n->line).p });
-	((struct undef *)out->obj)->strict = false;
-	return 0;
-}
-
+/* Filters and tests. */
 static int eval_filter(struct jx *x, const struct node *n, struct value *out)
 {
-	struct value v;
+	struct value room, arg[JX_MAX_ARGS];
+	const struct value *v = &room;
 	struct args args;
+	int rc;
 	if (!n->kid[0])
-		v = v_str(x->block_text ? *x->block_text : STR(""));
-	else if (jx_eval(x, n->kid[0], &v))
+		room = v_str(x->block_text ? *x->block_text : STR(""));
+	else if (!(v = operand(x, n->kid[0], &room)))
 		return -1;
-	if (jx_args(x, n->kid[1], &args))
+	if (n->flag ? positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
 		return -1;
 	if (!n->fn)
 		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n,
 			       n->s.p);
 	x->line = n->line;
-	return jx_apply(x, n->fn, v, &args, out);
+	x->depth += (int)n->level;
+	rc = n->flag ? n->fn->call(x, *v, arg, out) : jx_apply(x, n->fn, *v, &args, out);
+	x->depth -= (int)n->level;
+	return rc || jx_step(x, 0) ? -1 : 0;
+}
+
+/* A method of a plain value, called where it is named: no bound method is made of it. */
+static int call_method(struct jx *x, const struct node *n, const struct value *self, const struct method *m, size_t nparams,
+		       struct value *out)
+{
+	struct value arg[JX_MAX_ARGS];
+	if (positional(x, n->kid[1], nparams, arg))
+		return -1;
+	x->line = n->line;
+	return m->call(x, *self, arg, out);
 }
 
 static int eval_call(struct jx *x, const struct node *n, struct value *out)
 {
-	struct value callee;
+	struct value room, callee;
 	struct args args;
-	if (jx_eval(x, n->kid[0], &callee) || jx_args(x, n->kid[1], &args))
+	const struct node *f = n->kid[0];
+	int rc;
+	if (f->type == N_ATTR) {
+		x->line = f->line;
+		const struct value *self = operand(x, f->kid[0], &room);
+		if (!self)
+			return -1;
+		const struct method *m = f->methods ? f->methods[self->type] : NULL;
+		bool fit = false;
+		size_t nparams = m && m->call && !m->mutates ? jx_params(m->spec, n->kid[1], &fit) : 0;
+		if (fit)
+			return call_method(x, n, self, m, nparams, out) || jx_step(x, 0) ? -1 : 0;
+		if (jx_member(x, self, f, &callee))
+			return -1;
+	} else if (eval(x, f, &callee)) {
+		return -1;
+	}
+	if (jx_args(x, n->kid[1], &args))
 		return -1;
 	x->line = n->line;
-	return jx_call(x, callee, &args, out);
+	x->depth += (int)n->level;
+	rc = jx_call(x, callee, &args, out);
+	x->depth -= (int)n->level;
+	return rc || jx_step(x, 0) ? -1 : 0;
 }
 
-static int eval_node(struct jx *x, const struct node *n, struct value *out)
+static int (*const evals[])(struct jx *x, const struct node *n, struct value *out) = {
+	[N_CONST] = eval_const,
+	[N_NAME] = eval_name,
+	[N_LIST] = eval_items,
+	[N_TUPLE] = eval_items,
+	[N_DICT] = eval_dict,
+	[N_CHAIN] = eval_chain,
+	[N_CONCAT] = eval_concat,
+	[N_AND] = eval_words,
+	[N_OR] = eval_words,
+	[N_NOT] = eval_truth,
+	[N_NEG] = eval_sign,
+	[N_POS] = eval_sign,
+	[N_COMPARE] = eval_truth,
+	[N_COND] = eval_cond,
+	[N_ATTR] = eval_attr,
+	[N_ITEM] = eval_item,
+	[N_CALL] = eval_call,
+	[N_FILTER] = eval_filter,
+	[N_TEST] = eval_filter,
+};
+
+/* ---- printing ---- */
+
+static int print_value(struct jx *x, const struct value *v)
 {
-	struct value v;
-	bool yes;
-	switch (n->type) {
-	case N_CONST:
-		*out = n->v;
-		return 0;
-	case N_NAME:
-		*out = *jx_slot(x, n->slot);
-		if (v_is_missing(*out))
-			*out = jx_undefined(x, (struct undef){ .name = n->s });
-		return 0;
-	case N_LIST:
-	case N_TUPLE:
-		return eval_items(x, n, out);
-	case N_DICT:
-		return eval_dict(x, n, out);
-	case N_CHAIN:
-		return eval_chain(x, n, out);
-	case N_CONCAT:
-		return eval_concat(x, n, out);
-	case N_AND:
-	case N_OR:
-		return eval_words(x, n, out);
-	case N_NOT:
-		if (jx_eval(x, n->kid[0], &v) || jx_truth(x, v, &yes))
+	struct str s;
+	if (v->type == V_STR)
+		return jx_emit(x, v->s);
+	return jx_text(x, *v, &s) || jx_emit(x, s) ? -1 : 0;
+}
+
+/* a + b + c: strings one after the other; from the first other value on as any sum. */
+static int print_sum(struct jx *x, const struct node *n)
+{
+	struct value room, sum;
+	const struct value *v;
+	size_t i, from = x->out.n;
+	for (i = 0; i < n->n; i++) {
+		v = operand(x, n->kid[i], &room);
+		if (!v)
 			return -1;
-		*out = v_bool(!yes);
-		return 0;
-	case N_NEG:
-	case N_POS:
-		return jx_eval(x, n->kid[0], &v) || jx_negate(x, n->type == N_NEG ? '-' : '+', v, out) ? -1 : 0;
-	case N_COMPARE:
-		return eval_compare(x, n, out);
-	case N_COND:
-		return eval_cond(x, n, out);
-	case N_ATTR:
-		return jx_eval(x, n->kid[0], &v) || jx_getattr(x, v, n->s, out) ? -1 : 0;
-	case N_ITEM:
-		return eval_item(x, n, out);
-	case N_CALL:
-		return eval_call(x, n, out);
-	case N_FILTER:
-	case N_TEST:
-		return eval_filter(x, n, out);
-	default:
-		return jx_fail(x, "not an expression");
+		if (v->type != V_STR || v->safe)
+			break;
+		if (jx_emit(x, v->s))
+			return -1;
 	}
+	if (i == n->n)
+		return 0;
+	sum = *v;
+	if (i && jx_binop(x, '+', v_str(jx_cut(x, from)), *v, &sum))
+		return -1;
+	while (++i < n->n)
+		if (!(v = operand(x, n->kid[i], &room)) || jx_binop(x, '+', sum, *v, &sum))
+			return -1;
+	return print_value(x, &sum);
+}
+
+static int print(struct jx *x, const struct node *n)
+{
+	struct value room;
+	const struct value *v;
+	int yes;
+	x->line = n->line;
+	switch (n->type) {
+	case N_CHAIN:
+		if (n->flag)
+			return print_sum(x, n);
+		break;
+	case N_CONCAT:
+		for (size_t i = 0; i < n->n; i++)
+			if (!(v = operand(x, n->kid[i], &room)) || print_value(x, v))
+				return -1;
+		return 0;
+	case N_COND:
+		yes = test(x, n->kid[0]);
+		if (yes < 0)
+			return -1;
+		if (yes || n->kid[2])
+			return print(x, n->kid[yes ? 1 : 2]);
+		return 0;
+	default:
+		break;
+	}
+	v = operand(x, n, &room);
+	return v ? print_value(x, v) : -1;
+}
+
+/* ---- for statements ---- */
+
+static int begin(struct jx *x, const struct node *n)
+{
+	if (jx_step(x, n->cost))
+		return -1;
+	if (x->depth + (int64_t)n->height > x->limit.depth)
+		return jx_limit(x, "calls and expressions nest more than %d deep", x->limit.depth);
+	return 0;
 }
 
 int jx_eval(struct jx *x, const struct node *n, struct value *out)
 {
-	x->line = n->line;
-	if (jx_step(x, 1) || jx_enter(x))
-		return -1;
-	int rc = eval_node(x, n, out);
-	jx_leave(x);
-	return rc;
+	return begin(x, n) || eval(x, n, out) ? -1 : 0;
+}
+
+int jx_test(struct jx *x, const struct node *n, bool *out)
+{
+	int yes = begin(x, n) ? -1 : test(x, n);
+	*out = yes == 1;
+	return yes < 0 ? -1 : 0;
+}
+
+int jx_output(struct jx *x, const struct node *n)
+{
+	return begin(x, n) || print(x, n) ? -1 : 0;
 }

@@ -39,7 +39,7 @@ static int method(struct jx *x, struct value v, const char *name, struct value *
 	struct value s;
 	if (text_of(x, v, &s))
 		return -1;
-	return jinja_method_find(s, str_of(name))->call(x, s, arg, out);
+	return jinja_method_find(V_STR, str_of(name))->call(x, s, arg, out);
 }
 
 /* ---- text ---- */
@@ -61,7 +61,8 @@ static int f_capitalize(struct jx *x, struct value v, struct value *arg, struct 
 
 static int f_trim(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	return method(x, v, "strip", arg, out);
+	struct value s;
+	return text_of(x, v, &s) || jx_strip(x, s, arg[0], true, true, out) ? -1 : 0;
 }
 
 static int f_center(struct jx *x, struct value v, struct value *arg, struct value *out)
@@ -546,7 +547,7 @@ static int f_attr(struct jx *x, struct value v, struct value *arg, struct value 
 		return -1;
 	if (v.type == V_UNDEFINED)
 		return jx_undef_fail(x, v);
-	int rc = jx_attribute(x, v, name, out);
+	int rc = jx_attribute(x, v, name, jinja_method_find(v.type, name), out);
 	if (!rc)
 		*out = jx_undefined(x, (struct undef){ .of = v_type_name(v), .name = name });
 	return rc < 0 ? -1 : 0;

@@ -84,12 +84,12 @@ enum node_type {
 	N_NSREF,       /* s.v.s = ...; slot */
 	N_LIST, N_TUPLE,
 	N_DICT,        /* key, value, key, value, ... */
-	N_CHAIN,       /* a op b op c, of one precedence: ops in s, one character each: + - * / f(loor) % p(ow) */
+	N_CHAIN,       /* a op b op c, of one precedence: ops in s, one character each: + - * / f(loor) % p(ow); flag: all + */
 	N_CONCAT,
 	N_AND, N_OR,   /* two or more kids */
 	N_NOT, N_NEG, N_POS,
 	N_COMPARE,     /* first, operand, ...: ops in s: = ! < > l(e) g(e) i(n) n(ot in) */
-	N_COND,        /* test, then, else or NULL */
+	N_COND,        /* test, then, else or NULL (s: the message about that) */
 	N_ATTR,        /* object; s */
 	N_ITEM,        /* object, index */
 	N_SLICE,       /* start, stop, step: only as the index of N_ITEM */
@@ -112,8 +112,9 @@ enum load_action { LOAD_PARAM, LOAD_RESOLVE, LOAD_ALIAS, LOAD_UNDEFINED };
 struct load {
 	struct slot slot;
 	enum load_action action;
-	struct str name;   /* RESOLVE */
-	struct slot from;  /* ALIAS */
+	struct str name;     /* RESOLVE */
+	struct value global; /* RESOLVE: what the name means where the render's variables lack it */
+	struct slot from;    /* ALIAS */
 };
 struct scope {
 	struct load *v;
@@ -122,20 +123,25 @@ struct scope {
 };
 
 struct builtin;
+struct method;
 struct node {
 	enum node_type type;
-	int line, depth;
+	int line;
+	struct slot slot;
 	bool flag, flag2;
 	bool catch_kwargs, catch_varargs, catch_caller; /* macros */
+	uint8_t nparams;        /* filters and tests: of fn; flag: the arguments are positional and fit */
+	uint32_t level, height; /* expressions: levels down to this node in its statement; from it down to the leaves */
+	uint32_t cost;          /* expressions: evaluated nodes, this one included */
 	enum name_ctx ctx;
-	struct slot slot;
-	struct slot special[3]; /* macros: caller, kwargs, varargs; loops: [0] the loop object */
+	struct node **kid;
+	size_t n;
 	struct str s;
 	struct value v;
 	const struct builtin *fn;
+	const struct method *const *methods; /* attributes: the method of that name by type; NULL: no type has one */
+	struct slot special[3]; /* macros: caller, kwargs, varargs; loops: [0] the loop object */
 	struct scope scope, scope2, scope3; /* body; for: else, test */
-	struct node **kid;
-	size_t n;
 };
 
 struct node *jinja_node(struct source *src, enum node_type type, int line, size_t nkids);
@@ -190,10 +196,9 @@ struct jx {
 	struct jinja_limits limit;
 	uint64_t steps;
 	size_t used0;      /* arena bytes at the start */
-	size_t written;    /* by captures that ended */
 	int depth, line;
 	bool strict;       /* StrictUndefined */
-	struct buf *out;
+	struct buf out;    /* the text so far; captures take theirs off its end */
 	struct frame *frame;
 	const struct str *block_text; /* what a filter without a value works on */
 };
@@ -217,7 +222,13 @@ struct args {
 
 int jx_fail(struct jx *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int jx_limit(struct jx *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int jx_step(struct jx *x, uint64_t n);       /* counts; -1 with E_LIMIT */
+int jx_over(struct jx *x);
+/* Counts n steps and looks at the memory used: -1 with E_LIMIT. */
+static inline int jx_step(struct jx *x, uint64_t n)
+{
+	x->steps += n;
+	return x->steps > x->limit.steps || x->a->used - x->used0 > x->limit.memory_bytes ? jx_over(x) : 0;
+}
 int jx_room(struct jx *x, size_t count, size_t size); /* may count*size more bytes be used? */
 int jx_enter(struct jx *x);                  /* depth */
 #define jx_leave(x) ((void)(x)->depth--)
@@ -227,9 +238,12 @@ int jx_walked(struct jx *x, const struct vwalk *w); /* -1 with E_LIMIT when the 
 struct value jx_undefined(struct jx *x, struct undef u);
 struct value jx_undef_hint(struct jx *x, const char *hint);
 int jx_undef_fail(struct jx *x, struct value v);
-bool v_is_missing(struct value v);
 extern const char jinja_missing_mark;
 #define VMISSING ((struct value){ .type = V_UNDEFINED, .obj = (void *)&jinja_missing_mark })
+static inline bool v_is_missing(struct value v)
+{
+	return v.type == V_UNDEFINED && v.obj == (const void *)&jinja_missing_mark;
+}
 
 int jx_text(struct jx *x, struct value v, struct str *out);      /* str(v) */
 int jx_repr(struct jx *x, struct value v, struct str *out);
@@ -243,18 +257,34 @@ int jx_int(struct jx *x, struct value v, const char *what, int64_t *out); /* an 
 int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *out);
 int jx_getitem(struct jx *x, struct value obj, struct value key, struct value *out);
 int jx_subscript(struct jx *x, struct value obj, struct value key, struct value *out, bool *found); /* obj[key] alone */
-int jx_attribute(struct jx *x, struct value obj, struct str name, struct value *out); /* getattr alone: 1, 0: none, -1 */
+/* getattr alone, m being the method of that name that jinja_method_find gives for obj: 1, 0: none, -1 */
+int jx_attribute(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out);
+int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out); /* getattr of an N_ATTR */
 int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct value *out);
 int jx_binop(struct jx *x, char op, struct value a, struct value b, struct value *out);
 double jx_fmod(double a, double b);
 int jx_negate(struct jx *x, char op, struct value a, struct value *out);
 int jx_call(struct jx *x, struct value callee, const struct args *args, struct value *out);
-int jx_emit(struct jx *x, struct str s);
+int jx_emit_slow(struct jx *x, struct str s);
+static inline int jx_emit(struct jx *x, struct str s)
+{
+	struct buf *b = &x->out;
+	if (s.n > b->cap - b->n) /* the capacity never exceeds the limit */
+		return jx_emit_slow(x, s);
+	if (s.n)
+		memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+	return 0;
+}
+struct str jx_cut(struct jx *x, size_t from); /* takes the text from there on off the output, as an arena string */
 struct str jx_take(struct jx *x, struct buf *b); /* the buffer as an arena string; frees it */
 struct value jx_str(struct jx *x, struct buf *b);
 struct str jx_escape(struct jx *x, struct str s);
 
+/* Whole expressions of a statement: they count their steps and levels at once. */
 int jx_eval(struct jx *x, const struct node *n, struct value *out);
+int jx_test(struct jx *x, const struct node *n, bool *out);
+int jx_output(struct jx *x, const struct node *n); /* {{ n }} */
 int jx_args(struct jx *x, const struct node *n, struct args *out); /* the arguments of a call; n NULL: none */
 enum flow { FLOW_ERROR = -1, FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };
 enum flow jx_run(struct jx *x, const struct node *n);
@@ -262,13 +292,21 @@ void jx_scope_enter(struct jx *x, const struct scope *s);
 void jx_scope_leave(struct jx *x, const struct scope *s);
 struct frame *jx_frame(struct jx *x, int nslots, struct frame *up);
 enum flow jx_capture(struct jx *x, const struct node *body, struct str *out);
-struct value *jx_slot(struct jx *x, struct slot s);
+static inline struct value *jx_slot(struct jx *x, struct slot s)
+{
+	struct frame *f = x->frame;
+	for (unsigned up = s.up; up; up--)
+		f = f->up;
+	return &f->slot[s.at];
+}
 int jx_assign(struct jx *x, const struct node *target, struct value v);
 
 /* Arguments of builtins: spec lists the names in order; a name with '!' behind it must be given. Fills `out`, absent ones
  * with VMISSING. "width fill!" */
 int jx_bind(struct jx *x, const char *fn, const struct args *args, const char *spec, struct value *out);
 #define JX_MAX_ARGS 8
+/* How many arguments a spec names; fit: whether the arguments of a call are that many or fewer, positional and enough. */
+size_t jx_params(const char *spec, const struct node *args, bool *fit);
 
 /* ---- iteration ---- */
 
@@ -316,14 +354,19 @@ struct o_loop {
 	const struct node *node;  /* recursive: the for; else NULL */
 	struct frame *up;
 };
-struct method;
 struct o_bound { struct vobject o; struct value self; const struct method *m; };
 struct o_function { struct vobject o; const char *name; int (*call)(struct jx *x, const struct args *args, struct value *out); };
 
 extern const struct vobject_type jinja_range_type, jinja_namespace_type, jinja_macro_type, jinja_cycler_type, jinja_joiner_type,
 	jinja_view_type, jinja_generator_type, jinja_loop_type, jinja_bound_type, jinja_function_type;
-bool jx_is(struct value v, const struct vobject_type *t);
-struct value jx_object(const void *o);
+static inline bool jx_is(struct value v, const struct vobject_type *t)
+{
+	return v.type == V_OBJECT && ((const struct vobject *)v.obj)->type == t;
+}
+static inline struct value jx_object(const void *o)
+{
+	return (struct value){ .type = V_OBJECT, .obj = (void *)o };
+}
 struct o_generator *jx_generator(struct jx *x, struct value from, int (*next)(struct jx *, struct o_generator *, struct value *));
 int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value *out);
 int jx_object_call(struct jx *x, struct value obj, const struct args *args, struct value *out);
@@ -353,7 +396,8 @@ struct method {
 	int (*raw)(struct jx *x, struct value self, const struct args *args, struct value *out);
 	bool mutates;
 };
-const struct method *jinja_method_find(struct value self, struct str name);
+const struct method *jinja_method_find(enum vtype self, struct str name);
+int jx_strip(struct jx *x, struct value s, struct value chars, bool left, bool right, struct value *out);
 
 /* ---- text helpers ---- */
 

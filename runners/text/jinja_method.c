@@ -195,7 +195,7 @@ static int m_istitle(struct jx *x, struct value s, struct value *arg, struct val
 
 /* ---- str: cutting ---- */
 
-static int strip(struct jx *x, struct value s, struct value chars, bool left, bool right, struct value *out)
+int jx_strip(struct jx *x, struct value s, struct value chars, bool left, bool right, struct value *out)
 {
 	struct str set, t = s.s;
 	if (v_is_missing(chars) || chars.type == V_NONE) {
@@ -212,17 +212,17 @@ static int strip(struct jx *x, struct value s, struct value chars, bool left, bo
 
 static int m_strip(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	return strip(x, s, arg[0], true, true, out);
+	return jx_strip(x, s, arg[0], true, true, out);
 }
 
 static int m_lstrip(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	return strip(x, s, arg[0], true, false, out);
+	return jx_strip(x, s, arg[0], true, false, out);
 }
 
 static int m_rstrip(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	return strip(x, s, arg[0], false, true, out);
+	return jx_strip(x, s, arg[0], false, true, out);
 }
 
 static void mark_items(struct value self, struct value list)
@@ -776,13 +776,13 @@ static const struct method int_methods[] = {
 	{ NULL, NULL, NULL, NULL, false },
 };
 
-const struct method *jinja_method_find(struct value self, struct str name)
+const struct method *jinja_method_find(enum vtype self, struct str name)
 {
 	static const struct method *const tables[] = { [V_BOOL] = int_methods, [V_INT] = int_methods,
 		[V_FLOAT] = float_methods,
 		[V_STR] = str_methods, [V_LIST] = list_methods, [V_TUPLE] = tuple_methods, [V_DICT] = dict_methods,
 		[V_OBJECT] = NULL };
-	for (const struct method *m = tables[self.type]; m && m->name; m++)
+	for (const struct method *m = tables[self]; m && m->name; m++)
 		if (str_is(name, m->name))
 			return m;
 	return NULL;

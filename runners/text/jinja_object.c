@@ -10,16 +10,6 @@
 
 #include "runners/text/utf8.h"
 
-bool jx_is(struct value v, const struct vobject_type *t)
-{
-	return v.type == V_OBJECT && ((const struct vobject *)v.obj)->type == t;
-}
-
-struct value jx_object(const void *o)
-{
-	return (struct value){ .type = V_OBJECT, .obj = (void *)o };
-}
-
 /* ---- printing, truth, equality ---- */
 
 static void range_repr(struct buf *out, const void *o, struct vwalk *w)
@@ -166,6 +156,17 @@ int jx_bind(struct jx *x, const char *fn, const struct args *args, const char *s
 			return jx_fail(x, "%s() got an unexpected keyword argument '%.*s'", fn,
 				       (int)args->kw[k].key.s.n, args->kw[k].key.s.p);
 	return 0;
+}
+
+size_t jx_params(const char *spec, const struct node *args, bool *fit)
+{
+	size_t n = *spec != 0, needed = 0, given = args ? args->kid[0]->n : 0;
+	for (; *spec; spec++) {
+		n += *spec == ' ';
+		needed += *spec == '!';
+	}
+	*fit = given >= needed && given <= n && (!args || (!args->kid[1]->n && !args->kid[2] && !args->kid[3]));
+	return n;
 }
 
 int jx_apply(struct jx *x, const struct builtin *b, struct value v, const struct args *args, struct value *out)

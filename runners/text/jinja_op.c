@@ -17,11 +17,6 @@
 
 const char jinja_missing_mark;
 
-bool v_is_missing(struct value v)
-{
-	return v.type == V_UNDEFINED && v.obj == (const void *)&jinja_missing_mark;
-}
-
 struct value jx_undefined(struct jx *x, struct undef u)
 {
 	struct undef *p = ARENA_NEW(x->a, struct undef);
@@ -237,11 +232,10 @@ static bool is_dunder(struct str name)
 	return name.n > 4 && memcmp(name.p, "__", 2) == 0 && memcmp(name.p + name.n - 2, "__", 2) == 0;
 }
 
-int jx_attribute(struct jx *x, struct value obj, struct str name, struct value *out)
+int jx_attribute(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out)
 {
 	if (obj.type == V_OBJECT)
 		return jx_object_attr(x, obj, name, out);
-	const struct method *m = jinja_method_find(obj, name);
 	if (m && m->mutates && x->j->env == JINJA_CHAT) {
 		*out = jx_undef_hint(x, arena_printf(x->a, "access to attribute '%s' of '%s' object is unsafe", m->name, v_type_name(obj)).p);
 		return 1;
@@ -318,12 +312,12 @@ int jx_subscript(struct jx *x, struct value obj, struct value key, struct value 
 	return 0;
 }
 
-int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *out)
+static int getattr_with(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out)
 {
 	bool found;
 	if (obj.type == V_UNDEFINED)
 		return jx_undef_fail(x, obj);
-	int rc = jx_attribute(x, obj, name, out);
+	int rc = jx_attribute(x, obj, name, m, out);
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (jx_subscript(x, obj, v_str(name), out, &found))
@@ -333,6 +327,23 @@ int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *ou
 	return 0;
 }
 
+int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *out)
+{
+	return getattr_with(x, obj, name, jinja_method_find(obj.type, name), out);
+}
+
+int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out)
+{
+	if (obj->type == V_DICT && !n->methods) { /* items are all that a name can mean */
+		const struct value *item = v_get(*obj, n->s);
+		if (item) {
+			*out = *item;
+			return 0;
+		}
+	}
+	return getattr_with(x, *obj, n->s, n->methods ? n->methods[obj->type] : NULL, out);
+}
+
 int jx_getitem(struct jx *x, struct value obj, struct value key, struct value *out)
 {
 	bool found;
@@ -340,7 +351,7 @@ int jx_getitem(struct jx *x, struct value obj, struct value key, struct value *o
 	if (jx_subscript(x, obj, key, out, &found))
 		return -1;
 	if (!found && key.type == V_STR)
-		rc = jx_attribute(x, obj, key.s, out);
+		rc = jx_attribute(x, obj, key.s, jinja_method_find(obj.type, key.s), out);
 	if (found || rc)
 		return rc < 0 ? -1 : 0;
 	if (key.type == V_STR)

@@ -1,8 +1,8 @@
 /* jinja_run.c - runs the statements of the tree, which append to the current buffer; limits, errors and variables.
  *
  * Errors are messages with template name and line; nothing catches them. Every evaluated node counts as a step and looks at
- * the memory used, every expression and call as a level of nesting. Text that a statement captures (set blocks, filter
- * blocks, macros, recursive loops) goes to a buffer of its own, which is freed on every path.
+ * the memory used, every expression and call as a level of nesting. All text goes to one buffer; what a statement captures
+ * (set blocks, filter blocks, macros, recursive loops) is taken off its end.
  * The order in which scopes are entered, targets assigned and defaults evaluated is that of jinja2's generated code. Two of
  * its habits are kept: a loop's else also runs when no iteration reached the end of its body (break, continue), and a
  * loop's filter is evaluated lazily, one item ahead only when loop.last or loop.nextitem ask.
@@ -11,6 +11,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+
+#define OUTPUT_START 4096 /* bytes */
 
 /* ---- limits and errors ---- */
 
@@ -39,14 +41,11 @@ int jx_limit(struct jx *x, const char *fmt, ...)
 	return -1;
 }
 
-int jx_step(struct jx *x, uint64_t n)
+int jx_over(struct jx *x)
 {
-	x->steps += n;
 	if (x->steps > x->limit.steps)
 		return jx_limit(x, "the template took more than %llu steps", (unsigned long long)x->limit.steps);
-	if (x->a->used - x->used0 > x->limit.memory_bytes)
-		return jx_limit(x, "the template used more than %zu bytes of memory", x->limit.memory_bytes);
-	return 0;
+	return jx_limit(x, "the template used more than %zu bytes of memory", x->limit.memory_bytes);
 }
 
 int jx_room(struct jx *x, size_t count, size_t size)
@@ -77,12 +76,25 @@ int jx_walked(struct jx *x, const struct vwalk *w)
 	return 0;
 }
 
-int jx_emit(struct jx *x, struct str s)
+int jx_emit_slow(struct jx *x, struct str s)
 {
-	if (s.n > x->limit.output_bytes || x->out->n > x->limit.output_bytes - s.n)
-		return jx_limit(x, "the output is longer than %zu bytes", x->limit.output_bytes);
-	buf_add(x->out, s.p, s.n);
-	return 0;
+	struct buf *b = &x->out;
+	size_t limit = x->limit.output_bytes, cap = b->cap ? b->cap : OUTPUT_START / 2;
+	if (s.n > limit || b->n > limit - s.n)
+		return jx_limit(x, "the output is longer than %zu bytes", limit);
+	cap = cap > limit / 2 ? limit : cap * 2;
+	if (cap < b->n + s.n)
+		cap = b->n + s.n;
+	b->p = xrealloc(b->p, cap);
+	b->cap = cap;
+	return jx_emit(x, s);
+}
+
+struct str jx_cut(struct jx *x, size_t from)
+{
+	struct str s = arena_str(x->a, x->out.p + from, x->out.n - from);
+	x->out.n = from;
+	return s;
 }
 
 struct str jx_take(struct jx *x, struct buf *b)
@@ -99,33 +111,18 @@ struct value jx_str(struct jx *x, struct buf *b)
 
 /* ---- variables ---- */
 
-struct value *jx_slot(struct jx *x, struct slot s)
-{
-	struct frame *f = x->frame;
-	for (unsigned up = s.up; up; up--)
-		f = f->up;
-	return &f->slot[s.at];
-}
-
-static struct value lookup(struct jx *x, struct str name)
-{
-	struct value v;
-	const struct value *p = v_get(x->vars, name);
-	if (p)
-		return *p;
-	return jx_global(name, &v, x->j->env) ? v : VMISSING;
-}
-
 void jx_scope_enter(struct jx *x, const struct scope *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct load *l = &s->v[i];
-		if (l->action == LOAD_RESOLVE)
-			*jx_slot(x, l->slot) = lookup(x, l->name);
-		else if (l->action == LOAD_ALIAS)
+		if (l->action == LOAD_RESOLVE) {
+			const struct value *v = v_get(x->vars, l->name);
+			*jx_slot(x, l->slot) = v ? *v : l->global;
+		} else if (l->action == LOAD_ALIAS) {
 			*jx_slot(x, l->slot) = *jx_slot(x, l->from);
-		else if (l->action == LOAD_UNDEFINED)
+		} else if (l->action == LOAD_UNDEFINED) {
 			*jx_slot(x, l->slot) = VMISSING;
+		}
 	}
 }
 
@@ -193,18 +190,17 @@ static int check_namespaces(struct jx *x, const struct node *target)
 
 /* ---- statements ---- */
 
-/* Runs a body with its text going to a buffer of its own. */
+/* Runs a body and takes its text off the output. */
 enum flow jx_capture(struct jx *x, const struct node *body, struct str *out)
 {
-	struct buf b = { 0 }, *outer = x->out;
-	x->out = &b;
+	size_t from = x->out.n;
 	enum flow f = jx_run(x, body);
-	x->out = outer;
-	if (f == FLOW_ON && jx_room(x, b.n, 1) == 0)
-		*out = jx_take(x, &b);
-	else if (f == FLOW_ON)
+	if (f == FLOW_ON && jx_room(x, x->out.n - from, 1))
 		f = FLOW_ERROR;
-	buf_fini(&b);
+	if (f == FLOW_ON)
+		*out = jx_cut(x, from);
+	else
+		x->out.n = from; /* an error, or break or continue inside the captured text */
 	return f;
 }
 
@@ -212,13 +208,7 @@ static enum flow run_output(struct jx *x, const struct node *n)
 {
 	for (size_t i = 0; i < n->n; i++) {
 		const struct node *k = n->kid[i];
-		struct value v;
-		struct str s = k->s;
-		if (k->type != N_DATA) {
-			if (jx_eval(x, k, &v) || jx_text(x, v, &s))
-				return FLOW_ERROR;
-		}
-		if (jx_emit(x, s))
+		if (k->type == N_DATA ? jx_emit(x, k->s) : jx_output(x, k))
 			return FLOW_ERROR;
 	}
 	return FLOW_ON;
@@ -238,12 +228,11 @@ static int filtered_next(struct jx *x, struct o_generator *g, struct value *out)
 		jx_scope_enter(x, &g->node->scope3);
 	}
 	for (;;) {
-		struct value item, test;
+		struct value item;
 		rc = jx_next(x, &g->src, &item);
 		if (rc <= 0)
 			break;
-		if (jx_assign(x, g->node->kid[5], item) || jx_eval(x, g->node->kid[4], &test) ||
-		    jx_truth(x, test, &yes)) {
+		if (jx_assign(x, g->node->kid[5], item) || jx_test(x, g->node->kid[4], &yes)) {
 			rc = -1;
 			break;
 		}
@@ -307,20 +296,17 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 int jx_loop_call(struct jx *x, const struct node *n, struct frame *up, struct value iterable, int depth0,
 		 struct value *out)
 {
-	struct buf b = { 0 }, *outer_out = x->out;
+	size_t from = x->out.n;
 	struct frame *outer = x->frame;
 	if (jx_enter(x))
 		return -1;
 	x->frame = jx_frame(x, n->scope.nslots, up);
-	x->out = &b;
 	enum flow f = run_loop(x, n, iterable, up, depth0);
-	x->out = outer_out;
 	x->frame = outer;
-	if (f != FLOW_ERROR && jx_room(x, b.n, 1) == 0)
-		*out = jx_str(x, &b);
+	if (f != FLOW_ERROR && jx_room(x, x->out.n - from, 1) == 0)
+		*out = v_str(jx_cut(x, from));
 	else
 		f = FLOW_ERROR;
-	buf_fini(&b);
 	jx_leave(x);
 	return f == FLOW_ERROR ? -1 : 0;
 }
@@ -341,9 +327,8 @@ static enum flow run_if(struct jx *x, const struct node *n)
 {
 	size_t i = 0;
 	for (; i + 1 < n->n; i += 2) {
-		struct value v;
 		bool yes;
-		if (jx_eval(x, n->kid[i], &v) || jx_truth(x, v, &yes))
+		if (jx_test(x, n->kid[i], &yes))
 			return FLOW_ERROR;
 		if (yes)
 			return jx_run(x, n->kid[i + 1]);

@@ -379,6 +379,8 @@ static void fill_scope(struct symbols *s, struct scope *out)
 		const struct sload *l = &s->loads[i];
 		out->v[i] = (struct load){ .slot = slot_from(s->fn, l->fn, l->at), .action = l->action,
 			.name = l->name };
+		if (l->action == LOAD_RESOLVE && !jx_global(l->name, &out->v[i].global, s->src->env))
+			out->v[i].global = VMISSING;
 		if (l->action == LOAD_ALIAS)
 			out->v[i].from = slot_from(s->fn, l->from.fn, l->from.at);
 	}
@@ -522,6 +524,20 @@ static int unknown_builtin(struct source *src, const struct node *n)
 	return jinja_fail_at(src, n->line, E_FORMAT, "no %s named '%s'%s", filter ? "filter" : "test", word, hint);
 }
 
+/* The methods of that name by type of value, NULL when no type has one. */
+static const struct method *const *methods_named(struct source *src, struct str name)
+{
+	const struct method *m, **all = NULL;
+	for (int type = V_NONE; type < V_OBJECT; type++) {
+		if (!(m = jinja_method_find((enum vtype)type, name)))
+			continue;
+		if (!all)
+			all = ARENA_ARRAY(src->a, V_OBJECT + 1, const struct method *);
+		all[type] = m;
+	}
+	return all;
+}
+
 static int resolve(struct symbols *s, struct node *n, bool soft)
 {
 	if (!n)
@@ -549,18 +565,50 @@ static int resolve(struct symbols *s, struct node *n, bool soft)
 		return resolve_scoped(s, n, n->kid[0], n->kid[1]);
 	case N_AUTOESCAPE:
 		return resolve_scoped(s, n, n->kid[1], NULL);
-	case N_IF:
 	case N_COND:
+		if (!n->kid[2])
+			n->s = arena_printf(s->src->a, "the inline if-expression on line %d evaluated to false and no else section was "
+						       "defined", n->line);
 		return resolve_kids(s, n, true);
+	case N_IF:
+		return resolve_kids(s, n, true);
+	case N_CHAIN:
+		n->flag = n->n == 1 + strspn(n->s.p, "+"); /* a sum */
+		return resolve_kids(s, n, soft);
+	case N_ATTR:
+		n->methods = methods_named(s->src, n->s);
+		return resolve_kids(s, n, soft);
 	case N_FILTER:
 	case N_TEST:
 		n->fn = n->type == N_FILTER ? jinja_filter_find(n->s, s->src->env) : jinja_test_find(n->s);
 		if (!n->fn && !soft) /* inside a condition it counts only when it is reached */
 			return unknown_builtin(s->src, n);
+		if (n->fn && n->fn->call)
+			n->nparams = (uint8_t)jx_params(n->fn->spec, n->kid[1], &n->flag);
 		return resolve_kids(s, n, soft);
 	default:
 		return resolve_kids(s, n, soft);
 	}
+}
+
+/* Steps and nesting of every expression. Argument lists, keywords and slices are parts of the node that holds them. */
+static void measure(struct node *n, uint32_t level)
+{
+	bool expression = n->type >= N_CONST,
+	     counts = expression && n->type != N_ARGS && n->type != N_KEYWORD && n->type != N_SLICE;
+	n->level = expression || n->type == N_BODY ? level + counts : 0;
+	n->cost = 0;
+	n->height = 0;
+	for (size_t i = 0; i < n->n; i++) {
+		struct node *k = n->kid[i];
+		if (!k)
+			continue;
+		measure(k, n->level);
+		n->cost += k->cost;
+		n->height = k->height > n->height ? k->height : n->height;
+	}
+	n->cost += counts;
+	n->height += counts;
 }
 
 int jinja_resolve(struct source *src, struct node *root)
@@ -580,6 +628,7 @@ int jinja_resolve(struct source *src, struct node *root)
 	if (!rc) {
 		fill_scope(s, &root->scope);
 		root->scope.nslots = (int)fn->n;
+		measure(root, 0);
 	}
 	arena_fini(&scratch);
 	return rc;

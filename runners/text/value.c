@@ -147,12 +147,22 @@ static size_t slot_of(const struct dict *d, struct value key)
 	return at;
 }
 
+static struct pair *find_str(const struct dict *d, struct str key)
+{
+	for (struct pair *p = d->v, *end = p + d->n; p < end; p++)
+		if (p->key.type == V_STR && p->key.s.n == key.n && (!key.n || memcmp(p->key.s.p, key.p, key.n) == 0))
+			return p;
+	return NULL;
+}
+
 static struct pair *find(const struct dict *d, struct value key)
 {
 	if (d->index) {
 		size_t at = slot_of(d, key);
 		return d->index[at] ? &d->v[d->index[at] - 1] : NULL;
 	}
+	if (key.type == V_STR)
+		return find_str(d, key.s);
 	for (size_t i = 0; i < d->n; i++)
 		if (same_key(d->v[i].key, key))
 			return &d->v[i];
@@ -208,7 +218,10 @@ const struct value *v_get_key(struct value dict, struct value key)
 
 const struct value *v_get(struct value dict, struct str key)
 {
-	return v_get_key(dict, v_str(key));
+	if (dict.type != V_DICT)
+		return NULL;
+	struct pair *p = dict.dict->index ? find(dict.dict, v_str(key)) : find_str(dict.dict, key);
+	return p ? &p->val : NULL;
 }
 
 const struct value *v_getc(struct value dict, const char *key)
@@ -250,11 +263,6 @@ const char *v_type_name(struct value v)
 	if (v.type == V_OBJECT)
 		return ((const struct vobject *)v.obj)->type->name;
 	return names[v.type];
-}
-
-bool v_is_num(struct value v)
-{
-	return v.type == V_BOOL || v.type == V_INT || v.type == V_FLOAT;
 }
 
 static int compare_int_float(int64_t i, double f)

@@ -106,7 +106,10 @@ bool v_walk_in(struct vwalk *w, size_t cost); /* one level down: false (and over
 void v_write_repr(struct buf *out, struct value v, struct vwalk *w);
 bool v_equal_walk(struct value a, struct value b, struct vwalk *w);
 int v_compare_num(struct value a, struct value b); /* bool, int, float exactly as Python: -1, 0, 1; 2 when one is a NaN */
-bool v_is_num(struct value v);                     /* bool, int or float */
+static inline bool v_is_num(struct value v)        /* bool, int or float */
+{
+	return v.type >= V_BOOL && v.type <= V_FLOAT;
+}
 bool v_printable(uint32_t cp);                      /* str.isprintable() of one character */
 bool v_hashable(struct value v);                   /* may be a key of a dict */
 
