@@ -52,6 +52,7 @@ template <int L, int Q> struct shape {
 	static constexpr int KS = L == 8 ? 2 : 4, KT = TILE / KS, SG = THREADS / KT, LS = L / SG, W = LS < 4 ? LS : 4;
 	static constexpr int CT = L == 8 ? 32 : 16, LG = THREADS / CT, LP = L / LG, Q_LD = L + 4;
 	static constexpr int CHANNELS = 4 * CT * Q;
+	typedef float sums[LP][4 * Q]; /* a thread's part of the values: its lines, its channels */
 	/* line i of a thread's scores, and of its values: of the latter a warp of a small block has neighbours */
 	static __device__ int line_s(int group, int i) { return group * W + i % W + i / W * (SG * W); }
 	static __device__ int line_v(int group, int i) { return L == 8 ? group * LP + i : group + i * LG; }
@@ -250,7 +251,7 @@ static __device__ int scores(const struct job &j, struct lines<L> &ln, float *p,
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
 template <int L, int Q, bool MARKS>
-static __device__ void values(float (&o)[shape<L, Q>::LP][4 * Q], float &sum, const float *p, const float *v, int d)
+static __device__ void values(typename shape<L, Q>::sums &o, float &sum, const float *p, const float *v, int d)
 {
 	typedef shape<L, Q> S;
 	int c = S::thread() % S::CT;
