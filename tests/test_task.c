@@ -340,10 +340,10 @@ static void test_standins(void)
 	struct settings set = plain("native");
 	struct suites *suites;
 	struct suite *s;
-	struct task *t;
+	struct task *t = NULL;
 	struct item it;
 	struct arena a;
-	const struct task_file *files;
+	const struct task_file *files = NULL;
 	arena_init(&a);
 	log_set_level(LOG_QUIET);
 	make_folder();
@@ -419,7 +419,7 @@ static void test_requests(void)
 	struct settings set = plain("lm-eval-0.4.9.1");
 	struct suites *suites;
 	struct suite *s;
-	struct task *t;
+	struct task *t = NULL;
 	struct item it;
 	struct arena a;
 	arena_init(&a);
