@@ -7,8 +7,7 @@
  * Refuses: added tokens whose id differs from what tokenizers would give them (the vocabulary's, else the next free one):
  * that program warns and goes on with ids that the model was not trained on.
  */
-#include <utf8proc.h>
-
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
@@ -72,29 +71,7 @@ static size_t longest(const struct trie *tr, struct str s, size_t i, int32_t *to
 
 static bool is_white(uint32_t c)
 {
-	return uni_is_space(c) && !(c >= 0x1c && c <= 0x1f);
-}
-
-/* \w of Rust's regex: letters, marks, decimal digits, connectors, joiners (Other_Alphabetic are marks and enclosed letters). */
-static bool is_word(uint32_t c)
-{
-	switch (uni_category(c)) {
-	case UTF8PROC_CATEGORY_LU:
-	case UTF8PROC_CATEGORY_LL:
-	case UTF8PROC_CATEGORY_LT:
-	case UTF8PROC_CATEGORY_LM:
-	case UTF8PROC_CATEGORY_LO:
-	case UTF8PROC_CATEGORY_MN:
-	case UTF8PROC_CATEGORY_MC:
-	case UTF8PROC_CATEGORY_ME:
-	case UTF8PROC_CATEGORY_ND:
-	case UTF8PROC_CATEGORY_NL:
-	case UTF8PROC_CATEGORY_PC:
-		return true;
-	default:
-		return c == 0x200c || c == 0x200d || (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
-		       (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
-	}
+	return uni_props(c) & UNI_SPACE;
 }
 
 /* The character that ends at byte i > 0, and where it begins. */
@@ -115,7 +92,7 @@ static uint32_t char_at(struct str s, size_t i)
 static bool single(struct str s, size_t from, size_t to)
 {
 	size_t at;
-	return (from == 0 || !is_word(char_before(s, from, &at))) && (to == s.n || !is_word(char_at(s, to)));
+	return (from == 0 || !uni_is_rust_word(char_before(s, from, &at))) && (to == s.n || !uni_is_rust_word(char_at(s, to)));
 }
 
 int added_scan(struct enc *x, const struct trie *tr, struct piece pc, int (*rest)(struct enc *x, struct piece pc))

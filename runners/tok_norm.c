@@ -11,6 +11,7 @@
  */
 #include <utf8proc.h>
 
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
@@ -121,33 +122,11 @@ static bool is_normal_already(struct piece pc, const char *form)
 	return true;
 }
 
-/* Characters with a combining class or a decomposition that Unicode 9.0, whose normalization tokenizers uses, had not yet. */
-static const uint32_t late[][2] = {
-	{ 0x07fd, 0x07fd },   { 0x0898, 0x089f },   { 0x08ca, 0x08d3 }, { 0x09fe, 0x09fe }, { 0x0c3c, 0x0c3c },
-	{ 0x0d3b, 0x0d3c },   { 0x0eba, 0x0eba },   { 0x1715, 0x1715 }, { 0x1abf, 0x1ace }, { 0x1df6, 0x1dfa },
-	{ 0x32ff, 0x32ff },   { 0xa7f2, 0xa7f4 },   { 0xa82c, 0xa82c }, { 0xab69, 0xab69 }, { 0x10781, 0x10785 },
-	{ 0x10787, 0x107b0 }, { 0x107b2, 0x107ba }, { 0x10d24, 0x10d27 }, { 0x10eab, 0x10eac }, { 0x10efd, 0x10eff },
-	{ 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 }, { 0x11070, 0x11070 }, { 0x1133b, 0x1133b }, { 0x1145e, 0x1145e },
-	{ 0x11839, 0x1183a }, { 0x11938, 0x11938 }, { 0x1193d, 0x1193e }, { 0x11943, 0x11943 }, { 0x119e0, 0x119e0 },
-	{ 0x11a34, 0x11a34 }, { 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d42 }, { 0x11d44, 0x11d45 },
-	{ 0x11d97, 0x11d97 }, { 0x11f41, 0x11f42 }, { 0x16ff0, 0x16ff1 }, { 0x1e030, 0x1e06d }, { 0x1e08f, 0x1e08f },
-	{ 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae }, { 0x1e2ec, 0x1e2ef }, { 0x1e4ec, 0x1e4ef }, { 0x1f16c, 0x1f16c },
-	{ 0x1fbf0, 0x1fbf9 },
-};
-
+/* Newer than the Unicode version whose normal forms tokenizers computes. What older characters decompose to and combine with
+ * never changes (Unicode's stability policy), so this test makes every version of utf8proc give the same. */
 static bool is_late(uint32_t c)
 {
-	size_t lo = 0, hi = sizeof late / sizeof late[0];
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (c > late[mid][1])
-			lo = mid + 1;
-		else if (c < late[mid][0])
-			hi = mid;
-		else
-			return true;
-	}
-	return false;
+	return !(uni_props(c) & UNI_AGE9);
 }
 
 static uint32_t ccc(uint32_t c)
@@ -263,7 +242,7 @@ static int norm_lower(struct enc *x, const struct norm *n, struct piece *pc)
 			edits_add(&ed, 'i', 0);
 			edits_add(&ed, 0x307, 1);
 		} else {
-			edits_add(&ed, (uint32_t)utf8proc_tolower((utf8proc_int32_t)c), 0);
+			edits_add(&ed, uni_rust_lower(c), 0);
 		}
 	}
 	transform(x, pc, &ed, 0);
@@ -271,9 +250,9 @@ static int norm_lower(struct enc *x, const struct norm *n, struct piece *pc)
 	return 0;
 }
 
-static bool is_white(uint32_t c) /* Unicode's White_Space: Python's without U+001C..U+001F */
+static bool is_white(uint32_t c)
 {
-	return uni_is_space(c) && !(c >= 0x1c && c <= 0x1f);
+	return uni_props(c) & UNI_SPACE;
 }
 
 static int norm_strip(struct enc *x, const struct norm *n, struct piece *pc)

@@ -11,8 +11,7 @@
  *
  * Refuses: components it does not know, by name.
  */
-#include <utf8proc.h>
-
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
@@ -113,42 +112,44 @@ static int cut_run(struct enc *x, size_t stage, struct piece pc)
 static bool is_numeric(uint32_t c, const struct pre *p)
 {
 	(void)p;
-	int k = uni_category(c);
-	return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
+	return uni_props(c) & UNI_NUMERIC;
 }
 
 static bool is_punctuation(uint32_t c, const struct pre *p)
 {
 	(void)p;
-	if (c < 0x80)
-		return (c > 0x20 && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < 0x7f);
-	/* tokenizers' table of punctuation is of Unicode 8: where it differs from today's */
-	static const uint32_t flip[][2] = {
-		{ 0x061d, 0x061d },   { 0x09fd, 0x09fd },   { 0x0a76, 0x0a76 }, { 0x0c77, 0x0c77 },
-		{ 0x0c84, 0x0c84 },   { 0x166d, 0x166d },   { 0x1b7d, 0x1b7e }, { 0x2e43, 0x2e4f },
-		{ 0x2e52, 0x2e5d },   { 0x10ead, 0x10ead }, { 0x10f55, 0x10f59 }, { 0x10f86, 0x10f89 },
-		{ 0x111c9, 0x111c9 }, { 0x1144b, 0x1144f }, { 0x1145a, 0x1145b }, { 0x1145d, 0x1145d },
-		{ 0x11660, 0x1166c }, { 0x116b9, 0x116b9 }, { 0x1183b, 0x1183b }, { 0x11944, 0x11946 },
-		{ 0x119e2, 0x119e2 }, { 0x11a3f, 0x11a46 }, { 0x11a9a, 0x11a9c }, { 0x11a9e, 0x11aa2 },
-		{ 0x11b00, 0x11b09 }, { 0x11c41, 0x11c45 }, { 0x11c70, 0x11c71 }, { 0x11ef7, 0x11ef8 },
-		{ 0x11f43, 0x11f4f }, { 0x11fff, 0x11fff }, { 0x12ff1, 0x12ff2 }, { 0x16e97, 0x16e9a },
-		{ 0x16fe2, 0x16fe2 }, { 0x1e95e, 0x1e95f },
-	};
-	for (size_t i = 0; i < sizeof flip / sizeof flip[0] && c >= flip[i][0]; i++)
-		if (c <= flip[i][1])
-			return !uni_is_punct(c);
-	return uni_is_punct(c);
+	return uni_props(c) & UNI_PUNCT;
 }
 
 static bool is_white(uint32_t c, const struct pre *p)
 {
 	(void)p;
-	return uni_is_space(c) && !(c >= 0x1c && c <= 0x1f);
+	return uni_props(c) & UNI_SPACE;
 }
 
 static bool is_same(uint32_t c, const struct pre *p)
 {
 	return c == p->cp;
+}
+
+/* Whitespace: the pattern \w+|[^\w\s]+ of Rust's regex, whose \w has the joiners too. */
+static int words_run(struct enc *x, size_t stage, struct piece pc)
+{
+	struct str s = { pc.p, pc.n };
+	size_t from = 0, i = 0;
+	int kind = 0; /* of the run from..i: 0 white, 1 word, 2 other */
+	while (i < s.n) {
+		size_t at = i;
+		uint32_t c = utf8_next(s, &i);
+		int k = uni_is_rust_word(c) ? 1 : uni_props(c) & UNI_SPACE ? 0 : 2;
+		if (k == kind)
+			continue;
+		if (kind && pre_run(x, stage + 1, piece_slice(pc, from, at)) < 0)
+			return -1;
+		kind = k;
+		from = at;
+	}
+	return kind ? pre_run(x, stage + 1, piece_slice(pc, from, s.n)) : 0;
 }
 
 /* ---- Metaspace ---- */
@@ -305,11 +306,9 @@ static int pre_punctuation(struct tokenizer *t, struct value v, struct err *e)
 static int pre_whitespace(struct tokenizer *t, struct value v, struct err *e)
 {
 	(void)v;
-	struct pre *p = push(t, cut_run);
-	p->behavior = REMOVED;
-	p->invert = true;
-	/* \w of Rust's regex has the joiners too */
-	return tokrx_open(&p->rx, STR("[\\w\\x{200c}\\x{200d}]+|[^\\w\\x{200c}\\x{200d}\\s]+"), false, e);
+	(void)e;
+	push(t, words_run);
+	return 0;
 }
 
 static int pre_whitespace_split(struct tokenizer *t, struct value v, struct err *e)
