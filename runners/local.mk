@@ -11,5 +11,5 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/session.c %D%/session.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
 	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h %D%/model.h %D%/model_int.h %D%/model.c %D%/families.c %D%/families.h %D%/forward.c %D%/config.c %D%/config.h \
 	%D%/safetensors.c %D%/safetensors.h %D%/ropetable.c %D%/ropetable.h \
-	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_model.c %D%/tok_vocab.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_regex.c %D%/tok_norm.c \
+	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_model.c %D%/tok_vocab.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_chars.c %D%/tok_regex.c %D%/tok_norm.c \
 	%D%/tok_pre.c %D%/tok_post.c %D%/tok_decode.c %D%/tok_added.c

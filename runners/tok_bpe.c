@@ -22,61 +22,10 @@ enum { SHORT = 40 }; /* symbols: below, scanning beats the heap */
 
 /* ---- lookups ---- */
 
-static inline uint32_t pair_hash(uint64_t key)
-{
-	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32);
-}
-
-static inline const struct merge *pair_find(const struct bpe *b, int32_t l, int32_t r)
-{
-	uint64_t key = (uint64_t)(uint32_t)l << 32 | (uint32_t)r;
-	for (uint32_t k = pair_hash(key) & b->merge_mask;; k = (k + 1) & b->merge_mask) {
-		if (b->merge[k].key == key)
-			return &b->merge[k];
-		if (b->merge[k].key == UINT64_MAX)
-			return NULL;
-	}
-}
-
-void pair_put(struct bpe *b, struct merge m)
-{
-	uint32_t k = pair_hash(m.key) & b->merge_mask;
-	while (b->merge[k].key != UINT64_MAX && b->merge[k].key != m.key)
-		k = (k + 1) & b->merge_mask;
-	b->merge[k] = m; /* the last of two equal pairs counts, as in tokenizers */
-}
-
 static inline int32_t char_find(const struct bpe *b, uint32_t cp)
 {
 	const int32_t *page = b->char_id[cp >> 8];
 	return page ? page[cp & 255] : -1;
-}
-
-/* May a merge join a text that ends in character l to one that begins with r? */
-static inline bool joins(const struct bpe *b, uint32_t l, uint32_t r)
-{
-	if (l < 128 && r < 128)
-		return b->edge_ascii[l][r >> 6] >> (r & 63) & 1;
-	uint64_t key = ((uint64_t)l << 21 | r) + 1;
-	for (uint32_t k = pair_hash(key) & b->edge_mask;; k = (k + 1) & b->edge_mask) {
-		if (b->edge[k] == key)
-			return true;
-		if (!b->edge[k])
-			return false;
-	}
-}
-
-void edge_put(struct bpe *b, uint32_t l, uint32_t r)
-{
-	if (l < 128 && r < 128) {
-		b->edge_ascii[l][r >> 6] |= 1ull << (r & 63);
-		return;
-	}
-	uint64_t key = ((uint64_t)l << 21 | r) + 1;
-	uint32_t k = pair_hash(key) & b->edge_mask;
-	while (b->edge[k] && b->edge[k] != key)
-		k = (k + 1) & b->edge_mask;
-	b->edge[k] = key;
 }
 
 /* ---- merging ---- */
@@ -317,11 +266,123 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 	return 0;
 }
 
+/* ---- words of bytes ---- */
+
+static inline int emit(struct enc *x, struct piece pc, size_t n, size_t *at)
+{
+	const struct sym *s = x->sym;
+	for (size_t i = 0; i < n; i++) {
+		if (enc_token(x, s[i].id, pc, *at, *at + s[i].len, NULL) < 0)
+			return -1;
+		*at += s[i].len;
+	}
+	return 0;
+}
+
+/* Merges the n symbols of a part of a word that no merge can leave. */
+static inline int part(struct enc *x, struct piece pc, size_t n, size_t *at)
+{
+	const struct bpe *b = &x->t->bpe;
+	struct sym *s = x->sym;
+	const struct merge *m;
+	if (n == 2 && (m = pair_find(b, s[0].id, s[1].id))) {
+		s[0].id = m->id;
+		s[0].len += s[1].len;
+		n = 1;
+	} else if (n > 2) {
+		n = n <= SHORT ? merge_short(b, s, n) : merge_long(x, s, n);
+	}
+	return emit(x, pc, n, at);
+}
+
+static inline struct charinfo char_info(const struct chars *c, uint32_t cp, const char *p, size_t n)
+{
+	const struct charinfo *page = c->page[cp >> 8];
+	return page ? page[cp & 255] : chars_other(c, p, n);
+}
+
+/* A word with characters beyond ASCII: they begin as one symbol where they may, and borders that no merge crosses part it. */
+static int parts(struct enc *x, struct piece pc)
+{
+	const struct bpe *b = &x->t->bpe;
+	struct str w = { pc.p, pc.n };
+	size_t n = 0, i = 0, from = 0, at = 0;
+	bool before = false; /* may a part of a character cross the border before? */
+	room(x, w.n);
+	uint32_t c = utf8_next(w, &i);
+	struct charinfo in = char_info(b->chars, c, w.p, i);
+	for (;;) {
+		size_t to = i;
+		uint32_t d = 0;
+		struct charinfo next = { -1, 0, 0 };
+		bool behind = false, cut = true;
+		if (to < w.n) {
+			d = utf8_next(w, &i);
+			next = char_info(b->chars, d, w.p + to, i - to);
+			behind = in.tail & next.head;
+			cut = !behind && !edge_joins(b, c, d);
+		}
+		if (in.id >= 0 && !before && !behind)
+			add(x->sym, &n, in.id, to - from);
+		else
+			for (size_t k = from; k < to; k++)
+				add(x->sym, &n, b->byte_id[(unsigned char)w.p[k]], 1);
+		if (cut) {
+			if (part(x, pc, n, &at) < 0)
+				return -1;
+			n = 0;
+		}
+		if (to == w.n)
+			return 0;
+		from = to;
+		before = behind;
+		c = d;
+		in = next;
+	}
+}
+
+static bool all_ascii(const char *p, size_t n)
+{
+	uint64_t w, any = 0;
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&w, p, 8);
+		any |= w;
+	}
+	if (n) {
+		w = 0;
+		memcpy(&w, p, n);
+		any |= w;
+	}
+	return !(any & 0x8080808080808080ull);
+}
+
+static int byte_word(struct enc *x, struct piece pc)
+{
+	const struct bpe *b = &x->t->bpe;
+	bool ascii = all_ascii(pc.p, pc.n);
+	size_t at = 0;
+	if (ascii || pc.n <= 16 || (b->ignore_merges && pc.n <= b->v->max_len)) {
+		struct str w = { pc.p, pc.n };
+		uint32_t slot;
+		int32_t id = pc.n > b->v->max_len
+				     ? -1
+				     : strmap_find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot);
+		if (id >= 0 && (b->ignore_merges ||
+				atomic_load_explicit(&b->whole[id], memory_order_relaxed) == 1))
+			return enc_token(x, id, pc, 0, pc.n, NULL);
+		if (ascii || id >= 0)
+			return word(x, pc, 0, pc.n, &at);
+	}
+	return parts(x, pc);
+}
+
 int bpe_piece(struct enc *x, struct piece pc)
 {
 	const struct bpe *b = &x->t->bpe;
 	size_t out = 0;
-	if (!b->edge_mask)
+	if (b->bytes)
+		return byte_word(x, pc);
+	if (!b->edge_shift)
 		return word(x, pc, 0, pc.n, &out);
 	struct str s = { pc.p, pc.n };
 	if (b->ignore_merges && pc.n <= b->v->max_len) {
@@ -337,7 +398,7 @@ int bpe_piece(struct enc *x, struct piece pc)
 		uint32_t c = utf8_next(s, &i);
 		bool k = char_find(b, c) >= 0;
 		if (k && known &&
-		    !joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
+		    !edge_joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
 			if (word(x, pc, from, at, &out) < 0)
 				return -1;
 			from = at;

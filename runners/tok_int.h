@@ -195,16 +195,55 @@ struct bpe {
 	int32_t byte_id[256];
 	struct str *raw;               /* tokens as raw bytes (bytes only) */
 	struct strmap rawmap;
-	uint64_t *edge;                /* pairs of characters that some merge joins; others are safe places to cut */
-	uint32_t edge_mask;            /* 0: cutting is off */
-	uint64_t edge_ascii[128][2];
+	uint64_t *edge;                /* bits: pairs of characters (hashed) that some merge may join; others are safe cuts */
+	int edge_shift;                /* of the hash; 0: cutting is off */
+	uint64_t edge_ascii[128][2];   /* the same for ASCII, not hashed */
+	struct chars *chars;           /* bytes only (tok_chars.c) */
 	_Atomic unsigned char *whole;  /* by id: 1 the token's own text encodes to just it, 2 it does not, 0 not yet known */
 };
 int bpe_load(struct tokenizer *t, struct js *j, struct err *e);
 int bpe_finish(struct tokenizer *t, struct err *e);
 int bpe_piece(struct enc *x, struct piece pc);
-void pair_put(struct bpe *b, struct merge m);
+static inline uint32_t pair_hash(uint64_t key)
+{
+	return (uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32);
+}
+static inline const struct merge *pair_find(const struct bpe *b, int32_t l, int32_t r)
+{
+	uint64_t key = (uint64_t)(uint32_t)l << 32 | (uint32_t)r;
+	for (uint32_t k = pair_hash(key) & b->merge_mask;; k = (k + 1) & b->merge_mask) {
+		if (b->merge[k].key == key)
+			return &b->merge[k];
+		if (b->merge[k].key == UINT64_MAX)
+			return NULL;
+	}
+}
+static inline uint64_t edge_hash(const struct bpe *b, uint32_t l, uint32_t r)
+{
+	return ((uint64_t)l << 21 | r) * 0x9e3779b97f4a7c15ull >> b->edge_shift;
+}
+/* May a merge join a text that ends in character l to one that begins with r? */
+static inline bool edge_joins(const struct bpe *b, uint32_t l, uint32_t r)
+{
+	if (l < 128 && r < 128)
+		return b->edge_ascii[l][r >> 6] >> (r & 63) & 1;
+	uint64_t h = edge_hash(b, l, r);
+	return b->edge[h >> 6] >> (h & 63) & 1;
+}
+void edge_init(struct tokenizer *t, size_t merges);
 void edge_put(struct bpe *b, uint32_t left, uint32_t right);
+
+/* Characters of byte-level text (tok_chars.c): what a merge may do at their borders. */
+struct charinfo {
+	int32_t id;                    /* its bytes become this token before anything else happens to them; -1: not so */
+	unsigned char tail, head;      /* a border l|r with tail(l) & head(r): a merge may take a part of a character across */
+};
+struct chars {
+	struct charinfo *page[0x110000 >> 8];
+	unsigned char head1[256], head2[64][64], tail1[64], tail2[64][64];
+};
+void chars_prepare(struct tokenizer *t);
+struct charinfo chars_other(const struct chars *c, const char *p, size_t n);
 extern const uint16_t tok_byte_char[256];  /* GPT-2's printable stand-ins of bytes */
 int tok_char_byte(uint32_t cp);            /* back; -1: none */
 

@@ -118,11 +118,19 @@ static int read_pair(struct js *j, uint32_t rank, struct str *l, struct str *r, 
 	return 0;
 }
 
+static void pair_put(struct bpe *b, struct merge m)
+{
+	uint32_t k = pair_hash(m.key) & b->merge_mask;
+	while (b->merge[k].key != UINT64_MAX && b->merge[k].key != m.key)
+		k = (k + 1) & b->merge_mask;
+	b->merge[k] = m; /* the last of two equal pairs counts, as in tokenizers */
+}
+
 static void index_merges(struct tokenizer *t, const struct merge *v, size_t n)
 {
 	struct bpe *b = &t->bpe;
 	size_t size = 16;
-	while (size < 2 * n)
+	while (size < n + n / 2)
 		size *= 2;
 	b->merge = ARENA_ARRAY(&t->a, size, struct merge);
 	b->merge_mask = (uint32_t)(size - 1);
@@ -317,18 +325,31 @@ static uint32_t last_char(struct str s)
 	return utf8_next(s, &i);
 }
 
+void edge_init(struct tokenizer *t, size_t merges)
+{
+	int bits = 10;
+	while (bits < 22 && (size_t)1 << bits < 8 * merges)
+		bits++;
+	t->bpe.edge = ARENA_ARRAY(&t->a, (size_t)1 << (bits - 6), uint64_t);
+	t->bpe.edge_shift = 64 - bits;
+}
+
+void edge_put(struct bpe *b, uint32_t l, uint32_t r)
+{
+	if (l < 128 && r < 128) {
+		b->edge_ascii[l][r >> 6] |= 1ull << (r & 63);
+		return;
+	}
+	uint64_t h = edge_hash(b, l, r);
+	b->edge[h >> 6] |= 1ull << (h & 63);
+}
+
 static void prepare_edges(struct tokenizer *t)
 {
 	struct bpe *b = &t->bpe;
 	if (b->bytes || b->prefix.n || b->suffix.n)
 		return;
-	size_t size = 16, n = 0;
-	for (size_t i = 0; i <= b->merge_mask; i++)
-		n += b->merge[i].key != UINT64_MAX;
-	while (size < 2 * n)
-		size *= 2;
-	b->edge = ARENA_ARRAY(&t->a, size, uint64_t);
-	b->edge_mask = (uint32_t)(size - 1);
+	edge_init(t, b->merge_mask / 2);
 	for (size_t i = 0; i <= b->merge_mask; i++) {
 		if (b->merge[i].key == UINT64_MAX)
 			continue;
@@ -348,6 +369,8 @@ int bpe_finish(struct tokenizer *t, struct err *e)
 	prepare_chars(t);
 	prepare_fallback(t);
 	prepare_bytes(t);
+	if (b->bytes)
+		chars_prepare(t);
 	prepare_edges(t);
 	return 0;
 }
