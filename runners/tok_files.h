@@ -5,7 +5,7 @@
  *   vocab.json + merges.txt         tok_vocabjson.c            |
  *
  * so that there is one encoder, one set of limits and one place to be wrong. What the small files beside them say is read by
- * tok_config.c; which tokenizer class that means, and what such a class is made of, is a table in tok_class.c.
+ * tok_config.c; which tokenizer class that means, and what such a class is made of, is a table in tok_family.c.
  */
 #ifndef ASSAY_TOK_FILES_H
 #define ASSAY_TOK_FILES_H
@@ -52,6 +52,7 @@ struct tokclass {
 	const char *special[SP_KEYS];  /* its defaults */
 	/* JSON; \1 stands for the prepend scheme, \2 for add_prefix_space */
 	const char *normalizer, *pre, *decoder;
+	const char *bare;              /* the decoder without add_prefix_space, where it is another */
 	const char *post;              /* JSON, \3: the eos token and \4 its id; NULL: bos and eos as add_bos_token says */
 	const char *model;             /* JSON members of the model */
 	bool unk;                      /* the model knows the unk token */

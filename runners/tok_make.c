@@ -66,7 +66,7 @@ struct listed {
 	struct addtok tok;
 	int32_t id;
 };
-struct list {
+struct tokens_list {
 	struct listed *v;
 	size_t n, cap;
 	struct strmap map;             /* by content */
@@ -77,7 +77,7 @@ struct list {
 	int32_t next;
 };
 
-static struct listed *list_find(const struct list *l, struct str s)
+static struct listed *list_find(const struct tokens_list *l, struct str s)
 {
 	uint32_t h = str_hash(s.p, s.n);
 	for (uint32_t k = h & l->map.mask; l->map.slot[k].id >= 0; k = (k + 1) & l->map.mask)
@@ -86,7 +86,7 @@ static struct listed *list_find(const struct list *l, struct str s)
 	return NULL;
 }
 
-static void list_add(const struct make *m, struct list *l, struct addtok tok)
+static void list_add(const struct make *m, struct tokens_list *l, struct addtok tok)
 {
 	struct listed *old = list_find(l, tok.content);
 	for (size_t i = 0; i < l->nnamed; i++)
@@ -104,7 +104,7 @@ static void list_add(const struct make *m, struct list *l, struct addtok tok)
 }
 
 /* Named special tokens: of the configuration, else of the file, else of the class; then others whose key ends in _token. */
-static int name_tokens(const struct make *m, struct list *l, struct err *e)
+static int name_tokens(const struct make *m, struct tokens_list *l, struct err *e)
 {
 	const struct tokconf *c = m->conf;
 	for (int k = 0; k < SP_KEYS; k++) {
@@ -148,7 +148,7 @@ static int by_id(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int list_build(const struct make *m, struct arena *a, struct list *l, struct err *e)
+static int list_build(const struct make *m, struct arena *a, struct tokens_list *l, struct err *e)
 {
 	const struct tokconf *c = m->conf;
 	const struct value *x = v_getc(c->config, "extra_special_tokens");
@@ -195,7 +195,7 @@ static int list_build(const struct make *m, struct arena *a, struct list *l, str
 	return 0;
 }
 
-static void write_added(struct list *l, struct buf *out)
+static void write_added(struct tokens_list *l, struct buf *out)
 {
 	static const char *const word[] = { "false", "true" };
 	qsort(l->v, l->n, sizeof *l->v, by_id);
@@ -266,7 +266,7 @@ static void write_around(struct buf *out, struct str bos, int32_t bos_id, struct
 	buf_puts(out, "}}");
 }
 
-static int32_t named_id(const struct make *m, const struct list *l, int key, struct str *text)
+static int32_t named_id(const struct make *m, const struct tokens_list *l, int key, struct str *text)
 {
 	struct addtok tok;
 	bool given;
@@ -277,7 +277,7 @@ static int32_t named_id(const struct make *m, const struct list *l, int key, str
 	return it ? it->id : -1;
 }
 
-static int write_post(const struct make *m, const struct list *l, const struct fill *f, struct buf *out, struct err *e)
+static int write_post(const struct make *m, const struct tokens_list *l, const struct fill *f, struct buf *out, struct err *e)
 {
 	bool bos, eos, given = v_getc(m->conf->config, "add_bos_token") || v_getc(m->conf->config, "add_eos_token");
 	struct str b, s;
@@ -355,7 +355,7 @@ static void write_part(struct buf *out, const char *name, const struct buf *own,
 int make_text(struct make *m, struct buf *out, struct err *e)
 {
 	bool prefix, legacy;
-	struct list *l = xcalloc(1, sizeof *l);
+	struct tokens_list *l = xcalloc(1, sizeof *l);
 	struct fill f = { 0 };
 	int rc = list_build(m, &m->a, l, e);
 	if (rc == 0)
@@ -372,7 +372,7 @@ int make_text(struct make *m, struct buf *out, struct err *e)
 		m->t->bos = named_id(m, l, SP_BOS, &none);
 		m->t->eos = f.eos_id;
 		m->t->unk = named_id(m, l, SP_UNK, &none);
-		struct list *sorted = l;
+		struct tokens_list *sorted = l;
 		struct buf added = { 0 }, post = { 0 };
 		rc = write_post(m, l, &f, &post, e);
 		write_added(sorted, &added); /* reorders the list: last */
@@ -382,7 +382,7 @@ int make_text(struct make *m, struct buf *out, struct err *e)
 		write_part(out, "normalizer", &m->normalizer, m->cls->normalizer, &f);
 		write_part(out, "pre_tokenizer", &m->pre, m->cls->pre, &f);
 		write_part(out, "post_processor", &post, NULL, &f);
-		write_part(out, "decoder", &m->decoder, m->cls->decoder, &f);
+		write_part(out, "decoder", &m->decoder, prefix || !m->cls->bare ? m->cls->decoder : m->cls->bare, &f);
 		buf_puts(out, ",\"model\":");
 		write_model(m, out);
 		buf_putc(out, '}');

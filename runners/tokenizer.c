@@ -4,12 +4,11 @@
  * post-processor, decoder). Its truncation and padding are ignored: who calls decides about lengths. When a folder is opened,
  * tokenizer_config.json beside it gives the bos/eos/unk tokens and the longest input, and the tokens it names count as
  * special where the vocabulary has them. Its add_bos_token and add_eos_token are ignored, as transformers 5 does wherever
- * there is a tokenizer.json: the post-processor alone says what stands around a text.
+ * there is a tokenizer.json: the post-processor alone says what stands around a text. Without a tokenizer.json, what there is
+ * becomes the text of one first (tok_files.h).
  *
  * Refuses: unknown components (named, with the nearest known one), texts beyond 1 GiB, everything tok_load.c refuses.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,7 +20,7 @@
 
 #include "runners/text/json.h"
 #include "runners/text/utf8.h"
-#include "runners/tok_int.h"
+#include "runners/tok_files.h"
 
 static const char engine[] = "assay tokenizer 1";
 
@@ -110,42 +109,7 @@ int comp_each(struct tokenizer *t, struct value v, const char *where, const char
 	return 0;
 }
 
-/* ---- files ---- */
-
-static int read_file(const char *path, struct str *out, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	if (fd < 0)
-		return err_errno(e, E_IO, "%s", path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return err_set(e, E_IO, "%s: not a regular file", path);
-	}
-	if (st.st_size > TOK_MAX_FILE) {
-		close(fd);
-		return err_set(e, E_LIMIT, "%s: %lld bytes, the limit is %d", path, (long long)st.st_size,
-			       TOK_MAX_FILE);
-	}
-	size_t size = (size_t)st.st_size, n = 0;
-	char *p = xmalloc(size + 1);
-	while (n < size) {
-		ssize_t r = read(fd, p + n, size - n);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0) {
-			err_errno(e, E_IO, "%s: cannot read", path);
-			free(p);
-			close(fd);
-			return -1;
-		}
-		n += (size_t)r;
-	}
-	close(fd);
-	p[n] = 0;
-	*out = (struct str){ p, n };
-	return 0;
-}
+/* ---- tokenizer.json ---- */
 
 enum part { ADDED, NORMALIZER, PRE_TOKENIZER, POST_PROCESSOR, DECODER, NPARTS };
 static const char *const part_names[NPARTS] = { "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
@@ -212,9 +176,6 @@ static int load(struct tokenizer *t, struct str file, struct err *e)
 
 /* ---- tokenizer_config.json ---- */
 
-static const char *const config_tokens[] = { "bos_token", "eos_token", "unk_token",  "pad_token",
-					     "sep_token", "cls_token", "mask_token", NULL };
-
 /* A token named by the configuration: a string or an object with content; absent or null: -1. */
 static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id,
 			struct err *e)
@@ -243,9 +204,9 @@ static void name_token(struct tokenizer *t, struct value v)
 static void name_tokens(struct tokenizer *t, struct value c)
 {
 	static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens", NULL };
-	for (int k = 0; config_tokens[k]; k++)
-		if (v_getc(c, config_tokens[k]))
-			name_token(t, *v_getc(c, config_tokens[k]));
+	for (int k = 0; tok_special_keys[k]; k++)
+		if (v_getc(c, tok_special_keys[k]))
+			name_token(t, *v_getc(c, tok_special_keys[k]));
 	for (int k = 0; lists[k]; k++) {
 		const struct value *l = v_getc(c, lists[k]);
 		for (size_t i = 0; l && l->type == V_LIST && i < l->list->n; i++)
@@ -255,60 +216,9 @@ static void name_tokens(struct tokenizer *t, struct value c)
 	}
 }
 
-/* Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like 1e30
- * written out as whole numbers. */
-static int read_config(struct tokenizer *t, struct js *j, struct value c, struct err *e)
-{
-	struct str key, s;
-	bool first = true;
-	int more;
-	if (js_open(j, '{', e) < 0)
-		return -1;
-	while ((more = js_member(j, &first, &key, e)) > 0) {
-		struct value v;
-		bool wanted = str_is(key, "additional_special_tokens") || str_is(key, "extra_special_tokens");
-		for (int k = 0; config_tokens[k]; k++)
-			wanted |= str_is(key, config_tokens[k]);
-		js_peek(j);
-		const char *at = j->p;
-		if (js_skip(j, &s, e) < 0)
-			return -1;
-		if (str_is(key, "model_max_length") && !str_is(s, "null")) {
-			char number[400], *end;
-			snprintf(number, sizeof number, "%.*s", (int)(s.n < 399 ? s.n : 399), s.p);
-			double d = strtod(number, &end);
-			j->p = at;
-			if (!s.n || *end || s.n >= 399 || strchr("\"-NI", s.p[0]))
-				return js_fail(j, e, "model_max_length must be a number from 0 up");
-			j->p = at + s.n;
-			t->max_length = d < 1e29 ? d : 0;
-		}
-		if (wanted) {
-			if (json_parse(&t->a, s, j->name, &v, e) < 0)
-				return -1;
-			v_set(&t->a, c, arena_str(&t->a, key.p, key.n), v);
-		}
-	}
-	if (more < 0)
-		return -1;
-	return js_peek(j) || j->p < j->end ? js_fail(j, e, "something stands behind the object") : 0;
-}
-
-static int load_config(struct tokenizer *t, struct str file, const char *path, struct value *c, struct err *e)
-{
-	struct js j = { file.p, file.p, file.p + file.n, path, &t->a };
-	*c = v_dict(&t->a);
-	if (!utf8_valid(file))
-		return err_set(e, E_FORMAT, "%s: not UTF-8", path);
-	if (read_config(t, &j, *c, e) < 0)
-		return -1;
-	name_tokens(t, *c);
-	return 0;
-}
-
 /* ---- open and close ---- */
 
-static void make_digest(struct tokenizer *t, struct str file, struct str config)
+static struct digest *digest_begin(void)
 {
 	char uni[32] = "";
 	struct digest *d = digest_new();
@@ -316,48 +226,86 @@ static void make_digest(struct tokenizer *t, struct str file, struct str config)
 	digest_field(d, engine, sizeof engine - 1);
 	digest_field(d, uni, strlen(uni));
 	digest_field(d, utf8proc_unicode_version(), strlen(utf8proc_unicode_version()));
+	return d;
+}
+
+/* A tokenizer.json, and the configuration beside it when its folder was named. */
+static int open_json(struct tokenizer *t, const char *dir, struct digest *d, struct err *e)
+{
+	struct str file;
+	struct tokconf c = { .config = VNONE };
+	if (tok_read_file(t->name, TOK_MAX_FILE, &file, e) < 0)
+		return -1;
+	int rc = dir ? tokconf_load(t, &c, dir, false, e) : 0;
+	const char *path = dir ? arena_printf(&t->a, "%s/tokenizer_config.json", dir).p : "";
+	t->max_length = c.max_length;
+	if (rc == 0 && c.file[0].p)
+		name_tokens(t, c.config);
+	if (rc == 0)
+		rc = load(t, file, e);
+	if (rc == 0 && c.file[0].p &&
+	    (config_token(t, c.config, path, "bos_token", &t->bos, e) < 0 ||
+	     config_token(t, c.config, path, "eos_token", &t->eos, e) < 0 ||
+	     config_token(t, c.config, path, "unk_token", &t->unk, e) < 0))
+		rc = -1;
 	digest_field(d, file.p, file.n);
-	digest_field(d, config.p, config.n);
-	digest_end(d, t->digest);
+	digest_field(d, c.file[0].p, c.file[0].n);
+	free((char *)file.p);
+	return rc;
+}
+
+/* What a folder without a tokenizer.json has, or the file `only` in it. */
+static int open_other(struct tokenizer *t, const char *dir, const char *only, struct digest *d, struct err *e)
+{
+	struct buf text = { 0 };
+	int rc = tok_other(t, dir, only, &text, d, e);
+	if (rc == 0)
+		rc = load(t, (struct str){ text.p, text.n }, e);
+	buf_fini(&text);
+	return rc;
+}
+
+/* A file of its own is a tokenizer.json when it begins as an object and is no vocab.json. */
+static int is_json(const char *path, struct err *e)
+{
+	char c = 0;
+	const char *slash = strrchr(path, '/');
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return err_errno(e, E_IO, "%s", path);
+	while (fread(&c, 1, 1, f) == 1 && strchr(" \t\r\n", c))
+		;
+	fclose(f);
+	return str_ends(str_of(path), STR(".json")) ? strcmp(slash ? slash + 1 : path, "vocab.json") != 0 : c == '{';
 }
 
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e)
 {
 	struct stat st;
-	char config_path[4200];
 	*out = NULL;
 	if (stat(path, &st) < 0)
 		return err_errno(e, E_IO, "%s", path);
 	if (strlen(path) > 4000)
 		return err_set(e, E_RANGE, "a path of %zu bytes", strlen(path));
 	struct tokenizer *t = xcalloc(1, sizeof *t);
+	struct digest *d = digest_begin();
 	arena_init(&t->a);
 	t->bos = t->eos = t->unk = -1;
-	snprintf(config_path, sizeof config_path, "%s/tokenizer_config.json", path);
 	bool dir = S_ISDIR(st.st_mode);
 	t->name = (char *)arena_printf(&t->a, "%s%s", path, dir ? "/tokenizer.json" : "").p;
-	struct str file = { NULL, 0 }, config = { NULL, 0 };
-	int rc = read_file(t->name, &file, e);
-	if (rc == 0 && dir && access(config_path, F_OK) == 0)
-		rc = read_file(config_path, &config, e);
-	struct value c = VNONE;
-	if (rc == 0 && config.p)
-		rc = load_config(t, config, config_path, &c, e);
-	if (rc == 0)
-		rc = load(t, file, e);
-	if (rc == 0 && config.p &&
-	    (config_token(t, c, config_path, "bos_token", &t->bos, e) < 0 ||
-	     config_token(t, c, config_path, "eos_token", &t->eos, e) < 0 ||
-	     config_token(t, c, config_path, "unk_token", &t->unk, e) < 0))
-		rc = -1;
-	if (rc == 0) {
-		make_digest(t, file, config);
-		*out = t;
+	int json = dir ? access(t->name, F_OK) == 0 : S_ISREG(st.st_mode) ? is_json(path, e) : 1, rc;
+	if (json) {
+		rc = json < 0 ? -1 : open_json(t, dir ? path : NULL, d, e);
 	} else {
-		tokenizer_close(t);
+		const char *slash = dir ? NULL : strrchr(path, '/');
+		const char *folder = dir ? path : slash ? arena_str(&t->a, path, slash > path ? (size_t)(slash - path) : 1).p : ".";
+		rc = open_other(t, folder, dir ? NULL : path, d, e);
 	}
-	free((char *)file.p);
-	free((char *)config.p);
+	digest_end(d, t->digest);
+	if (rc == 0)
+		*out = t;
+	else
+		tokenizer_close(t);
 	return rc;
 }
 

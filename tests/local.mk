@@ -60,6 +60,7 @@ TESTPROGS += tests/test_stats
 TESTPROGS += tests/test_suite
 TESTPROGS += tests/test_task
 TESTPROGS += tests/test_tokenizer
+TESTPROGS += tests/test_tokenizer_files
 TESTPROGS += tests/test_tokenizer_hostile
 TESTPROGS += tests/test_utf8
 TESTPROGS += tests/test_value

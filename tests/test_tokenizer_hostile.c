@@ -289,7 +289,7 @@ static void test_files(void)
 	CHECK(tokenizer_open(&t, path, &e) < 0 && strstr(e.msg, "No such file"), "%s", e.msg);
 	snprintf(path, sizeof path, "%s/tokenizer.json", dir);
 	unlink(path);
-	refuses("an empty folder", "No such file");
+	refuses("an empty folder", "no tokenizer (");
 	mkdir(path, 0700);
 	refuses("a folder for a file", "not a regular file");
 	rmdir(path);

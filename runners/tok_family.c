@@ -1,4 +1,4 @@
-/* tok_class.c - which tokenizer class a checkpoint means, and what each is made of, as transformers 5.24 has them.
+/* tok_family.c - which tokenizer class a checkpoint means, and what each is made of, as transformers 5.24 has them.
  *
  * The class comes from tokenizer_config.json, else from config.json; for some model types transformers holds the name in the
  * checkpoint to be wrong and takes its own, and for some it takes the generic class whatever the checkpoint says (facts of
@@ -17,6 +17,7 @@
 #define BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":\2,\"trim_offsets\":true,\"use_regex\":true}"
 #define FROM_BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true}"
 #define REPLACE "{\"type\":\"Replace\",\"pattern\":{\"String\":\"" LOW "\"},\"content\":\" \"},{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"}"
+#define BARE "{\"type\":\"Sequence\",\"decoders\":[" REPLACE "]}"
 #define STRIPPED "{\"type\":\"Sequence\",\"decoders\":[" REPLACE ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}"
 #define METASPACE "{\"type\":\"Metaspace\",\"replacement\":\"" LOW "\",\"prepend_scheme\":\"\1\",\"split\":"
 #define NFC "{\"type\":\"NFC\"}"
@@ -38,12 +39,12 @@ const struct tokclass tok_generic = { .name = "TokenizersBackend", .reads = READ
 
 static const struct tokclass classes[] = {
 	{ .name = "LlamaTokenizer", .reads = READS_BPE, .special = { "<s>", "</s>", "<unk>" }, .pre = METASPACE "false}",
-	  .decoder = STRIPPED, .model = SPM_BPE, .prefix = true },
+	  .decoder = STRIPPED, .bare = BARE, .model = SPM_BPE, .prefix = true },
 	{ .name = "GemmaTokenizer", .reads = READS_BPE,
 	  .special = { "<bos>", "<eos>", "<unk>", NULL, "<pad>", NULL, "<mask>" },
 	  .normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"" LOW "\"}",
 	  .pre = "{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\",\"invert\":false}",
-	  .decoder = "{\"type\":\"Sequence\",\"decoders\":[" REPLACE "]}", .model = SPM_BPE, .unk = true },
+	  .decoder = BARE, .model = SPM_BPE, .unk = true },
 	{ .name = "T5Tokenizer", .reads = READS_UNIGRAM, .special = { NULL, "</s>", "<unk>", NULL, "<pad>" },
 	  .pre = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}," METASPACE "true}]}",
 	  .decoder = METASPACE "true}", .post = TEMPLATE(TEXT "," EOS), .prefix = true },
