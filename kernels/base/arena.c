@@ -152,7 +152,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t need)
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_bytes(struct arena *a, size_t size)
 {
 	size_t need;
 	if (size_add(size, ALIGN - 1, &need))
@@ -165,6 +165,12 @@ void *arena_alloc(struct arena *a, size_t size)
 	c->used += need;
 	a->used += need;
 	ASAN_UNPOISON_MEMORY_REGION(p, size);
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = arena_bytes(a, size);
 	if (size)
 		memset(p, 0, size);
 	return p;
@@ -180,9 +186,10 @@ void *arena_array(struct arena *a, size_t count, size_t size)
 
 struct str arena_str(struct arena *a, const char *p, size_t n)
 {
-	char *q = arena_alloc(a, n + 1);
+	char *q = arena_bytes(a, n + 1);
 	if (n)
 		memcpy(q, p, n);
+	q[n] = 0;
 	return (struct str){ q, n };
 }
 
@@ -200,7 +207,7 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		n = 0;
-	char *p = arena_alloc(a, (size_t)n + 1);
+	char *p = arena_bytes(a, (size_t)n + 1);
 	vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	return (struct str){ p, (size_t)n };

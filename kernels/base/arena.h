@@ -29,6 +29,7 @@ void arena_reset(struct arena *a); /* keeps the largest chunk */
 void *arena_alloc(struct arena *a, size_t size);
 /* arena_array: count*size with overflow checked (a program error: callers check sizes from files before). */
 void *arena_array(struct arena *a, size_t count, size_t size);
+void *arena_bytes(struct arena *a, size_t size);                  /* as arena_alloc, but not zeroed: for text */
 struct str arena_str(struct arena *a, const char *p, size_t n);   /* copy, NUL put behind */
 char *arena_cstr(struct arena *a, struct str s);                  /* copy as a C string */
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

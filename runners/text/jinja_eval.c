@@ -55,7 +55,7 @@ static int compare(struct jx *x, char op, const struct value *a, const struct va
 	case '=':
 	case '!':
 		if (a->type == V_STR && b->type == V_STR)
-			yes = str_eq(a->s, b->s);
+			yes = a->s.n == b->s.n && v_same_bytes(a->s.p, b->s.p, a->s.n);
 		else if (jx_equal(x, *a, *b, &yes))
 			return -1;
 		return yes ^ (op == '!');
@@ -68,7 +68,9 @@ static int compare(struct jx *x, char op, const struct value *a, const struct va
 	return c != 2 && (op == '<' ? c < 0 : op == '>' ? c > 0 : op == 'l' ? c <= 0 : c >= 0);
 }
 
-static int test_compare(struct jx *x, const struct node *n)
+static int test(struct jx *x, const struct node *n);
+
+static __attribute__((noinline)) int test_compare(struct jx *x, const struct node *n)
 {
 	struct value room[2];
 	int yes = 1;
@@ -84,30 +86,44 @@ static int test_compare(struct jx *x, const struct node *n)
 	return yes;
 }
 
+static __attribute__((noinline)) int test_words(struct jx *x, const struct node *n)
+{
+	int yes = 0, on = n->type == N_AND;
+	for (size_t i = 0; i < n->n; i++) {
+		yes = test(x, n->kid[i]);
+		if (yes != on)
+			break;
+	}
+	return yes;
+}
+
+static int test_not(struct jx *x, const struct node *n)
+{
+	int yes = test(x, n->kid[0]);
+	return yes < 0 ? yes : !yes;
+}
+
+static __attribute__((noinline)) int test_value(struct jx *x, const struct node *n)
+{
+	struct value room;
+	const struct value *v = operand(x, n, &room);
+	return v ? truth(x, v) : -1;
+}
+
 /* The truth of an expression: 1, 0, -1. */
 static int test(struct jx *x, const struct node *n)
 {
-	struct value room;
-	const struct value *v;
-	int yes = 0;
 	x->line = n->line;
 	switch (n->type) {
 	case N_NOT:
-		yes = test(x, n->kid[0]);
-		return yes < 0 ? yes : !yes;
+		return test_not(x, n);
 	case N_AND:
 	case N_OR:
-		for (size_t i = 0; i < n->n; i++) {
-			yes = test(x, n->kid[i]);
-			if (yes != (n->type == N_AND))
-				break;
-		}
-		return yes;
+		return test_words(x, n);
 	case N_COMPARE:
 		return test_compare(x, n);
 	default:
-		v = operand(x, n, &room);
-		return v ? truth(x, v) : -1;
+		return test_value(x, n);
 	}
 }
 
@@ -236,20 +252,32 @@ static int eval_cond(struct jx *x, const struct node *n, struct value *out)
 static int eval_attr(struct jx *x, const struct node *n, struct value *out)
 {
 	struct value room;
-	const struct value *obj = operand(x, n->kid[0], &room);
-	return obj ? jx_member(x, obj, n, out) : -1;
+	const struct value *obj = operand(x, n->kid[0], &room), *item;
+	if (!obj)
+		return -1;
+	if (obj->type == V_DICT && !n->methods && (item = v_item(obj->dict, n->s))) { /* all that the name can mean */
+		*out = *item;
+		return 0;
+	}
+	return jx_member(x, obj, n, out);
 }
 
 static int eval_item(struct jx *x, const struct node *n, struct value *out)
 {
 	struct value room, room2, part[3] = { VNONE, VNONE, VNONE };
 	const struct node *index = n->kid[1];
-	const struct value *obj = operand(x, n->kid[0], &room), *key;
+	const struct value *obj = operand(x, n->kid[0], &room), *key, *item;
 	if (!obj)
 		return -1;
 	if (index->type != N_SLICE) {
 		key = operand(x, index, &room2);
-		return key ? jx_getitem(x, *obj, *key, out) : -1;
+		if (!key)
+			return -1;
+		if (obj->type == V_DICT && key->type == V_STR && (item = v_item(obj->dict, key->s))) {
+			*out = *item;
+			return 0;
+		}
+		return jx_getitem(x, *obj, *key, out);
 	}
 	for (int i = 0; i < 3; i++)
 		if (index->kid[i] && eval(x, index->kid[i], &part[i]))
@@ -335,7 +363,7 @@ static int eval_filter(struct jx *x, const struct node *n, struct value *out)
 		room = v_str(x->block_text ? *x->block_text : STR(""));
 	else if (!(v = operand(x, n->kid[0], &room)))
 		return -1;
-	if (n->flag ? positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
+	if (n->flag ? n->nparams && positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
 		return -1;
 	if (!n->fn)
 		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n,

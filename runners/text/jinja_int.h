@@ -259,7 +259,7 @@ int jx_getitem(struct jx *x, struct value obj, struct value key, struct value *o
 int jx_subscript(struct jx *x, struct value obj, struct value key, struct value *out, bool *found); /* obj[key] alone */
 /* getattr alone, m being the method of that name that jinja_method_find gives for obj: 1, 0: none, -1 */
 int jx_attribute(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out);
-int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out); /* getattr of an N_ATTR */
+int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out); /* getattr of an N_ATTR, as a method too */
 int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct value *out);
 int jx_binop(struct jx *x, char op, struct value a, struct value b, struct value *out);
 double jx_fmod(double a, double b);

@@ -156,6 +156,10 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 		*out = contains(in.s, item.s);
 		return 0;
 	}
+	if (in.type == V_DICT && item.type == V_STR) {
+		*out = v_item(in.dict, item.s) != NULL;
+		return 0;
+	}
 	if (jx_is(in, &jinja_view_type) && ((const struct o_view *)in.obj)->what == 'k')
 		in = ((const struct o_view *)in.obj)->dict;
 	if (in.type == V_DICT) {
@@ -334,13 +338,6 @@ int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *ou
 
 int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out)
 {
-	if (obj->type == V_DICT && !n->methods) { /* items are all that a name can mean */
-		const struct value *item = v_get(*obj, n->s);
-		if (item) {
-			*out = *item;
-			return 0;
-		}
-	}
 	return getattr_with(x, *obj, n->s, n->methods ? n->methods[obj->type] : NULL, out);
 }
 

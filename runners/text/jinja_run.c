@@ -163,12 +163,12 @@ static int unpack(struct jx *x, const struct node *target, struct value v)
 
 int jx_assign(struct jx *x, const struct node *target, struct value v)
 {
-	if (target->type == N_TUPLE)
-		return unpack(x, target, v);
 	if (target->type == N_NAME) {
 		*jx_slot(x, target->slot) = v;
 		return 0;
 	}
+	if (target->type == N_TUPLE)
+		return unpack(x, target, v);
 	struct value ns = *jx_slot(x, target->slot);
 	if (!jx_is(ns, &jinja_namespace_type))
 		return jx_fail(x, "cannot assign attribute on non-namespace object");
@@ -425,49 +425,64 @@ static enum flow run_with(struct jx *x, const struct node *n)
 	return f;
 }
 
-enum flow jx_run(struct jx *x, const struct node *n)
+static enum flow run_set(struct jx *x, const struct node *n)
 {
 	struct value v;
-	enum flow f = FLOW_ON;
-	x->line = n->line;
-	if (jx_step(x, 1))
+	if (check_namespaces(x, n->kid[0]) || jx_eval(x, n->kid[1], &v) || jx_assign(x, n->kid[0], v))
 		return FLOW_ERROR;
-	switch (n->type) {
-	case N_BODY:
-		for (size_t i = 0; i < n->n && f == FLOW_ON; i++)
-			f = jx_run(x, n->kid[i]);
-		return f;
-	case N_OUTPUT:
-		return run_output(x, n);
-	case N_FOR:
-		return run_for(x, n);
-	case N_IF:
-		return run_if(x, n);
-	case N_SET:
-		if (check_namespaces(x, n->kid[0]) || jx_eval(x, n->kid[1], &v) || jx_assign(x, n->kid[0], v))
-			return FLOW_ERROR;
-		return FLOW_ON;
-	case N_SET_BLOCK:
-		return run_set_block(x, n);
-	case N_MACRO:
-		*jx_slot(x, n->slot) = make_macro(x, n);
-		return FLOW_ON;
-	case N_CALL_BLOCK:
-		return run_call_block(x, n);
-	case N_FILTER_BLOCK:
-		return run_filter_block(x, n);
-	case N_WITH:
-		return run_with(x, n);
-	case N_AUTOESCAPE:
-		jx_scope_enter(x, &n->scope);
-		f = jx_run(x, n->kid[1]);
-		jx_scope_leave(x, &n->scope);
-		return f;
-	case N_BREAK:
-		return FLOW_BREAK;
-	case N_CONTINUE:
-		return FLOW_CONTINUE;
-	default:
-		return jx_fail(x, "not a statement"), FLOW_ERROR;
-	}
+	return FLOW_ON;
+}
+
+static enum flow run_macro(struct jx *x, const struct node *n)
+{
+	*jx_slot(x, n->slot) = make_macro(x, n);
+	return FLOW_ON;
+}
+
+static enum flow run_autoescape(struct jx *x, const struct node *n)
+{
+	jx_scope_enter(x, &n->scope);
+	enum flow f = jx_run(x, n->kid[1]);
+	jx_scope_leave(x, &n->scope);
+	return f;
+}
+
+static enum flow run_break(struct jx *x, const struct node *n)
+{
+	return FLOW_BREAK;
+}
+
+static enum flow run_continue(struct jx *x, const struct node *n)
+{
+	return FLOW_CONTINUE;
+}
+
+static enum flow run_body(struct jx *x, const struct node *n)
+{
+	enum flow f = FLOW_ON;
+	for (size_t i = 0; i < n->n && f == FLOW_ON; i++)
+		f = jx_run(x, n->kid[i]);
+	return f;
+}
+
+enum flow jx_run(struct jx *x, const struct node *n)
+{
+	static enum flow (*const runs[])(struct jx *x, const struct node *n) = {
+		[N_BODY] = run_body,
+		[N_OUTPUT] = run_output,
+		[N_FOR] = run_for,
+		[N_IF] = run_if,
+		[N_SET] = run_set,
+		[N_SET_BLOCK] = run_set_block,
+		[N_MACRO] = run_macro,
+		[N_CALL_BLOCK] = run_call_block,
+		[N_FILTER_BLOCK] = run_filter_block,
+		[N_WITH] = run_with,
+		[N_AUTOESCAPE] = run_autoescape,
+		[N_BREAK] = run_break,
+		[N_CONTINUE] = run_continue,
+	};
+	x->line = n->line;
+	x->steps++; /* looked at by the expressions and loops, without which nothing runs for long */
+	return runs[n->type](x, n);
 }

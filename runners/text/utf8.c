@@ -388,11 +388,18 @@ struct str uni_upper(struct arena *a, struct str s)
 
 /* ---- strip ---- */
 
+/* utf8_next with a short way for ASCII, with which most text begins and ends. */
+static inline uint32_t next_cp(struct str s, size_t *i)
+{
+	unsigned char c = (unsigned char)s.p[*i];
+	return c < 0x80 ? (++*i, c) : utf8_next(s, i);
+}
+
 struct str str_lstrip(struct str s)
 {
 	for (size_t i = 0; i < s.n;) {
 		size_t at = i;
-		if (!uni_is_space(utf8_next(s, &i)))
+		if (!uni_is_space(next_cp(s, &i)))
 			return (struct str){ s.p + at, s.n - at };
 	}
 	return (struct str){ s.p ? s.p + s.n : "", 0 };
@@ -406,7 +413,7 @@ struct str str_rstrip(struct str s)
 		       ((unsigned char)s.p[at] & 0xc0) == 0x80) /* no white space has four bytes */
 			at--;
 		size_t i = at;
-		if (!uni_is_space(utf8_next(s, &i)) || i != s.n)
+		if (!uni_is_space(next_cp(s, &i)) || i != s.n)
 			break;
 		s.n = at;
 	}

@@ -147,22 +147,12 @@ static size_t slot_of(const struct dict *d, struct value key)
 	return at;
 }
 
-static struct pair *find_str(const struct dict *d, struct str key)
-{
-	for (struct pair *p = d->v, *end = p + d->n; p < end; p++)
-		if (p->key.type == V_STR && p->key.s.n == key.n && (!key.n || memcmp(p->key.s.p, key.p, key.n) == 0))
-			return p;
-	return NULL;
-}
-
 static struct pair *find(const struct dict *d, struct value key)
 {
 	if (d->index) {
 		size_t at = slot_of(d, key);
 		return d->index[at] ? &d->v[d->index[at] - 1] : NULL;
 	}
-	if (key.type == V_STR)
-		return find_str(d, key.s);
 	for (size_t i = 0; i < d->n; i++)
 		if (same_key(d->v[i].key, key))
 			return &d->v[i];
@@ -218,9 +208,12 @@ const struct value *v_get_key(struct value dict, struct value key)
 
 const struct value *v_get(struct value dict, struct str key)
 {
-	if (dict.type != V_DICT)
-		return NULL;
-	struct pair *p = dict.dict->index ? find(dict.dict, v_str(key)) : find_str(dict.dict, key);
+	return dict.type == V_DICT ? v_item(dict.dict, key) : NULL;
+}
+
+const struct value *v_get_indexed(const struct dict *d, struct str key)
+{
+	struct pair *p = find(d, v_str(key));
 	return p ? &p->val : NULL;
 }
 

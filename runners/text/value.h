@@ -71,9 +71,44 @@ void v_push(struct arena *a, struct value list, struct value item);
 void v_set(struct arena *a, struct value dict, struct str key, struct value val);          /* replaces, keeps the place */
 void v_set_key(struct arena *a, struct value dict, struct value key, struct value val);
 const struct value *v_get(struct value dict, struct str key);                               /* NULL: absent */
+const struct value *v_get_indexed(const struct dict *d, struct str key);                    /* a dict with an index */
 const struct value *v_get_key(struct value dict, struct value key);
 const struct value *v_getc(struct value dict, const char *key);
 struct value v_copy(struct arena *a, struct value v);                                       /* deep */
+
+/* v_get in place, for the evaluator: the keys of a small dict are compared one by one, eight bytes at a time. */
+static inline bool v_same_bytes(const char *a, const char *b, size_t n)
+{
+	uint64_t p, q, r, s;
+	if (n > 16)
+		return memcmp(a, b, n) == 0;
+	if (n >= 8) {
+		memcpy(&p, a, 8);
+		memcpy(&q, b, 8);
+		memcpy(&r, a + n - 8, 8);
+		memcpy(&s, b + n - 8, 8);
+		return p == q && r == s;
+	}
+	if (n >= 4) {
+		uint32_t t, u, v, w;
+		memcpy(&t, a, 4);
+		memcpy(&u, b, 4);
+		memcpy(&v, a + n - 4, 4);
+		memcpy(&w, b + n - 4, 4);
+		return t == u && v == w;
+	}
+	return !n || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
+}
+
+static inline const struct value *v_item(const struct dict *d, struct str key)
+{
+	if (d->index)
+		return v_get_indexed(d, key);
+	for (const struct pair *p = d->v, *end = p + d->n; p < end; p++)
+		if (p->key.type == V_STR && p->key.s.n == key.n && v_same_bytes(p->key.s.p, key.p, key.n))
+			return &p->val;
+	return NULL;
+}
 
 const char *v_type_name(struct value v);        /* Python's: "NoneType" "bool" "int" "float" "str" "list" "tuple" "dict" */
 bool v_truth(struct value v);
