@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define MAX_SOURCE ((size_t)16 << 20)
+#define OUTPUT_START 4096 /* bytes of output before any are allocated */
 
 static bool has_tags(struct str s)
 {
@@ -80,17 +81,23 @@ int jinja_render(const struct jinja *j, struct arena *a, struct value vars, cons
 {
 	struct frame root = { 0 };
 	struct err mine = { 0 };
-	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .line = 1,
+	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .at = j->root,
 		.strict = j->env == JINJA_SUITE, .frame = &root };
+	char first[OUTPUT_START];
 	set_limits(&x, limits);
+	x.first = first;
+	x.out = (struct buf){ .p = first, .cap = x.limit.output_bytes < sizeof first ? x.limit.output_bytes : sizeof first };
 	size_t n = (size_t)j->root->scope.nslots;
 	root.slot = ARENA_ARRAY(a, n, struct value);
 	for (size_t i = 0; i < n; i++)
 		root.slot[i] = VMISSING;
 	jx_scope_enter(&x, &j->root->scope);
-	enum flow f = jx_run(&x, j->root);
+	enum flow f = jx_fits(&x, j->root) ? FLOW_ERROR : jx_run(&x, j->root);
+	if (f != FLOW_ERROR && jx_step(&x, 0))
+		f = FLOW_ERROR;
 	if (f != FLOW_ERROR)
 		*out = jx_cut(&x, 0);
-	buf_fini(&x.out);
+	if (x.out.p != first)
+		buf_fini(&x.out);
 	return f == FLOW_ERROR ? -1 : 0;
 }

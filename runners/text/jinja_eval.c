@@ -3,31 +3,34 @@
  * Operands are evaluated from left to right; "and", "or" and conditions evaluate only what they need. What an operator does
  * with its operands is in jinja_op.c, what a call does in jinja_object.c.
  *
- * A statement counts the steps and the nesting of its whole expression before it starts (the resolver measured both); calls,
- * filters and tests look at the limits again, because what they do has no fixed size. Constants and variables are used where
+ * Statements count the steps of their expressions, functions (the template, macros) look at how deep theirs nest: the
+ * resolver measured both. Calls, filters and tests look at the limits, because what they do has no fixed size. Constants and variables are used where
  * they stand, without a copy: nothing that runs inside an expression assigns the variables of the function it is in. A
  * condition is evaluated to a truth without making a value of it, and the parts of a sum or of a ~ go straight to the
  * output where they are printed. Builtins called with positional arguments that fit get them without binding names.
  */
 #include "runners/text/jinja_int.h"
 
+/* Keeps the frames of the functions it would be inlined into small. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 static int (*const evals[])(struct jx *x, const struct node *n, struct value *out);
 
-static int eval(struct jx *x, const struct node *n, struct value *out)
+int jx_eval(struct jx *x, const struct node *n, struct value *out)
 {
-	x->line = n->line;
+	x->at = n;
 	return evals[n->type](x, n, out);
 }
 
 /* An operand where it stands, else evaluated into room; NULL: it failed. */
 static inline const struct value *operand(struct jx *x, const struct node *n, struct value *room)
 {
-	x->line = n->line;
+	x->at = n;
 	if (n->type == N_CONST)
 		return &n->v;
 	if (n->type == N_NAME) {
 		const struct value *v = jx_slot(x, n->slot);
-		if (!v_is_missing(*v))
+		if (v->type != V_UNDEFINED)
 			return v;
 	}
 	return evals[n->type](x, n, room) ? NULL : room;
@@ -46,7 +49,7 @@ static int truth(struct jx *x, const struct value *v)
 }
 
 /* One comparison: 1, 0, -1. */
-static int compare(struct jx *x, char op, const struct value *a, const struct value *b)
+static OUT_OF_LINE int compare_any(struct jx *x, char op, const struct value *a, const struct value *b)
 {
 	static const char codes[] = "<>lg", *const texts[] = { "<", ">", "<=", ">=" };
 	bool yes;
@@ -54,11 +57,7 @@ static int compare(struct jx *x, char op, const struct value *a, const struct va
 	switch (op) {
 	case '=':
 	case '!':
-		if (a->type == V_STR && b->type == V_STR)
-			yes = a->s.n == b->s.n && v_same_bytes(a->s.p, b->s.p, a->s.n);
-		else if (jx_equal(x, *a, *b, &yes))
-			return -1;
-		return yes ^ (op == '!');
+		return jx_equal(x, *a, *b, &yes) ? -1 : yes ^ (op == '!');
 	case 'i':
 	case 'n':
 		return jx_in(x, *a, *b, &yes) ? -1 : yes ^ (op == 'n');
@@ -68,9 +67,14 @@ static int compare(struct jx *x, char op, const struct value *a, const struct va
 	return c != 2 && (op == '<' ? c < 0 : op == '>' ? c > 0 : op == 'l' ? c <= 0 : c >= 0);
 }
 
-static int test(struct jx *x, const struct node *n);
+static inline int compare(struct jx *x, char op, const struct value *a, const struct value *b)
+{
+	if (a->type == V_STR && b->type == V_STR && (op == '=' || op == '!'))
+		return (a->s.n == b->s.n && v_same_bytes(a->s.p, b->s.p, a->s.n)) ^ (op == '!');
+	return compare_any(x, op, a, b);
+}
 
-static __attribute__((noinline)) int test_compare(struct jx *x, const struct node *n)
+static OUT_OF_LINE int test_compare(struct jx *x, const struct node *n)
 {
 	struct value room[2];
 	int yes = 1;
@@ -86,11 +90,11 @@ static __attribute__((noinline)) int test_compare(struct jx *x, const struct nod
 	return yes;
 }
 
-static __attribute__((noinline)) int test_words(struct jx *x, const struct node *n)
+static OUT_OF_LINE int test_words(struct jx *x, const struct node *n)
 {
 	int yes = 0, on = n->type == N_AND;
 	for (size_t i = 0; i < n->n; i++) {
-		yes = test(x, n->kid[i]);
+		yes = jx_test(x, n->kid[i]);
 		if (yes != on)
 			break;
 	}
@@ -99,21 +103,20 @@ static __attribute__((noinline)) int test_words(struct jx *x, const struct node 
 
 static int test_not(struct jx *x, const struct node *n)
 {
-	int yes = test(x, n->kid[0]);
+	int yes = jx_test(x, n->kid[0]);
 	return yes < 0 ? yes : !yes;
 }
 
-static __attribute__((noinline)) int test_value(struct jx *x, const struct node *n)
+static OUT_OF_LINE int test_value(struct jx *x, const struct node *n)
 {
 	struct value room;
 	const struct value *v = operand(x, n, &room);
 	return v ? truth(x, v) : -1;
 }
 
-/* The truth of an expression: 1, 0, -1. */
-static int test(struct jx *x, const struct node *n)
+int jx_test(struct jx *x, const struct node *n)
 {
-	x->line = n->line;
+	x->at = n;
 	switch (n->type) {
 	case N_NOT:
 		return test_not(x, n);
@@ -129,7 +132,7 @@ static int test(struct jx *x, const struct node *n)
 
 static int eval_truth(struct jx *x, const struct node *n, struct value *out)
 {
-	int yes = test(x, n);
+	int yes = jx_test(x, n);
 	*out = v_bool(yes == 1);
 	return yes < 0 ? -1 : 0;
 }
@@ -138,7 +141,7 @@ static int eval_truth(struct jx *x, const struct node *n, struct value *out)
 static int eval_words(struct jx *x, const struct node *n, struct value *out)
 {
 	for (size_t i = 0;; i++) {
-		if (eval(x, n->kid[i], out))
+		if (jx_eval(x, n->kid[i], out))
 			return -1;
 		if (i + 1 == n->n)
 			return 0;
@@ -171,7 +174,7 @@ static int eval_items(struct jx *x, const struct node *n, struct value *out)
 	struct value v;
 	*out = n->type == N_LIST ? v_list(x->a, n->n) : v_tuple(x->a, n->n);
 	for (size_t i = 0; i < n->n; i++) {
-		if (eval(x, n->kid[i], &v))
+		if (jx_eval(x, n->kid[i], &v))
 			return -1;
 		v_push(x->a, *out, v);
 	}
@@ -183,7 +186,7 @@ static int eval_dict(struct jx *x, const struct node *n, struct value *out)
 	*out = v_dict(x->a);
 	for (size_t i = 0; i < n->n; i += 2) {
 		struct value k, v;
-		if (eval(x, n->kid[i], &k) || eval(x, n->kid[i + 1], &v))
+		if (jx_eval(x, n->kid[i], &k) || jx_eval(x, n->kid[i + 1], &v))
 			return -1;
 		if (k.type == V_UNDEFINED && x->strict)
 			return jx_undef_fail(x, k);
@@ -214,7 +217,7 @@ static int eval_concat(struct jx *x, const struct node *n, struct value *out)
 	for (size_t i = 0; i < n->n; i++) {
 		struct value v;
 		struct str s;
-		if (eval(x, n->kid[i], &v) || jx_text(x, v, &s) || jx_room(x, b.n + s.n, 1)) {
+		if (jx_eval(x, n->kid[i], &v) || jx_text(x, v, &s) || jx_room(x, b.n + s.n, 1)) {
 			buf_fini(&b);
 			return -1;
 		}
@@ -240,11 +243,11 @@ static struct value no_else(struct jx *x, const struct node *n)
 
 static int eval_cond(struct jx *x, const struct node *n, struct value *out)
 {
-	int yes = test(x, n->kid[0]);
+	int yes = jx_test(x, n->kid[0]);
 	if (yes < 0)
 		return -1;
 	if (yes || n->kid[2])
-		return eval(x, n->kid[yes ? 1 : 2], out);
+		return jx_eval(x, n->kid[yes ? 1 : 2], out);
 	*out = no_else(x, n);
 	return 0;
 }
@@ -262,27 +265,32 @@ static int eval_attr(struct jx *x, const struct node *n, struct value *out)
 	return jx_member(x, obj, n, out);
 }
 
+static OUT_OF_LINE int eval_slice(struct jx *x, const struct value *obj, const struct node *slice, struct value *out)
+{
+	struct value part[3] = { VNONE, VNONE, VNONE };
+	for (int i = 0; i < 3; i++)
+		if (slice->kid[i] && jx_eval(x, slice->kid[i], &part[i]))
+			return -1;
+	return jx_slice(x, *obj, part, out);
+}
+
 static int eval_item(struct jx *x, const struct node *n, struct value *out)
 {
-	struct value room, room2, part[3] = { VNONE, VNONE, VNONE };
+	struct value room, room2;
 	const struct node *index = n->kid[1];
 	const struct value *obj = operand(x, n->kid[0], &room), *key, *item;
 	if (!obj)
 		return -1;
-	if (index->type != N_SLICE) {
-		key = operand(x, index, &room2);
-		if (!key)
-			return -1;
-		if (obj->type == V_DICT && key->type == V_STR && (item = v_item(obj->dict, key->s))) {
-			*out = *item;
-			return 0;
-		}
-		return jx_getitem(x, *obj, *key, out);
+	if (index->type == N_SLICE)
+		return eval_slice(x, obj, index, out);
+	key = operand(x, index, &room2);
+	if (!key)
+		return -1;
+	if (obj->type == V_DICT && key->type == V_STR && (item = v_item(obj->dict, key->s))) {
+		*out = *item;
+		return 0;
 	}
-	for (int i = 0; i < 3; i++)
-		if (index->kid[i] && eval(x, index->kid[i], &part[i]))
-			return -1;
-	return jx_slice(x, *obj, part, out);
+	return jx_getitem(x, *obj, *key, out);
 }
 
 /* ---- calls ---- */
@@ -299,16 +307,16 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 	out->pos = ARENA_ARRAY(x->a, pos->n, struct value);
 	out->kw = ARENA_ARRAY(x->a, kw->n, struct pair);
 	for (size_t i = 0; i < pos->n; i++)
-		if (eval(x, pos->kid[i], &out->pos[i]))
+		if (jx_eval(x, pos->kid[i], &out->pos[i]))
 			return -1;
 	for (size_t i = 0; i < kw->n; i++) {
 		out->kw[i].key = v_str(kw->kid[i]->s);
-		if (eval(x, kw->kid[i]->kid[0], &out->kw[i].val))
+		if (jx_eval(x, kw->kid[i]->kid[0], &out->kw[i].val))
 			return -1;
 	}
 	if (n->kid[2]) {
 		struct value list;
-		if (eval(x, n->kid[2], &v) || jx_to_list(x, v, &list))
+		if (jx_eval(x, n->kid[2], &v) || jx_to_list(x, v, &list))
 			return -1;
 		struct value *all = ARENA_ARRAY(x->a, pos->n + list.list->n, struct value);
 		memcpy(all, out->pos, pos->n * sizeof *all);
@@ -318,7 +326,7 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 		out->npos += list.list->n;
 	}
 	if (n->kid[3]) {
-		if (eval(x, n->kid[3], &v))
+		if (jx_eval(x, n->kid[3], &v))
 			return -1;
 		if (v.type == V_UNDEFINED)
 			return jx_undef_fail(x, v);
@@ -341,11 +349,11 @@ int jx_args(struct jx *x, const struct node *n, struct args *out)
 }
 
 /* Positional arguments of a builtin, the absent ones marked. */
-static int positional(struct jx *x, const struct node *args, size_t nparams, struct value *arg)
+static inline int positional(struct jx *x, const struct node *args, size_t nparams, struct value *arg)
 {
 	size_t n = args ? args->kid[0]->n : 0;
 	for (size_t i = 0; i < n; i++)
-		if (eval(x, args->kid[0]->kid[i], &arg[i]))
+		if (jx_eval(x, args->kid[0]->kid[i], &arg[i]))
 			return -1;
 	for (size_t i = n; i < nparams; i++)
 		arg[i] = VMISSING;
@@ -363,12 +371,12 @@ static int eval_filter(struct jx *x, const struct node *n, struct value *out)
 		room = v_str(x->block_text ? *x->block_text : STR(""));
 	else if (!(v = operand(x, n->kid[0], &room)))
 		return -1;
-	if (n->flag ? n->nparams && positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
+	if (n->flag ? positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
 		return -1;
 	if (!n->fn)
 		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n,
 			       n->s.p);
-	x->line = n->line;
+	x->at = n;
 	x->depth += (int)n->level;
 	rc = n->flag ? n->fn->call(x, *v, arg, out) : jx_apply(x, n->fn, *v, &args, out);
 	x->depth -= (int)n->level;
@@ -382,7 +390,7 @@ static int call_method(struct jx *x, const struct node *n, const struct value *s
 	struct value arg[JX_MAX_ARGS];
 	if (positional(x, n->kid[1], nparams, arg))
 		return -1;
-	x->line = n->line;
+	x->at = n;
 	return m->call(x, *self, arg, out);
 }
 
@@ -393,7 +401,7 @@ static int eval_call(struct jx *x, const struct node *n, struct value *out)
 	const struct node *f = n->kid[0];
 	int rc;
 	if (f->type == N_ATTR) {
-		x->line = f->line;
+		x->at = f;
 		const struct value *self = operand(x, f->kid[0], &room);
 		if (!self)
 			return -1;
@@ -404,12 +412,12 @@ static int eval_call(struct jx *x, const struct node *n, struct value *out)
 			return call_method(x, n, self, m, nparams, out) || jx_step(x, 0) ? -1 : 0;
 		if (jx_member(x, self, f, &callee))
 			return -1;
-	} else if (eval(x, f, &callee)) {
+	} else if (jx_eval(x, f, &callee)) {
 		return -1;
 	}
 	if (jx_args(x, n->kid[1], &args))
 		return -1;
-	x->line = n->line;
+	x->at = n;
 	x->depth += (int)n->level;
 	rc = jx_call(x, callee, &args, out);
 	x->depth -= (int)n->level;
@@ -474,12 +482,12 @@ static int print_sum(struct jx *x, const struct node *n)
 	return print_value(x, &sum);
 }
 
-static int print(struct jx *x, const struct node *n)
+int jx_output(struct jx *x, const struct node *n)
 {
 	struct value room;
 	const struct value *v;
 	int yes;
-	x->line = n->line;
+	x->at = n;
 	switch (n->type) {
 	case N_CHAIN:
 		if (n->flag)
@@ -491,11 +499,11 @@ static int print(struct jx *x, const struct node *n)
 				return -1;
 		return 0;
 	case N_COND:
-		yes = test(x, n->kid[0]);
+		yes = jx_test(x, n->kid[0]);
 		if (yes < 0)
 			return -1;
 		if (yes || n->kid[2])
-			return print(x, n->kid[yes ? 1 : 2]);
+			return jx_output(x, n->kid[yes ? 1 : 2]);
 		return 0;
 	default:
 		break;
@@ -504,30 +512,3 @@ static int print(struct jx *x, const struct node *n)
 	return v ? print_value(x, v) : -1;
 }
 
-/* ---- for statements ---- */
-
-static int begin(struct jx *x, const struct node *n)
-{
-	if (jx_step(x, n->cost))
-		return -1;
-	if (x->depth + (int64_t)n->height > x->limit.depth)
-		return jx_limit(x, "calls and expressions nest more than %d deep", x->limit.depth);
-	return 0;
-}
-
-int jx_eval(struct jx *x, const struct node *n, struct value *out)
-{
-	return begin(x, n) || eval(x, n, out) ? -1 : 0;
-}
-
-int jx_test(struct jx *x, const struct node *n, bool *out)
-{
-	int yes = begin(x, n) ? -1 : test(x, n);
-	*out = yes == 1;
-	return yes < 0 ? -1 : 0;
-}
-
-int jx_output(struct jx *x, const struct node *n)
-{
-	return begin(x, n) || print(x, n) ? -1 : 0;
-}

@@ -20,11 +20,12 @@
 static int text_of(struct jx *x, struct value v, struct value *out) /* soft_str */
 {
 	struct str s;
+	*out = v;
+	if (v.type == V_STR)
+		return 0;
 	if (jx_text(x, v, &s))
 		return -1;
-	bool safe = v.type == V_STR && v.safe;
 	*out = v_str(s);
-	out->safe = safe;
 	return 0;
 }
 

@@ -131,8 +131,8 @@ struct node {
 	bool flag, flag2;
 	bool catch_kwargs, catch_varargs, catch_caller; /* macros */
 	uint8_t nparams;        /* filters and tests: of fn; flag: the arguments are positional and fit */
-	uint32_t level, height; /* expressions: levels down to this node in its statement; from it down to the leaves */
-	uint32_t cost;          /* expressions: evaluated nodes, this one included */
+	uint32_t level, height; /* expressions: levels down to this node in its statement; from it down to the leaves. Statements: the highest inside */
+	uint32_t cost;          /* evaluated nodes, this one included; of a statement those of its own expressions */
 	enum name_ctx ctx;
 	struct node **kid;
 	size_t n;
@@ -196,9 +196,11 @@ struct jx {
 	struct jinja_limits limit;
 	uint64_t steps;
 	size_t used0;      /* arena bytes at the start */
-	int depth, line;
+	int depth;
 	bool strict;       /* StrictUndefined */
-	struct buf out;    /* the text so far; captures take theirs off its end */
+	const struct node *at; /* what runs, for its line in messages */
+	struct buf out;    /* the text so far; captures take theirs off its end. Not NUL-terminated */
+	char *first;       /* where it begins: a buffer of the caller's */
 	struct frame *frame;
 	const struct str *block_text; /* what a filter without a value works on */
 };
@@ -231,6 +233,7 @@ static inline int jx_step(struct jx *x, uint64_t n)
 }
 int jx_room(struct jx *x, size_t count, size_t size); /* may count*size more bytes be used? */
 int jx_enter(struct jx *x);                  /* depth */
+int jx_fits(struct jx *x, const struct node *n); /* may a function whose expressions nest as deep as n's run here? */
 #define jx_leave(x) ((void)(x)->depth--)
 struct vwalk jx_walk(struct jx *x);
 int jx_walked(struct jx *x, const struct vwalk *w); /* -1 with E_LIMIT when the walk ran over */
@@ -281,9 +284,8 @@ struct str jx_take(struct jx *x, struct buf *b); /* the buffer as an arena strin
 struct value jx_str(struct jx *x, struct buf *b);
 struct str jx_escape(struct jx *x, struct str s);
 
-/* Whole expressions of a statement: they count their steps and levels at once. */
 int jx_eval(struct jx *x, const struct node *n, struct value *out);
-int jx_test(struct jx *x, const struct node *n, bool *out);
+int jx_test(struct jx *x, const struct node *n);   /* its truth: 1, 0, -1 */
 int jx_output(struct jx *x, const struct node *n); /* {{ n }} */
 int jx_args(struct jx *x, const struct node *n, struct args *out); /* the arguments of a call; n NULL: none */
 enum flow { FLOW_ERROR = -1, FLOW_ON, FLOW_BREAK, FLOW_CONTINUE };

@@ -83,14 +83,15 @@ int jx_macro_call(struct jx *x, struct o_macro *m, const struct args *args, stru
 	struct frame *outer = x->frame;
 	struct args a = *args;
 	struct str text;
-	int rc = -1, line = x->line;
-	if (jx_enter(x))
+	const struct node *at = x->at;
+	int rc = -1;
+	if (jx_enter(x) || jx_fits(x, n))
 		return -1;
 	bool *used = ARENA_ARRAY(x->a, a.nkw, bool);
 	x->frame = jx_frame(x, n->scope.nslots, m->up);
 	if (macro_arguments(x, n, first, &a, used) == 0 && jx_capture(x, n->kid[first + 2], &text) == FLOW_ON) {
 		*out = v_str(text);
-		x->line = line;
+		x->at = at;
 		rc = 0;
 	}
 	x->frame = outer;

@@ -344,11 +344,14 @@ static int loop_peek(struct jx *x, struct o_loop *l)
 
 int jx_loop_next(struct jx *x, struct o_loop *l, struct value *out)
 {
-	int rc = loop_peek(x, l);
-	if (rc <= 0)
-		return rc;
-	*out = l->after;
-	l->after = VMISSING;
+	if (!v_is_missing(l->after)) {
+		*out = l->after;
+		l->after = VMISSING;
+	} else {
+		int rc = jx_next(x, &l->it, out);
+		if (rc <= 0)
+			return rc;
+	}
 	l->index0++;
 	l->before = l->current;
 	l->current = *out;

@@ -1,7 +1,7 @@
 /* jinja_run.c - runs the statements of the tree, which append to the current buffer; limits, errors and variables.
  *
  * Errors are messages with template name and line; nothing catches them. Every evaluated node counts as a step and looks at
- * the memory used, every expression and call as a level of nesting. All text goes to one buffer; what a statement captures
+ * the memory used, every operator and call as a level of nesting. All text goes to one buffer; what a statement captures
  * (set blocks, filter blocks, macros, recursive loops) is taken off its end.
  * The order in which scopes are entered, targets assigned and defaults evaluated is that of jinja2's generated code. Two of
  * its habits are kept: a loop's else also runs when no iteration reached the end of its body (break, continue), and a
@@ -12,15 +12,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define OUTPUT_START 4096 /* bytes */
-
 /* ---- limits and errors ---- */
 
 static int vfail(struct jx *x, enum err_code code, const char *fmt, va_list ap)
 {
 	char msg[800];
 	vsnprintf(msg, sizeof msg, fmt, ap);
-	return err_set(x->e, code, "%s: line %d: %s", x->j->name.p, x->line, msg);
+	return err_set(x->e, code, "%s: line %d: %s", x->j->name.p, x->at->line, msg);
 }
 
 int jx_fail(struct jx *x, const char *fmt, ...)
@@ -63,6 +61,13 @@ int jx_enter(struct jx *x)
 	return 0;
 }
 
+int jx_fits(struct jx *x, const struct node *n)
+{
+	if (x->depth + (int64_t)n->height > x->limit.depth)
+		return jx_limit(x, "calls and expressions nest more than %d deep", x->limit.depth);
+	return 0;
+}
+
 struct vwalk jx_walk(struct jx *x)
 {
 	uint64_t steps = x->limit.steps - x->steps, bytes = x->limit.memory_bytes;
@@ -79,13 +84,16 @@ int jx_walked(struct jx *x, const struct vwalk *w)
 int jx_emit_slow(struct jx *x, struct str s)
 {
 	struct buf *b = &x->out;
-	size_t limit = x->limit.output_bytes, cap = b->cap ? b->cap : OUTPUT_START / 2;
+	size_t limit = x->limit.output_bytes, cap = b->cap;
 	if (s.n > limit || b->n > limit - s.n)
 		return jx_limit(x, "the output is longer than %zu bytes", limit);
 	cap = cap > limit / 2 ? limit : cap * 2;
 	if (cap < b->n + s.n)
 		cap = b->n + s.n;
-	b->p = xrealloc(b->p, cap);
+	if (b->p == x->first)
+		b->p = memcpy(xmalloc(cap), x->first, b->n);
+	else
+		b->p = xrealloc(b->p, cap);
 	b->cap = cap;
 	return jx_emit(x, s);
 }
@@ -176,6 +184,14 @@ int jx_assign(struct jx *x, const struct node *target, struct value v)
 	return 0;
 }
 
+static inline int assign(struct jx *x, const struct node *target, struct value v)
+{
+	if (target->type != N_NAME)
+		return jx_assign(x, target, v);
+	*jx_slot(x, target->slot) = v;
+	return 0;
+}
+
 /* Namespaces among the targets are checked before the value is evaluated. */
 static int check_namespaces(struct jx *x, const struct node *target)
 {
@@ -219,20 +235,20 @@ static int filtered_next(struct jx *x, struct o_generator *g, struct value *out)
 {
 	struct frame *outer = x->frame;
 	int rc = -1;
-	bool yes = false;
 	x->frame = g->frame;
 	if (!g->started) {
 		g->started = true;
-		if (jx_iter(x, g->value, &g->src))
+		if (jx_fits(x, g->node->kid[4]) || jx_iter(x, g->value, &g->src))
 			goto done;
 		jx_scope_enter(x, &g->node->scope3);
 	}
 	for (;;) {
 		struct value item;
+		int yes;
 		rc = jx_next(x, &g->src, &item);
 		if (rc <= 0)
 			break;
-		if (jx_assign(x, g->node->kid[5], item) || jx_test(x, g->node->kid[4], &yes)) {
+		if (jx_assign(x, g->node->kid[5], item) || (yes = jx_test(x, g->node->kid[4])) < 0) {
 			rc = -1;
 			break;
 		}
@@ -270,7 +286,7 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 	for (;;) {
 		struct value item;
 		int rc = loop ? jx_loop_next(x, loop, &item) : jx_next(x, &it, &item);
-		if (rc < 0 || (rc && (jx_step(x, 1) || jx_assign(x, n->kid[0], item))))
+		if (rc < 0 || (rc && assign(x, n->kid[0], item)))
 			return FLOW_ERROR;
 		if (!rc)
 			break;
@@ -298,7 +314,7 @@ int jx_loop_call(struct jx *x, const struct node *n, struct frame *up, struct va
 {
 	size_t from = x->out.n;
 	struct frame *outer = x->frame;
-	if (jx_enter(x))
+	if (jx_enter(x) || jx_fits(x, n))
 		return -1;
 	x->frame = jx_frame(x, n->scope.nslots, up);
 	enum flow f = run_loop(x, n, iterable, up, depth0);
@@ -327,8 +343,8 @@ static enum flow run_if(struct jx *x, const struct node *n)
 {
 	size_t i = 0;
 	for (; i + 1 < n->n; i += 2) {
-		bool yes;
-		if (jx_test(x, n->kid[i], &yes))
+		int yes = jx_test(x, n->kid[i]);
+		if (yes < 0)
 			return FLOW_ERROR;
 		if (yes)
 			return jx_run(x, n->kid[i + 1]);
@@ -428,7 +444,7 @@ static enum flow run_with(struct jx *x, const struct node *n)
 static enum flow run_set(struct jx *x, const struct node *n)
 {
 	struct value v;
-	if (check_namespaces(x, n->kid[0]) || jx_eval(x, n->kid[1], &v) || jx_assign(x, n->kid[0], v))
+	if ((n->kid[0]->type != N_NAME && check_namespaces(x, n->kid[0])) || jx_eval(x, n->kid[1], &v) || assign(x, n->kid[0], v))
 		return FLOW_ERROR;
 	return FLOW_ON;
 }
@@ -482,7 +498,7 @@ enum flow jx_run(struct jx *x, const struct node *n)
 		[N_BREAK] = run_break,
 		[N_CONTINUE] = run_continue,
 	};
-	x->line = n->line;
-	x->steps++; /* looked at by the expressions and loops, without which nothing runs for long */
+	x->at = n;
+	x->steps += n->cost; /* looked at by calls, filters and loops, without which nothing runs for long */
 	return runs[n->type](x, n);
 }

@@ -604,10 +604,10 @@ static void measure(struct node *n, uint32_t level)
 		if (!k)
 			continue;
 		measure(k, n->level);
-		n->cost += k->cost;
+		n->cost += expression || k->type >= N_CONST ? k->cost : 0; /* statements inside count when they run */
 		n->height = k->height > n->height ? k->height : n->height;
 	}
-	n->cost += counts;
+	n->cost += counts || !expression;
 	n->height += counts;
 }
 
