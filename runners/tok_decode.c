@@ -4,7 +4,7 @@
  * are no UTF-8 (a token can hold half a character): ByteLevel replaces as Rust's from_utf8_lossy does, one U+FFFD for each
  * maximal part; ByteFallback puts one U+FFFD for each byte token of a run that is not valid as a whole.
  *
- * Refuses: components it does not know, by name.
+ * Refuses: components it does not know, by name (CTC, of speech models, is one).
  */
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
@@ -169,6 +169,77 @@ static int dec_replace(struct arena *a, const struct dec *d, struct str **tok, s
 	return rc < 0 ? -1 : 0;
 }
 
+/* s with every `from` turned into `to`, as Rust's str::replace has it: an empty one stands around each character. */
+static struct str replace_all(struct arena *a, struct str s, struct str from, struct str to)
+{
+	struct buf b = { NULL, 0, 0 };
+	size_t done = 0;
+	for (size_t i = 0; i + from.n <= s.n;) {
+		if (memcmp(s.p + i, from.p, from.n) != 0) {
+			i++;
+			continue;
+		}
+		buf_add(&b, s.p + done, i - done);
+		buf_str(&b, to);
+		done = i;
+		if (!from.n && i < s.n)
+			utf8_next(s, &i);
+		else
+			i += from.n ? from.n : 1;
+		done += from.n;
+	}
+	if (done || b.n) {
+		buf_add(&b, s.p + done, s.n - done);
+		s = arena_str(a, b.p ? b.p : "", b.n);
+	}
+	buf_fini(&b);
+	return s;
+}
+
+/* Blanks that English does not have. */
+static struct str clean_up(struct arena *a, struct str s)
+{
+	static const char *const rows[][2] = {
+		{ " .", "." },	   { " ?", "?" },     { " !", "!" },	       { " ,", "," },
+		{ " ' ", "'" },	   { " n't", "n't" }, { " 'm", "'m" },	       { " do not", " don't" },
+		{ " 's", "'s" },   { " 've", "'ve" }, { " 're", "'re" },
+	};
+	for (size_t k = 0; k < sizeof rows / sizeof rows[0] && s.n && memchr(s.p, ' ', s.n); k++)
+		s = replace_all(a, s, str_of(rows[k][0]), str_of(rows[k][1]));
+	return s;
+}
+
+static int dec_word_piece(struct arena *a, const struct dec *d, struct str **tok, size_t *n, struct err *e)
+{
+	(void)e;
+	struct str *out = ARENA_ARRAY(a, *n, struct str);
+	for (size_t i = 0; i < *n; i++) {
+		struct str s = (*tok)[i];
+		if (i > 0 && str_starts(s, d->text)) {
+			s = (struct str){ s.p + d->text.n, s.n - d->text.n };
+		} else if (i > 0) {
+			char *p = arena_alloc(a, s.n + 1);
+			p[0] = ' ';
+			if (s.n)
+				memcpy(p + 1, s.p, s.n);
+			s = (struct str){ p, s.n + 1 };
+		}
+		out[i] = d->cleanup ? clean_up(a, s) : s;
+	}
+	*tok = out;
+	return 0;
+}
+
+static int dec_bpe(struct arena *a, const struct dec *d, struct str **tok, size_t *n, struct err *e)
+{
+	(void)e;
+	struct str *out = ARENA_ARRAY(a, *n, struct str);
+	for (size_t i = 0; i < *n; i++)
+		out[i] = replace_all(a, (*tok)[i], d->text, i + 1 < *n ? STR(" ") : STR(""));
+	*tok = out;
+	return 0;
+}
+
 int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct arena *a,
 		     struct str *out, struct err *e)
 {
@@ -247,38 +318,71 @@ static int read_count(struct tokenizer *t, struct value v, const char *key, size
 	return 0;
 }
 
+static int load_metaspace(struct tokenizer *t, struct dec *d, struct value v, struct err *e)
+{
+	return metaspace_scheme(t, v, "decoder Metaspace", &d->scheme, &d->cp, &d->text, e);
+}
+
+static int load_replace(struct tokenizer *t, struct dec *d, struct value v, struct err *e)
+{
+	return comp_str(t, v, "decoder Replace", "content", &d->text, e) < 0
+		       ? -1
+		       : comp_pattern(t, v, "decoder Replace", &d->rx, e);
+}
+
+static int load_strip(struct tokenizer *t, struct dec *d, struct value v, struct err *e)
+{
+	if (comp_str(t, v, "decoder Strip", "content", &d->text, e) < 0)
+		return -1;
+	size_t i = 0;
+	d->cp = d->text.n ? utf8_next(d->text, &i) : 0;
+	if (!d->text.n || i != d->text.n)
+		return err_set(e, E_FORMAT, "%s: decoder Strip: content must be one character", t->name);
+	return read_count(t, v, "start", &d->start, e) < 0 ? -1 : read_count(t, v, "stop", &d->stop, e);
+}
+
+static int load_word_piece(struct tokenizer *t, struct dec *d, struct value v, struct err *e)
+{
+	return comp_str(t, v, "decoder WordPiece", "prefix", &d->text, e) < 0
+		       ? -1
+		       : comp_bool(t, v, "decoder WordPiece", "cleanup", -1, &d->cleanup, e);
+}
+
+static int load_bpe(struct tokenizer *t, struct dec *d, struct value v, struct err *e)
+{
+	return comp_str(t, v, "decoder BPEDecoder", "suffix", &d->text, e);
+}
+
 static int dec_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
-	static const char *const words[] = { "ByteLevel", "ByteFallback", "Metaspace", "Fuse",
-					     "Strip", "Replace", "Sequence",  NULL };
-	static int (*const runs[])(struct arena *, const struct dec *, struct str **, size_t *, struct err *) = {
-		dec_byte_level, dec_byte_fallback, dec_metaspace, dec_fuse, dec_strip, dec_replace,
+	static const struct {
+		const char *name;
+		int (*run)(struct arena *, const struct dec *, struct str **, size_t *, struct err *);
+		int (*load)(struct tokenizer *, struct dec *, struct value, struct err *); /* NULL: no options */
+	} kinds[] = {
+		{ "ByteLevel", dec_byte_level, NULL },
+		{ "ByteFallback", dec_byte_fallback, NULL },
+		{ "Metaspace", dec_metaspace, load_metaspace },
+		{ "WordPiece", dec_word_piece, load_word_piece },
+		{ "BPEDecoder", dec_bpe, load_bpe },
+		{ "Fuse", dec_fuse, NULL },
+		{ "Strip", dec_strip, load_strip },
+		{ "Replace", dec_replace, load_replace },
 	};
+	enum { N = sizeof kinds / sizeof kinds[0] };
+	const char *words[N + 2] = { NULL };
 	if (t->ndec == TOK_MAX_COMPONENTS)
 		return err_set(e, E_LIMIT, "%s: more than %d decoders", t->name, TOK_MAX_COMPONENTS);
-	struct dec *d = &t->dec[t->ndec++];
-	int k = 0;
-	while (words[k] && !str_is(type, words[k]))
-		k++;
-	if (!words[k])
-		return comp_unknown(t, "decoder", type, words, e);
-	d->run = runs[k];
-	if (d->run == dec_metaspace)
-		return metaspace_scheme(t, v, "decoder Metaspace", &d->scheme, &d->cp, &d->text, e);
-	if (d->run == dec_replace)
-		return comp_str(t, v, "decoder Replace", "content", &d->text, e) < 0
-			       ? -1
-			       : comp_pattern(t, v, "decoder Replace", &d->rx, e);
-	if (d->run == dec_strip) {
-		if (comp_str(t, v, "decoder Strip", "content", &d->text, e) < 0)
-			return -1;
-		size_t i = 0;
-		d->cp = d->text.n ? utf8_next(d->text, &i) : 0;
-		if (!d->text.n || i != d->text.n)
-			return err_set(e, E_FORMAT, "%s: decoder Strip: content must be one character", t->name);
-		return read_count(t, v, "start", &d->start, e) < 0 ? -1 : read_count(t, v, "stop", &d->stop, e);
+	for (size_t k = 0; k < N; k++) {
+		words[k] = kinds[k].name;
+		if (!str_is(type, kinds[k].name))
+			continue;
+		struct dec *d = &t->dec[t->ndec++];
+		d->run = kinds[k].run;
+		return kinds[k].load ? kinds[k].load(t, d, v, e) : 0;
 	}
-	return 0;
+	words[N] = "Sequence";
+	return comp_unknown(t, "decoder", type, words, e);
 }
 
 int dec_load(struct tokenizer *t, struct value v, struct err *e)

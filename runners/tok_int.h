@@ -165,6 +165,7 @@ struct model_kind {
 	int (*load)(struct tokenizer *t, struct js *j, struct err *e);   /* the model object */
 	int (*finish)(struct tokenizer *t, struct err *e);               /* normalizers and pre-tokenizers are known now */
 	int (*piece)(struct enc *x, struct piece pc);                    /* pc, not empty, to enc_token */
+	void (*free)(struct tokenizer *t);                               /* what is not in the arena; NULL: nothing */
 };
 int model_load(struct tokenizer *t, struct js *j, struct err *e);
 /* Members of the model object: true, false (null is false); a string or null. */
@@ -247,6 +248,52 @@ struct charinfo chars_other(const struct chars *c, const char *p, size_t n);
 extern const uint16_t tok_byte_char[256];  /* GPT-2's printable stand-ins of bytes */
 int tok_char_byte(uint32_t cp);            /* back; -1: none */
 
+/* ---- tokens that begin at a place (tok_pieces.c) ---- */
+
+struct pieces {
+	struct cell {
+		uint32_t base;         /* children are at base ^ byte */
+		uint32_t check;        /* the parent's index + 1; 0: free */
+		int32_t id;            /* the token that ends here, -1: none */
+	} *cell;                       /* cell 0: the root */
+};
+int pieces_build(struct tokenizer *t, struct pieces *out, struct err *e); /* over t->voc */
+static inline bool pieces_step(const struct pieces *p, uint32_t *at, char byte)
+{
+	uint32_t c = p->cell[*at].base ^ (unsigned char)byte;
+	if (p->cell[c].check != *at + 1)
+		return false;
+	*at = c;
+	return true;
+}
+
+/* ---- Unigram (tok_unigram.c), WordPiece and WordLevel (tok_word.c) ---- */
+
+int unigram_load(struct tokenizer *t, struct js *j, struct err *e);
+int unigram_finish(struct tokenizer *t, struct err *e);
+int unigram_piece(struct enc *x, struct piece pc);
+void unigram_free(struct tokenizer *t);
+
+struct words {
+	struct str unk_token, prefix;
+	int32_t unk;                   /* -1: not in the vocabulary */
+	size_t max_chars;
+	struct pieces pieces;          /* WordPiece */
+	bool continues;                /* some token begins with the prefix: in pieces it ends at prefix_at */
+	uint32_t prefix_at;
+};
+int wordpiece_load(struct tokenizer *t, struct js *j, struct err *e);
+int wordpiece_finish(struct tokenizer *t, struct err *e);
+int wordpiece_piece(struct enc *x, struct piece pc);
+int wordlevel_load(struct tokenizer *t, struct js *j, struct err *e);
+int wordlevel_finish(struct tokenizer *t, struct err *e);
+int wordlevel_piece(struct enc *x, struct piece pc);
+
+/* ---- classes of characters (tok_class.c) ---- */
+
+bool class_nonspacing(uint32_t c); /* what BertNormalizer's strip_accents takes away */
+int class_script(uint32_t c);      /* equal numbers: one script; 0: joins any */
+
 /* ---- added tokens (tok_added.c) ---- */
 
 struct added {
@@ -270,13 +317,39 @@ const struct added *added_by_id(const struct tokenizer *t, int32_t id);
 
 /* ---- normalizers, pre-tokenizers, post-processors, decoders ---- */
 
+/* What a normalizer does to a text: its characters, each with a change (see tok_norm.c). */
+struct edit {
+	uint32_t cp;
+	int32_t change;
+};
+struct edits {
+	struct edit *v;
+	size_t n, cap;
+};
+void edits_add(struct edits *ed, uint32_t cp, int32_t change);
+/* Applies edits to the whole piece; `skip` characters were removed at its beginning. */
+void norm_edit(struct enc *x, struct piece *pc, const struct edits *ed, size_t skip);
+
 struct norm {
 	int (*run)(struct enc *x, const struct norm *n, struct piece *pc);
 	const char *form;              /* NFC ... */
 	bool left, right;
 	struct str text;               /* Prepend, Replace: content */
 	struct tokrx *rx;
+	struct charsmap *map;          /* Precompiled */
+	bool clean, chinese, accents, lower; /* BertNormalizer */
 };
+int norm_form(struct enc *x, const struct norm *n, struct piece *pc);
+int norm_lower(struct enc *x, const struct norm *n, struct piece *pc);
+/* tok_charsmap.c */
+int charsmap_load(struct tokenizer *t, struct norm *n, struct value v, struct err *e);
+int norm_charsmap(struct enc *x, const struct norm *n, struct piece *pc);
+/* tok_bert.c: BertNormalizer, StripAccents, Nmt, ByteLevel */
+int norm_bert_load(struct tokenizer *t, struct norm *n, struct value v, struct err *e);
+int norm_bert(struct enc *x, const struct norm *n, struct piece *pc);
+int norm_strip_accents(struct enc *x, const struct norm *n, struct piece *pc);
+int norm_nmt(struct enc *x, const struct norm *n, struct piece *pc);
+int norm_bytes(struct enc *x, const struct norm *n, struct piece *pc);
 int norm_load(struct tokenizer *t, struct value v, struct err *e);
 int norm_run(struct enc *x, struct piece *pc);
 int norm_prepend(struct enc *x, struct piece *pc, struct str s);
@@ -291,7 +364,8 @@ struct pre {
 	enum behavior behavior;
 	bool invert, prefix_space, split;
 	enum scheme scheme;
-	uint32_t cp;                   /* Metaspace: its character */
+	uint32_t cp;                   /* Metaspace, CharDelimiterSplit: the character */
+	size_t length;                 /* FixedLength */
 	struct str text;
 };
 int pre_load(struct tokenizer *t, struct value v, struct err *e);
@@ -317,6 +391,7 @@ struct dec {
 	uint32_t cp;
 	size_t start, stop;
 	enum scheme scheme;
+	bool cleanup;                  /* WordPiece */
 };
 int dec_load(struct tokenizer *t, struct value v, struct err *e);
 
@@ -325,7 +400,9 @@ struct tokenizer {
 	char *name;                    /* path of tokenizer.json */
 	const struct model_kind *kind;
 	struct vocab voc;
-	struct bpe bpe;
+	struct bpe bpe;                /* the kind's own */
+	struct unigram *uni;
+	struct words words;
 	struct added *added;
 	int nadded;
 	struct strmap added_map;       /* content -> index into added */

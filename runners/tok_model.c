@@ -1,6 +1,6 @@
 /* tok_model.c - the model object of tokenizer.json: which kind it is, and what all kinds share.
  *
- * Kinds are rows of a table: BPE. The object's "type" says which one it is; old files have no type and are told by
+ * Kinds are rows of a table. The object's "type" says which one it is; old files have no type and are told by
  * their members, as tokenizers does. Reading streams: the object is looked through only as far as its type, which is the
  * first member in all known files.
  *
@@ -9,7 +9,11 @@
 #include "runners/tok_int.h"
 
 static const struct model_kind kinds[] = {
-	{ "BPE", { "merges" }, false, bpe_load, bpe_finish, bpe_piece },
+	{ "BPE", { "merges" }, false, bpe_load, bpe_finish, bpe_piece, NULL },
+	{ "WordPiece", { "unk_token", "continuing_subword_prefix", "max_input_chars_per_word" }, false, wordpiece_load,
+	  wordpiece_finish, wordpiece_piece, NULL },
+	{ "WordLevel", { "unk_token" }, false, wordlevel_load, wordlevel_finish, wordlevel_piece, NULL },
+	{ "Unigram", { NULL }, true, unigram_load, unigram_finish, unigram_piece, unigram_free },
 };
 enum { NKINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -87,7 +91,7 @@ static int find_kind(struct js j, const struct tokenizer *t, const struct model_
 	}
 	*out = by_members(seen, list);
 	if (more == 0 && !*out)
-		return err_set(e, E_UNSUPPORTED, "%s: model has no type, and its members fit none (vocab and merges make BPE)", t->name);
+		return err_set(e, E_UNSUPPORTED, "%s: model has no type, and its members fit none (vocab with merges makes BPE, a list of pieces Unigram)", t->name);
 	return more < 0 ? -1 : 0;
 }
 

@@ -15,16 +15,7 @@
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
-struct edit {
-	uint32_t cp;
-	int32_t change;
-};
-struct edits {
-	struct edit *v;
-	size_t n, cap;
-};
-
-static void edits_add(struct edits *ed, uint32_t cp, int32_t change)
+void edits_add(struct edits *ed, uint32_t cp, int32_t change)
 {
 	if (ed->n == ed->cap) {
 		ed->cap = ed->cap ? 2 * ed->cap : 64;
@@ -59,7 +50,7 @@ static size_t char_len(struct piece pc, size_t i)
 }
 
 /* Applies edits to the whole piece; `skip` characters were removed at its beginning. */
-static void transform(struct enc *x, struct piece *pc, const struct edits *ed, size_t skip)
+void norm_edit(struct enc *x, struct piece *pc, const struct edits *ed, size_t skip)
 {
 	const struct span *old = spans(x, *pc);
 	char *p = arena_alloc(&x->scratch, ed->n * 4 + 1);
@@ -216,7 +207,7 @@ static void compose(struct edits *ed)
 	ed->n = w;
 }
 
-static int norm_form(struct enc *x, const struct norm *n, struct piece *pc)
+int norm_form(struct enc *x, const struct norm *n, struct piece *pc)
 {
 	if (is_normal_already(*pc, n->form))
 		return 0;
@@ -224,14 +215,14 @@ static int norm_form(struct enc *x, const struct norm *n, struct piece *pc)
 	decompose((struct str){ pc->p, pc->n }, n->form[2] == 'K', &ed);
 	if (n->form[strlen(n->form) - 1] == 'C')
 		compose(&ed);
-	transform(x, pc, &ed, 0);
+	norm_edit(x, pc, &ed, 0);
 	free(ed.v);
 	return 0;
 }
 
 /* ---- the others ---- */
 
-static int norm_lower(struct enc *x, const struct norm *n, struct piece *pc)
+int norm_lower(struct enc *x, const struct norm *n, struct piece *pc)
 {
 	(void)n;
 	struct edits ed = { NULL, 0, 0 };
@@ -245,7 +236,7 @@ static int norm_lower(struct enc *x, const struct norm *n, struct piece *pc)
 			edits_add(&ed, uni_rust_lower(c), 0);
 		}
 	}
-	transform(x, pc, &ed, 0);
+	norm_edit(x, pc, &ed, 0);
 	free(ed.v);
 	return 0;
 }
@@ -359,41 +350,64 @@ int norm_run(struct enc *x, struct piece *pc)
 
 /* ---- loading ---- */
 
+static int load_strip(struct tokenizer *t, struct norm *n, struct value v, struct err *e)
+{
+	return comp_bool(t, v, "normalizer Strip", "strip_left", -1, &n->left, e) < 0
+		       ? -1
+		       : comp_bool(t, v, "normalizer Strip", "strip_right", -1, &n->right, e);
+}
+
+static int load_prepend(struct tokenizer *t, struct norm *n, struct value v, struct err *e)
+{
+	if (comp_str(t, v, "normalizer Prepend", "prepend", &n->text, e) < 0)
+		return -1;
+	return n->text.n ? 0 : err_set(e, E_UNSUPPORTED, "%s: normalizer Prepend prepends nothing", t->name);
+}
+
+static int load_replace(struct tokenizer *t, struct norm *n, struct value v, struct err *e)
+{
+	return comp_str(t, v, "normalizer Replace", "content", &n->text, e) < 0
+		       ? -1
+		       : comp_pattern(t, v, "normalizer Replace", &n->rx, e);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct enc *x, const struct norm *n, struct piece *pc);
+	int (*load)(struct tokenizer *t, struct norm *n, struct value v, struct err *e); /* NULL: it has no options */
+} kinds[] = {
+	{ "NFC", norm_form, NULL },
+	{ "NFD", norm_form, NULL },
+	{ "NFKC", norm_form, NULL },
+	{ "NFKD", norm_form, NULL },
+	{ "Lowercase", norm_lower, NULL },
+	{ "Strip", norm_strip, load_strip },
+	{ "StripAccents", norm_strip_accents, NULL },
+	{ "Prepend", norm_do_prepend, load_prepend },
+	{ "Replace", norm_do_replace, load_replace },
+	{ "Precompiled", norm_charsmap, charsmap_load },
+	{ "BertNormalizer", norm_bert, norm_bert_load },
+	{ "Nmt", norm_nmt, NULL },
+	{ "ByteLevel", norm_bytes, NULL },
+};
+enum { NKINDS = sizeof kinds / sizeof kinds[0] };
+
 static int norm_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
-	static const char *const words[] = { "NFC",   "NFD", "NFKC",    "NFKD", "Lowercase",
-					     "Strip", "Prepend", "Replace", "Sequence", NULL };
-	struct norm *n = &t->norm[t->nnorm];
+	const char *words[NKINDS + 2] = { NULL };
 	if (t->nnorm == TOK_MAX_COMPONENTS)
 		return err_set(e, E_LIMIT, "%s: more than %d normalizers", t->name, TOK_MAX_COMPONENTS);
-	for (int k = 0; k < 4; k++)
-		if (str_is(type, words[k])) {
-			n->run = norm_form;
-			n->form = words[k];
-		}
-	if (str_is(type, "Lowercase")) {
-		n->run = norm_lower;
-	} else if (str_is(type, "Strip")) {
-		n->run = norm_strip;
-		if (comp_bool(t, v, "normalizer Strip", "strip_left", -1, &n->left, e) < 0 ||
-		    comp_bool(t, v, "normalizer Strip", "strip_right", -1, &n->right, e) < 0)
-			return -1;
-	} else if (str_is(type, "Prepend")) {
-		n->run = norm_do_prepend;
-		if (comp_str(t, v, "normalizer Prepend", "prepend", &n->text, e) < 0)
-			return -1;
-		if (!n->text.n)
-			return err_set(e, E_UNSUPPORTED, "%s: normalizer Prepend prepends nothing", t->name);
-	} else if (str_is(type, "Replace")) {
-		n->run = norm_do_replace;
-		if (comp_str(t, v, "normalizer Replace", "content", &n->text, e) < 0 ||
-		    comp_pattern(t, v, "normalizer Replace", &n->rx, e) < 0)
-			return -1;
-	} else if (!n->run) {
-		return comp_unknown(t, "normalizer", type, words, e);
+	for (size_t k = 0; k < NKINDS; k++) {
+		words[k] = kinds[k].name;
+		if (!str_is(type, kinds[k].name))
+			continue;
+		struct norm *n = &t->norm[t->nnorm++];
+		n->run = kinds[k].run;
+		n->form = kinds[k].name;
+		return kinds[k].load ? kinds[k].load(t, n, v, e) : 0;
 	}
-	t->nnorm++;
-	return 0;
+	words[NKINDS] = "Sequence";
+	return comp_unknown(t, "normalizer", type, words, e);
 }
 
 int norm_load(struct tokenizer *t, struct value v, struct err *e)

@@ -1,4 +1,5 @@
-/* tok_post.c - post-processors: special tokens around the text (TemplateProcessing), blanks cut off offsets (ByteLevel).
+/* tok_post.c - post-processors: special tokens around the text (TemplateProcessing, BertProcessing, RobertaProcessing), blanks cut off
+ * offsets (ByteLevel, RobertaProcessing).
  *
  * Templates for one text only: assay never asks for pairs. Special tokens have the offset (0,0).
  *
@@ -139,21 +140,71 @@ static int template_load(struct tokenizer *t, struct post *p, struct value v, st
 	return 0;
 }
 
+/* ["token", id] under key, as one piece of a template. */
+static int read_mark(struct tokenizer *t, struct value v, const char *where, const char *key, struct post_piece *q,
+		     struct err *e)
+{
+	const struct value *m = v_getc(v, key);
+	if (!m || m->type != V_LIST || m->list->n != 2 || m->list->v[0].type != V_STR || m->list->v[1].type != V_INT)
+		return err_set(e, E_FORMAT, "%s: %s: %s must be a token and its id", t->name, where, key);
+	if (m->list->v[1].i < 0 || m->list->v[1].i >= t->vocab)
+		return err_set(e, E_FORMAT, "%s: %s: %s has an id that no token has", t->name, where, key);
+	*q = (struct post_piece){ .id = ARENA_ARRAY(&t->a, 1, int32_t), .token = ARENA_ARRAY(&t->a, 1, struct str), .n = 1 };
+	q->id[0] = (int32_t)m->list->v[1].i;
+	q->token[0] = m->list->v[0].s;
+	return 0;
+}
+
+/* cls, the text, sep. */
+static int bert_load(struct tokenizer *t, struct post *p, struct value v, struct err *e)
+{
+	static const char where[] = "post-processor BertProcessing";
+	p->ntpl = 3;
+	p->tpl = ARENA_ARRAY(&t->a, 3, struct post_piece);
+	p->tpl[1].sequence = true;
+	return read_mark(t, v, where, "cls", &p->tpl[0], e) < 0 ? -1 : read_mark(t, v, where, "sep", &p->tpl[2], e);
+}
+
+static int trim_load(struct tokenizer *t, struct post *p, struct value v, const char *where, struct err *e)
+{
+	if (comp_bool(t, v, where, "trim_offsets", -1, &p->trim, e) < 0 ||
+	    comp_bool(t, v, where, "add_prefix_space", -1, &p->prefix_space, e) < 0)
+		return -1;
+	t->trims |= p->trim;
+	return 0;
+}
+
+static int byte_level_load(struct tokenizer *t, struct post *p, struct value v, struct err *e)
+{
+	return trim_load(t, p, v, "post-processor ByteLevel", e);
+}
+
+static int roberta_load(struct tokenizer *t, struct post *p, struct value v, struct err *e)
+{
+	return bert_load(t, p, v, e) < 0 ? -1 : trim_load(t, p, v, "post-processor RobertaProcessing", e);
+}
+
 static int post_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
-	static const char *const words[] = { "TemplateProcessing", "ByteLevel", "Sequence", NULL };
+	static const struct {
+		const char *name;
+		int (*load)(struct tokenizer *t, struct post *p, struct value v, struct err *e);
+	} kinds[] = {
+		{ "TemplateProcessing", template_load },
+		{ "ByteLevel", byte_level_load },
+		{ "BertProcessing", bert_load },
+		{ "RobertaProcessing", roberta_load },
+	};
+	enum { N = sizeof kinds / sizeof kinds[0] };
+	const char *words[N + 2] = { NULL };
 	if (t->npost == TOK_MAX_COMPONENTS)
 		return err_set(e, E_LIMIT, "%s: more than %d post-processors", t->name, TOK_MAX_COMPONENTS);
-	struct post *p = &t->post[t->npost++];
-	if (str_is(type, "TemplateProcessing"))
-		return template_load(t, p, v, e);
-	if (str_is(type, "ByteLevel")) {
-		if (comp_bool(t, v, "post-processor ByteLevel", "trim_offsets", -1, &p->trim, e) < 0 ||
-		    comp_bool(t, v, "post-processor ByteLevel", "add_prefix_space", -1, &p->prefix_space, e) < 0)
-			return -1;
-		t->trims |= p->trim;
-		return 0;
+	for (size_t k = 0; k < N; k++) {
+		if (str_is(type, kinds[k].name))
+			return kinds[k].load(t, &t->post[t->npost++], v, e);
+		words[k] = kinds[k].name;
 	}
+	words[N] = "Sequence";
 	return comp_unknown(t, "post-processor", type, words, e);
 }
 

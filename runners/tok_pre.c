@@ -219,6 +219,40 @@ static int prefix_run(struct enc *x, size_t stage, struct piece pc)
 	return pre_run(x, stage + 1, pc);
 }
 
+/* ---- FixedLength, UnicodeScripts ---- */
+
+static int fixed_length_run(struct enc *x, size_t stage, struct piece pc)
+{
+	struct str s = { pc.p, pc.n };
+	for (size_t i = 0; i < s.n;) {
+		size_t from = i;
+		for (size_t k = 0; k < x->t->pre[stage].length && i < s.n; k++)
+			utf8_next(s, &i);
+		if (pre_run(x, stage + 1, piece_slice(pc, from, i)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Cuts where the script changes. What stands before the first character that has a script is dropped, as tokenizers does. */
+static int scripts_run(struct enc *x, size_t stage, struct piece pc)
+{
+	struct str s = { pc.p, pc.n };
+	size_t from = 0;
+	int last = 0;
+	for (size_t i = 0; i < s.n;) {
+		size_t at = i;
+		int script = class_script(utf8_next(s, &i));
+		if (!script || script == last)
+			continue;
+		if (last && pre_run(x, stage + 1, piece_slice(pc, from, at)) < 0)
+			return -1;
+		last = script;
+		from = at;
+	}
+	return last ? pre_run(x, stage + 1, piece_slice(pc, from, s.n)) : 0;
+}
+
 /* ---- loading ---- */
 
 static const char *const behaviors[] = { "Removed", "Isolated", "MergedWithPrevious",
@@ -321,6 +355,52 @@ static int pre_whitespace_split(struct tokenizer *t, struct value v, struct err 
 	return 0;
 }
 
+static int pre_bert(struct tokenizer *t, struct value v, struct err *e)
+{
+	(void)v;
+	(void)e;
+	struct pre *p = push(t, cut_run);
+	p->behavior = REMOVED;
+	p->match = is_white;
+	p = push(t, cut_run);
+	p->behavior = ISOLATED;
+	p->match = is_punctuation;
+	return 0;
+}
+
+static int pre_delimiter(struct tokenizer *t, struct value v, struct err *e)
+{
+	struct str s;
+	struct pre *p = push(t, cut_run);
+	size_t i = 0;
+	p->behavior = REMOVED;
+	p->match = is_same;
+	if (comp_str(t, v, "pre-tokenizer CharDelimiterSplit", "delimiter", &s, e) < 0)
+		return -1;
+	p->cp = s.n ? utf8_next(s, &i) : 0;
+	return s.n && i == s.n ? 0 : err_set(e, E_FORMAT, "delimiter must be one character");
+}
+
+static int pre_fixed_length(struct tokenizer *t, struct value v, struct err *e)
+{
+	struct pre *p = push(t, fixed_length_run);
+	const struct value *n = v_getc(v, "length");
+	p->length = 5;
+	if (n && (n->type != V_INT || n->i < 1))
+		return err_set(e, E_FORMAT, "length must be a whole number from 1 up");
+	if (n)
+		p->length = (size_t)n->i;
+	return 0;
+}
+
+static int pre_scripts(struct tokenizer *t, struct value v, struct err *e)
+{
+	(void)v;
+	(void)e;
+	push(t, scripts_run);
+	return 0;
+}
+
 static int pre_one(struct tokenizer *t, struct value v, struct str type, struct err *e)
 {
 	static const struct {
@@ -334,6 +414,10 @@ static int pre_one(struct tokenizer *t, struct value v, struct str type, struct 
 		{ "Punctuation", pre_punctuation },
 		{ "Whitespace", pre_whitespace },
 		{ "WhitespaceSplit", pre_whitespace_split },
+		{ "BertPreTokenizer", pre_bert },
+		{ "CharDelimiterSplit", pre_delimiter },
+		{ "UnicodeScripts", pre_scripts },
+		{ "FixedLength", pre_fixed_length },
 	};
 	enum { N = sizeof kinds / sizeof kinds[0] };
 	if (t->npre + 3 > TOK_MAX_COMPONENTS)

@@ -318,6 +318,8 @@ void tokenizer_close(struct tokenizer *t)
 		tokrx_close(t->pre[i].rx);
 		tokrx_close(t->dec[i].rx);
 	}
+	if (t->kind && t->kind->free)
+		t->kind->free(t);
 	free(t->raw.node);
 	free(t->normal.node);
 	arena_fini(&t->a);
@@ -470,14 +472,22 @@ const char *const *tokenizer_components(void)
 {
 	static const char *const rows[] = {
 		"model BPE",
+		"model WordPiece",
+		"model WordLevel",
+		"model Unigram",
 		"normalizer NFC",
 		"normalizer NFD",
 		"normalizer NFKC",
 		"normalizer NFKD",
 		"normalizer Lowercase",
 		"normalizer Strip",
+		"normalizer StripAccents",
 		"normalizer Prepend",
 		"normalizer Replace",
+		"normalizer Precompiled",
+		"normalizer BertNormalizer",
+		"normalizer Nmt",
+		"normalizer ByteLevel",
 		"normalizer Sequence",
 		"pre-tokenizer ByteLevel",
 		"pre-tokenizer Metaspace",
@@ -486,13 +496,21 @@ const char *const *tokenizer_components(void)
 		"pre-tokenizer Punctuation",
 		"pre-tokenizer Whitespace",
 		"pre-tokenizer WhitespaceSplit",
+		"pre-tokenizer BertPreTokenizer",
+		"pre-tokenizer CharDelimiterSplit",
+		"pre-tokenizer UnicodeScripts",
+		"pre-tokenizer FixedLength",
 		"pre-tokenizer Sequence",
 		"post-processor TemplateProcessing",
 		"post-processor ByteLevel",
+		"post-processor BertProcessing",
+		"post-processor RobertaProcessing",
 		"post-processor Sequence",
 		"decoder ByteLevel",
 		"decoder ByteFallback",
 		"decoder Metaspace",
+		"decoder WordPiece",
+		"decoder BPEDecoder",
 		"decoder Fuse",
 		"decoder Strip",
 		"decoder Replace",
