@@ -351,8 +351,8 @@ cudaError_t cudaStreamCreate(cudaStream_t *s)
 
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
+	delete s; /* on a lost device too: there is nothing else to free it */
 	ENTER("cudaStreamDestroy");
-	delete s;
 	return cudaSuccess;
 }
 
