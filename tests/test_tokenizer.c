@@ -1,6 +1,6 @@
 /* test_tokenizer.c - encode and decode against vectors of PyPI tokenizers.
  *
- * tests/golden/tokenizers.json: small tokenizers for each component, and the two tiny models. With ASSAY_TOKENIZERS (a folder
+ * tests/golden/tokenizers.json and tokenizer_parts.json: small tokenizers for each component, and the two tiny models. With ASSAY_TOKENIZERS (a folder
  * with vectors.json and one folder for each family) or the development material (tokenizers.tar.xz, unpacked here with
  * libarchive): real tokenizers, and llama.cpp's own vectors.
  */
@@ -86,12 +86,12 @@ static void write_file(const char *path, struct str s)
 	}
 }
 
-static struct value golden(struct arena *a)
+static struct value golden(struct arena *a, const char *file)
 {
 	char path[4200];
 	struct value v = VNONE;
 	struct err e = { 0 };
-	snprintf(path, sizeof path, "%s/tests/golden/tokenizers.json", test_srcdir());
+	snprintf(path, sizeof path, "%s/tests/golden/%s", test_srcdir(), file);
 	if (json_load(a, path, 1 << 26, &v, &e) < 0) {
 		printf("%s\n", e.msg);
 		exit(99);
@@ -113,11 +113,11 @@ static struct tokenizer *open_golden(struct arena *a, struct str name, struct va
 	return t;
 }
 
-static void test_golden(void)
+static void golden_file(const char *file, size_t least)
 {
 	struct arena a;
 	arena_init(&a);
-	struct value g = golden(&a), fams = *v_getc(g, "families");
+	struct value g = golden(&a, file), fams = *v_getc(g, "families");
 	char *dir = test_tmpdir();
 	for (size_t i = 0; i < fams.dict->n; i++) {
 		struct err e = { 0 };
@@ -128,9 +128,19 @@ static void test_golden(void)
 			family(name.p, t, *v_getc(g, "texts"), *v_getc(fams.dict->v[i].val, "cases"), false);
 		tokenizer_close(t);
 	}
-	CHECK(fams.dict->n > 60, "only %zu families", fams.dict->n);
+	CHECK(fams.dict->n >= least, "%s: only %zu families", file, fams.dict->n);
 	test_rmdir(dir);
 	arena_fini(&a);
+}
+
+static void test_golden(void)
+{
+	golden_file("tokenizers.json", 60);
+}
+
+static void test_parts(void)
+{
+	golden_file("tokenizer_parts.json", 55);
 }
 
 /* ---- real tokenizers ---- */
@@ -228,7 +238,7 @@ static void test_real(void)
 		       (double)(t1.tv_sec - t0.tv_sec) * 1e3 + (double)(t1.tv_nsec - t0.tv_nsec) / 1e6);
 		tokenizer_close(t);
 	}
-	CHECK(opened >= 14, "only %d of %zu families are read", opened, fams.dict->n);
+	CHECK(opened >= 15, "only %d of %zu families are read", opened, fams.dict->n);
 	arena_fini(&a);
 }
 
@@ -382,7 +392,7 @@ static void test_long(void)
 {
 	struct arena a;
 	arena_init(&a);
-	struct value g = golden(&a), fams = *v_getc(g, "families");
+	struct value g = golden(&a, "tokenizers.json"), fams = *v_getc(g, "families");
 	char *dir = test_tmpdir();
 	static const char *const names[] = { "bytes-trim", "bytes-nfc-split", "model:stories260k",
 					     "metaspace-always-True" };
@@ -447,7 +457,7 @@ static void test_threads(void)
 	struct err e = { 0 };
 	pthread_t th[8];
 	arena_init(&a);
-	struct value g = golden(&a), fams = *v_getc(g, "families");
+	struct value g = golden(&a, "tokenizers.json"), fams = *v_getc(g, "families");
 	char *dir = test_tmpdir();
 	struct value fam = *v_getc(fams, "bytes-nfc-split");
 	struct tokenizer *t = open_golden(&a, STR("bytes-nfc-split"), fam, dir, &e);
@@ -469,6 +479,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "every component as PyPI tokenizers", test_golden },
+		{ "every model kind as PyPI tokenizers", test_parts },
 		{ "real tokenizers as PyPI tokenizers", test_real },
 		{ "llama.cpp's vectors", test_llamacpp },
 		{ "questions about a tokenizer", test_questions },
