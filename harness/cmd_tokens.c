@@ -70,7 +70,7 @@ done:
 
 static const struct opt opts[] = {
 	{ "model", 'm', OPT_STRING, "MODEL", "The model whose tokenizer is used: a folder or the name of an embedded model.", 0, 0, NULL, false, false },
-	{ "tokenizer", 't', OPT_STRING, "FILE", "A tokenizer.json by itself, or a folder that holds one.", 0, 0, NULL, false, false },
+	{ "tokenizer", 't', OPT_STRING, "FILE", "A tokenizer by itself: tokenizer.json, tokenizer.model, *.tiktoken or vocab.json, or a folder that holds one.", 0, 0, NULL, false, false },
 	{ NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false },
 };
 

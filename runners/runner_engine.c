@@ -94,13 +94,8 @@ static int check_directory(const char *dir, struct err *e)
 
 static int open_tokenizer(struct engine *r, const struct runner_opts *o, struct err *e)
 {
-	char path[4200];
-	snprintf(path, sizeof path, "%s/tokenizer.json", o->model);
-	if (access(path, F_OK) != 0) {
-		if (o->no_tokenizer)
-			return 0;
-		return err_set(e, E_IO, "%s is missing: the model's directory needs a tokenizer.json", path);
-	}
+	if (o->no_tokenizer && !tokenizer_there(o->model))
+		return 0;
 	if (tokenizer_open(&r->tok, o->model, e))
 		return -1;
 	return chat_open(&r->chat, o->model, e);

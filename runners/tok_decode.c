@@ -196,8 +196,8 @@ static struct str replace_all(struct arena *a, struct str s, struct str from, st
 	return s;
 }
 
-/* Blanks that English does not have. */
-static struct str clean_up(struct arena *a, struct str s)
+/* Blanks that English does not have. tokenizers shortens "do not" too, transformers does not. */
+static struct str clean_up(struct arena *a, struct str s, bool do_not)
 {
 	static const char *const rows[][2] = {
 		{ " .", "." },	   { " ?", "?" },     { " !", "!" },	       { " ,", "," },
@@ -205,7 +205,8 @@ static struct str clean_up(struct arena *a, struct str s)
 		{ " 's", "'s" },   { " 've", "'ve" }, { " 're", "'re" },
 	};
 	for (size_t k = 0; k < sizeof rows / sizeof rows[0] && s.n && memchr(s.p, ' ', s.n); k++)
-		s = replace_all(a, s, str_of(rows[k][0]), str_of(rows[k][1]));
+		if (do_not || strcmp(rows[k][0], " do not") != 0)
+			s = replace_all(a, s, str_of(rows[k][0]), str_of(rows[k][1]));
 	return s;
 }
 
@@ -224,7 +225,7 @@ static int dec_word_piece(struct arena *a, const struct dec *d, struct str **tok
 				memcpy(p + 1, s.p, s.n);
 			s = (struct str){ p, s.n + 1 };
 		}
-		out[i] = d->cleanup ? clean_up(a, s) : s;
+		out[i] = d->cleanup ? clean_up(a, s, true) : s;
 	}
 	*tok = out;
 	return 0;
@@ -265,7 +266,8 @@ int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool 
 		rc = t->dec[i].run(&scratch, &t->dec[i], &tok, &m, e);
 	if (rc == 0) {
 		dec_fuse(&scratch, NULL, &tok, &m, e);
-		*out = arena_str(a, tok[0].p, tok[0].n);
+		struct str s = t->clean_up ? clean_up(&scratch, tok[0], false) : tok[0];
+		*out = arena_str(a, s.p, s.n);
 	}
 	arena_fini(&scratch);
 	return rc;

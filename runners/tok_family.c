@@ -47,10 +47,7 @@ static const struct tokclass classes[] = {
 	  .decoder = BARE, .model = SPM_BPE, .unk = true },
 	{ .name = "T5Tokenizer", .reads = READS_UNIGRAM, .special = { NULL, "</s>", "<unk>", NULL, "<pad>" },
 	  .pre = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"}," METASPACE "true}]}",
-	  .decoder = METASPACE "true}", .post = TEMPLATE(TEXT "," EOS), .prefix = true },
-	{ .name = "XGLMTokenizer", .reads = READS_UNIGRAM,
-	  .special = { "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>" }, .pre = METASPACE "true}", .decoder = METASPACE "true}",
-	  .post = TEMPLATE(EOS "," TEXT), .prefix = true },
+	  .decoder = METASPACE "true}", .post = TEMPLATE(TEXT "," EOS), .unk_id = 2, .sentinels = true, .prefix = true },
 	{ .name = "GPT2Tokenizer", .reads = READS_VOCAB, .special = { END, END, END }, .pre = BYTES, .decoder = FROM_BYTES,
 	  .model = BYTE_BPE },
 	{ .name = "CodeGenTokenizer", .reads = READS_VOCAB, .special = { END, END, END }, .pre = BYTES,
@@ -76,7 +73,7 @@ static const char refused[] =
 	" M2M100Tokenizer MarianTokenizer MBart50Tokenizer MBartTokenizer MLukeTokenizer MvpTokenizer NllbTokenizer"
 	" NougatTokenizer ParakeetTokenizer PegasusTokenizer PLBartTokenizer ReformerTokenizer RemBertTokenizer"
 	" RobertaTokenizer SeamlessM4TTokenizer Siglip2Tokenizer SiglipTokenizer Speech2TextTokenizer SpeechT5Tokenizer"
-	" UdopTokenizer VideoPrismTokenizer WhisperTokenizer XLMRobertaTokenizer XLMTokenizer XLNetTokenizer ";
+	" UdopTokenizer VideoPrismTokenizer WhisperTokenizer XGLMTokenizer XLMRobertaTokenizer XLMTokenizer XLNetTokenizer ";
 
 /* The class that transformers has for a model type, of those that have one of ours or the generic one. */
 static const struct {

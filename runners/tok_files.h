@@ -56,6 +56,8 @@ struct tokclass {
 	const char *post;              /* JSON, \3: the eos token and \4 its id; NULL: bos and eos as add_bos_token says */
 	const char *model;             /* JSON members of the model */
 	bool unk;                      /* the model knows the unk token */
+	int unk_id;                    /* of a Unigram model */
+	bool sentinels;                /* T5's <extra_id_99> ... <extra_id_0> stand behind the pieces */
 	bool prefix;                   /* default of add_prefix_space */
 };
 extern const struct tokclass tok_generic; /* unknown classes: TokenizersBackend */
@@ -96,6 +98,8 @@ int tiktoken_make(struct make *m, struct str file, const char *path, struct err 
 int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path, struct err *e);
 
 /* Opens what a folder has when there is no tokenizer.json, or the file `only` in it: out is the text, digest gets every file. */
-int tok_other(struct tokenizer *t, const char *dir, const char *only, struct buf *out, struct digest *d, struct err *e);
+int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out, struct digest *d,
+	      struct err *e);
+bool tok_other_there(const char *dir); /* such a folder */
 
 #endif

@@ -419,6 +419,7 @@ struct tokenizer {
 	int nnamed;
 	int32_t bos, eos, unk;
 	double max_length;
+	bool clean_up;                 /* blanks in decoded text, as tokenizer_config.json wishes */
 	unsigned char digest[DIGEST_BYTES];
 };
 

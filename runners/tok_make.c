@@ -395,37 +395,53 @@ int make_text(struct make *m, struct buf *out, struct err *e)
 
 /* ---- the file to make it from ---- */
 
-/* The one *.tiktoken of a folder: 1 and its path, 0 for none. */
-static int find_tiktoken(struct tokenizer *t, const char *dir, const char **path, struct err *e)
+/* What is looked for, in this order; then the one *.tiktoken. */
+static const char *const names[] = { "tokenizer.model", "spiece.model", "tiktoken.model", "vocab.json", NULL };
+
+/* How many *.tiktoken a folder has, and the last one's name. */
+static int count_tiktoken(const char *dir, char name[256])
 {
 	DIR *d = opendir(dir);
 	struct dirent *x;
 	int n = 0;
-	if (!d)
-		return err_errno(e, E_IO, "%s", dir);
-	while ((x = readdir(d)) != NULL) {
+	while (d && (x = readdir(d)) != NULL) {
 		if (!str_ends(str_of(x->d_name), STR(".tiktoken")))
 			continue;
-		*path = arena_printf(&t->a, "%s/%s", dir, x->d_name).p;
+		snprintf(name, 256, "%s", x->d_name);
 		n++;
 	}
-	closedir(d);
-	return n < 2 ? n : err_set(e, E_FORMAT, "%s: %d files end in .tiktoken, and nothing says which one is meant", dir, n);
+	if (d)
+		closedir(d);
+	return n;
+}
+
+bool tok_other_there(const char *dir)
+{
+	char path[4400], name[256];
+	for (int k = 0; names[k]; k++) {
+		snprintf(path, sizeof path, "%.4000s/%s", dir, names[k]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return count_tiktoken(dir, name) > 0;
 }
 
 static int pick(struct tokenizer *t, const char *dir, const char **path, struct err *e)
 {
-	static const char *const names[] = { "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "tiktoken.model", "vocab.json", NULL };
+	char name[256];
 	for (int k = 0; names[k]; k++) {
 		*path = arena_printf(&t->a, "%s/%s", dir, names[k]).p;
 		if (access(*path, F_OK) == 0)
 			return 0;
 	}
-	int n = find_tiktoken(t, dir, path, e);
-	if (n)
-		return n < 0 ? -1 : 0;
-	return err_set(e, E_IO, "%s: no tokenizer (tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, *.tiktoken or vocab.json with "
-		       "merges.txt)", dir);
+	int n = count_tiktoken(dir, name);
+	if (n > 1)
+		return err_set(e, E_FORMAT, "%s: %d files end in .tiktoken, and nothing says which one is meant", dir, n);
+	if (!n)
+		return err_set(e, E_IO, "%s: no tokenizer (tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, *.tiktoken or vocab.json "
+			       "with merges.txt)", dir);
+	*path = arena_printf(&t->a, "%s/%s", dir, name).p;
+	return 0;
 }
 
 static int read_vocab(struct make *m, const char *dir, struct str file, struct digest *d, struct err *e)
@@ -440,25 +456,26 @@ static int read_vocab(struct make *m, const char *dir, struct str file, struct d
 	return rc;
 }
 
-int tok_other(struct tokenizer *t, const char *dir, const char *only, struct buf *out, struct digest *d, struct err *e)
+int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out, struct digest *d, struct err *e)
 {
-	struct tokconf c;
 	struct str file;
 	const char *path = only;
-	if ((!path && pick(t, dir, &path, e) < 0) || tokconf_load(t, &c, dir, true, e) < 0)
+	if ((!path && pick(t, dir, &path, e) < 0) || tokconf_load(t, c, dir, true, e) < 0)
 		return -1;
-	struct make m = { .t = t, .conf = &c, .cls = tokclass_find(&c) };
-	t->name = (char *)path;
-	t->max_length = c.max_length;
-	if (!m.cls)
-		return err_set(e, E_UNSUPPORTED, "%s: the tokenizer class '%.*s' is not supported without a tokenizer.json", dir,
-			       (int)(c.class.n < 60 ? c.class.n : 60), c.class.n ? c.class.p : c.model_type.p);
+	struct make m = { .t = t, .conf = c, .cls = tokclass_find(c) };
+	t->name = (char *)arena_str(&t->a, path, strlen(path)).p;
+	t->max_length = c->max_length;
+	if (!m.cls) {
+		struct str name = c->class.n ? c->class : c->model_class.n ? c->model_class : c->model_type;
+		return err_set(e, E_UNSUPPORTED, "%s: the tokenizer of '%.*s' is not supported without a tokenizer.json", dir,
+			       (int)(name.n < 60 ? name.n : 60), name.p);
+	}
 	if (tok_read_file(path, TOK_MAX_FILE, &file, e) < 0)
 		return -1;
 	arena_init(&m.a);
 	digest_field(d, file.p, file.n);
 	for (int k = 0; k < 4; k++)
-		digest_field(d, c.file[k].p, c.file[k].n);
+		digest_field(d, c->file[k].p, c->file[k].n);
 	int rc = str_ends(str_of(path), STR(".json")) ? read_vocab(&m, dir, file, d, e)
 		 : tiktoken_is(file)		      ? tiktoken_make(&m, file, path, e)
 						      : spm_make(&m, file, e);

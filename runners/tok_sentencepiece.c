@@ -431,19 +431,36 @@ static int make_generic(struct make *m, const struct spm *s, struct err *e)
 /* Control pieces are special added tokens, user-defined ones plain added tokens; the generic class has the latter in its pattern. */
 static void add_pieces(struct make *m, const struct spm *s, bool generic)
 {
-	m->extra = ARENA_ARRAY(&m->a, s->n, struct addtok);
+	m->extra = ARENA_ARRAY(&m->a, m->ntok, struct addtok);
 	for (uint32_t i = 0; i < s->n; i++)
 		if (s->piece[i].type == CONTROL || (s->piece[i].type == USER_DEFINED && !generic))
 			m->extra[m->nextra++] = (struct addtok){ .content = s->piece[i].text, .special = s->piece[i].type == CONTROL };
 }
 
+static int count_sentinels(const struct make *m, int *n, struct err *e)
+{
+	const struct value *v = v_getc(m->conf->config, "extra_ids");
+	*n = 100;
+	if (!v)
+		return 0;
+	if (v->type != V_INT || v->i < 0 || v->i > 10000)
+		return err_set(e, E_FORMAT, "%s/tokenizer_config.json: extra_ids must be a whole number from 0 to 10000", m->conf->dir.p);
+	*n = (int)v->i;
+	return 0;
+}
+
 static int fill(struct make *m, const struct spm *s, struct err *e)
 {
 	bool generic = m->cls == &tok_generic;
-	m->ntok = s->n;
-	m->tok = ARENA_ARRAY(&m->a, s->n, struct str);
+	int sentinels = 0;
+	if (m->cls->sentinels && count_sentinels(m, &sentinels, e) < 0)
+		return -1;
+	m->ntok = s->n + (uint32_t)sentinels;
+	m->tok = ARENA_ARRAY(&m->a, m->ntok, struct str);
 	for (uint32_t i = 0; i < s->n; i++)
 		m->tok[i] = s->piece[i].text;
+	for (int i = 0; i < sentinels; i++)
+		m->tok[s->n + (uint32_t)i] = arena_printf(&m->a, "<extra_id_%d>", sentinels - 1 - i);
 	if (make_index(m, e) < 0)
 		return -1;
 	if (generic && s->model_type == BPE && m->conf->nadded) {
@@ -452,14 +469,23 @@ static int fill(struct make *m, const struct spm *s, struct err *e)
 			return -1;
 	}
 	if (s->model_type == UNIGRAM) {
-		m->score = ARENA_ARRAY(&m->a, s->n, double);
+		m->score = ARENA_ARRAY(&m->a, m->ntok, double);
 		for (uint32_t i = 0; i < s->n; i++)
 			m->score[i] = (double)s->piece[i].score;
 	} else {
 		write_merges(m, s, generic);
 	}
 	add_pieces(m, s, generic);
-	return generic ? make_generic(m, s, e) : 0;
+	for (int i = 0; i < sentinels; i++)
+		m->extra[m->nextra++] = (struct addtok){ .content = m->tok[m->ntok - 1 - (uint32_t)i], .special = true };
+	if (generic)
+		return make_generic(m, s, e);
+	if (m->score) {
+		buf_printf(&m->model, "\"unk_id\":%d,\"byte_fallback\":false", m->cls->unk_id);
+		if (s->charsmap.n)
+			write_charsmap(&m->normalizer, s->charsmap);
+	}
+	return 0;
 }
 
 int spm_make(struct make *m, struct str file, struct err *e)

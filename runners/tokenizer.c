@@ -229,6 +229,19 @@ static struct digest *digest_begin(void)
 	return d;
 }
 
+/* clean_up_tokenization_spaces: decoded text loses blanks before punctuation. transformers 5 does not do it to BPE unless forced. */
+static int read_clean_up(struct tokenizer *t, const struct tokconf *c, struct err *e)
+{
+	bool on, force;
+	if (c->config.type != V_DICT)
+		return 0;
+	if (tokconf_bool(c, "clean_up_tokenization_spaces", false, false, &on, e) < 0 ||
+	    tokconf_bool(c, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false, false, &force, e) < 0)
+		return -1;
+	t->clean_up = on && (force || strcmp(t->kind->name, "BPE") != 0);
+	return 0;
+}
+
 /* A tokenizer.json, and the configuration beside it when its folder was named. */
 static int open_json(struct tokenizer *t, const char *dir, struct digest *d, struct err *e)
 {
@@ -248,6 +261,8 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 	     config_token(t, c.config, path, "eos_token", &t->eos, e) < 0 ||
 	     config_token(t, c.config, path, "unk_token", &t->unk, e) < 0))
 		rc = -1;
+	if (rc == 0)
+		rc = read_clean_up(t, &c, e);
 	digest_field(d, file.p, file.n);
 	digest_field(d, c.file[0].p, c.file[0].n);
 	free((char *)file.p);
@@ -258,11 +273,21 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 static int open_other(struct tokenizer *t, const char *dir, const char *only, struct digest *d, struct err *e)
 {
 	struct buf text = { 0 };
-	int rc = tok_other(t, dir, only, &text, d, e);
+	struct tokconf c;
+	int rc = tok_other(t, dir, only, &c, &text, d, e);
 	if (rc == 0)
 		rc = load(t, (struct str){ text.p, text.n }, e);
+	if (rc == 0)
+		rc = read_clean_up(t, &c, e);
 	buf_fini(&text);
 	return rc;
+}
+
+bool tokenizer_there(const char *dir)
+{
+	char path[4400];
+	snprintf(path, sizeof path, "%.4000s/tokenizer.json", dir);
+	return access(path, F_OK) == 0 || tok_other_there(dir);
 }
 
 /* A file of its own is a tokenizer.json when it begins as an object and is no vocab.json. */

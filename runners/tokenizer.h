@@ -24,9 +24,12 @@ struct ids {
 
 enum { TOK_SPECIAL = 1, TOK_OFFSETS = 2 }; /* add special tokens as the post-processor says; fill offsets */
 
-/* path: a directory that holds tokenizer.json (tokenizer_config.json beside it is honoured), or the file itself. */
+/* path: a directory that holds tokenizer.json (tokenizer_config.json beside it is honoured), or the file itself. Without a
+ * tokenizer.json: tokenizer.model, spiece.model, tiktoken.model, *.tiktoken, or vocab.json with merges.txt, the directory or the
+ * file; the small files beside it are read either way. */
 int tokenizer_open(struct tokenizer **out, const char *path, struct err *e);
 void tokenizer_close(struct tokenizer *t);
+bool tokenizer_there(const char *dir); /* one of these files */
 /* Text that is no UTF-8: each bad byte counts as U+FFFD, as Python's errors="replace" would give. */
 int tokenizer_encode(const struct tokenizer *t, struct str text, int flags, struct arena *a, struct ids *out, struct err *e);
 int tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, bool skip_special, struct arena *a, struct str *out, struct err *e);

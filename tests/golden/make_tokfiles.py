@@ -15,7 +15,7 @@ TEXTS = ["", " ", "  ", "Hello world", " Hello  world ", "Hello\n\nworld\t!", " 
          "\u2581a \u2581\u2581b", "\u2581", "日本語 テキスト。漢字かな", "Ünïcödé e\u0301 ﬁ ① ㎏ Ａ", "<s>a</s> <unk> <pad> b", "<sep>a <sep> b<cls><mask>", "🙂👩‍👩‍👧 é\u200d", "x<0x0A>y",
          "the of and to in a the the", "for (int i = 0; i < 10; i++) { return; }\r\n", "<|endoftext|>a<|im_start|>b <|im_end|>", "a\u0000b", "\ufeffbom \u00a0nbsp",
          "<user>and<user2> x <user>", "extra <extra_id_0> <extra_id_99>z", " lead", "trail ", "mixed漢字with kana カナ 한국어 и русский", "\u0958 \u1e9b\u0323", "ab " * 30,
-         "<madeupword0> x", "[gMASK]<sop>", "it's\u2019s 'S 'RE x'llama"]
+         "[gMASK]<sop>", "it's\u2019s 'S 'RE x'llama"]
 
 def train(path):
     import sentencepiece as spm
@@ -94,6 +94,7 @@ def folders():
     add("model class", {T: "bpe_bytes.model"}, {"add_bos_token": True}, {"model_type": "llama", "tokenizer_class": "LlamaTokenizer"})
     add("t5", {"spiece.model": "uni_user.model"}, {"tokenizer_class": "T5Tokenizer", "clean_up_tokenization_spaces": True}, {"model_type": "t5"})
     add("t5 ten", {"spiece.model": "uni_user.model"}, {"tokenizer_class": "T5Tokenizer", "extra_ids": 10, "additional_special_tokens": [f"<extra_id_{i}>" for i in range(10)]}, {"model_type": "t5"})
+    add("t5 other extra", {"spiece.model": "uni.model"}, {"tokenizer_class": "T5Tokenizer", "extra_ids": 3, "unk_token": "<s>", "pad_token": "<pad>"}, {"model_type": "mt5"})
     V = {"vocab.json": "vocab.json", "merges.txt": "merges.txt"}
     add("gpt2", V, {"tokenizer_class": "GPT2Tokenizer", "clean_up_tokenization_spaces": True}, {"model_type": "gpt2"})
     add("gpt2 by model", V, None, {"model_type": "gpt2"})
