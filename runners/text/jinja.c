@@ -81,7 +81,7 @@ int jinja_render(const struct jinja *j, struct arena *a, struct value vars, cons
 {
 	struct frame root = { 0 };
 	struct err mine = { 0 };
-	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars, .date = date, .used0 = a->used, .at = j->root,
+	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars.type == V_DICT ? vars : v_dict(a), .date = date, .used0 = a->used, .at = j->root,
 		.strict = j->env == JINJA_SUITE, .frame = &root };
 	char first[OUTPUT_START];
 	set_limits(&x, limits);

@@ -71,6 +71,8 @@ static inline int compare(struct jx *x, char op, const struct value *a, const st
 {
 	if (a->type == V_STR && b->type == V_STR && (op == '=' || op == '!'))
 		return (a->s.n == b->s.n && v_same_bytes(a->s.p, b->s.p, a->s.n)) ^ (op == '!');
+	if (a->type == V_STR && b->type == V_DICT && (op == 'i' || op == 'n'))
+		return (v_item(b->dict, a->s) != NULL) ^ (op == 'n');
 	return compare_any(x, op, a, b);
 }
 
@@ -360,25 +362,35 @@ static inline int positional(struct jx *x, const struct node *args, size_t npara
 	return 0;
 }
 
-/* Filters and tests. */
-static int eval_filter(struct jx *x, const struct node *n, struct value *out)
+static OUT_OF_LINE int apply_any(struct jx *x, const struct node *n, const struct value *v, struct value *out)
 {
-	struct value room, arg[JX_MAX_ARGS];
-	const struct value *v = &room;
 	struct args args;
-	int rc;
-	if (!n->kid[0])
-		room = v_str(x->block_text ? *x->block_text : STR(""));
-	else if (!(v = operand(x, n->kid[0], &room)))
-		return -1;
-	if (n->flag ? positional(x, n->kid[1], n->nparams, arg) : jx_args(x, n->kid[1], &args))
+	if (jx_args(x, n->kid[1], &args))
 		return -1;
 	if (!n->fn)
 		return jx_fail(x, "no %s named '%.*s' found", n->type == N_FILTER ? "filter" : "test", (int)n->s.n,
 			       n->s.p);
 	x->at = n;
+	return jx_apply(x, n->fn, *v, &args, out);
+}
+
+/* Filters and tests. */
+static int eval_filter(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room, arg[JX_MAX_ARGS];
+	const struct value *v = &room;
+	int rc;
+	if (!n->kid[0])
+		room = v_str(x->block_text ? *x->block_text : STR(""));
+	else if (!(v = operand(x, n->kid[0], &room)))
+		return -1;
 	x->depth += (int)n->level;
-	rc = n->flag ? n->fn->call(x, *v, arg, out) : jx_apply(x, n->fn, *v, &args, out);
+	if (!n->flag) {
+		rc = apply_any(x, n, v, out);
+	} else if (!(rc = positional(x, n->kid[1], n->nparams, arg))) {
+		x->at = n;
+		rc = n->fn->call(x, *v, arg, out);
+	}
 	x->depth -= (int)n->level;
 	return rc || jx_step(x, 0) ? -1 : 0;
 }

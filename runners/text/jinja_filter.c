@@ -62,8 +62,12 @@ static int f_capitalize(struct jx *x, struct value v, struct value *arg, struct 
 
 static int f_trim(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	struct value s;
-	return text_of(x, v, &s) || jx_strip(x, s, arg[0], true, true, out) ? -1 : 0;
+	if (text_of(x, v, out))
+		return -1;
+	if (!v_is_missing(arg[0]))
+		return jx_strip(x, *out, arg[0], true, true, out);
+	out->s = str_strip(out->s);
+	return 0;
 }
 
 static int f_center(struct jx *x, struct value v, struct value *arg, struct value *out)

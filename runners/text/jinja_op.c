@@ -156,10 +156,6 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 		*out = contains(in.s, item.s);
 		return 0;
 	}
-	if (in.type == V_DICT && item.type == V_STR) {
-		*out = v_item(in.dict, item.s) != NULL;
-		return 0;
-	}
 	if (jx_is(in, &jinja_view_type) && ((const struct o_view *)in.obj)->what == 'k')
 		in = ((const struct o_view *)in.obj)->dict;
 	if (in.type == V_DICT) {

@@ -124,7 +124,7 @@ void jx_scope_enter(struct jx *x, const struct scope *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct load *l = &s->v[i];
 		if (l->action == LOAD_RESOLVE) {
-			const struct value *v = v_get(x->vars, l->name);
+			const struct value *v = v_item(x->vars.dict, l->name);
 			*jx_slot(x, l->slot) = v ? *v : l->global;
 		} else if (l->action == LOAD_ALIAS) {
 			*jx_slot(x, l->slot) = *jx_slot(x, l->from);
@@ -282,6 +282,7 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 		*loop = (struct o_loop){ .o = { &jinja_loop_type }, .it = it, .iterable = over, .index0 = -1, .length = -1, .depth0 = depth0,
 			.current = VMISSING, .before = VMISSING, .after = VMISSING, .changed = VMISSING,
 			.node = n->flag ? n : NULL, .up = up };
+		*jx_slot(x, n->special[0]) = jx_object(loop);
 	}
 	for (;;) {
 		struct value item;
@@ -290,8 +291,6 @@ static enum flow run_loop(struct jx *x, const struct node *n, struct value over,
 			return FLOW_ERROR;
 		if (!rc)
 			break;
-		if (loop)
-			*jx_slot(x, n->special[0]) = jx_object(loop);
 		jx_scope_enter(x, &n->scope);
 		enum flow f = jx_run(x, n->kid[2]);
 		if (f == FLOW_ERROR)

@@ -199,10 +199,15 @@ static bool in_ranges(const uint32_t (*r)[2], size_t n, uint32_t cp)
 }
 #define IN(table, cp) in_ranges(table, sizeof(table) / sizeof((table)[0]), cp)
 
+static inline bool is_ascii_space(uint32_t cp)
+{
+	return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 0x1c && cp <= 0x1f);
+}
+
 bool uni_is_space(uint32_t cp)
 {
 	if (cp < 0x80)
-		return cp == ' ' || (cp >= 9 && cp <= 13) || (cp >= 0x1c && cp <= 0x1f);
+		return is_ascii_space(cp);
 	return cp == 0x85 || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 ||
 	       cp == 0x2029 || cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
@@ -388,18 +393,15 @@ struct str uni_upper(struct arena *a, struct str s)
 
 /* ---- strip ---- */
 
-/* utf8_next with a short way for ASCII, with which most text begins and ends. */
-static inline uint32_t next_cp(struct str s, size_t *i)
-{
-	unsigned char c = (unsigned char)s.p[*i];
-	return c < 0x80 ? (++*i, c) : utf8_next(s, i);
-}
-
+/* Both go over ASCII by bytes, with which most text begins and ends. */
 struct str str_lstrip(struct str s)
 {
-	for (size_t i = 0; i < s.n;) {
+	size_t i = 0;
+	while (i < s.n && is_ascii_space((unsigned char)s.p[i]))
+		i++;
+	while (i < s.n) {
 		size_t at = i;
-		if (!uni_is_space(next_cp(s, &i)))
+		if ((unsigned char)s.p[i] < 0x80 ? !is_ascii_space((unsigned char)s.p[i++]) : !uni_is_space(utf8_next(s, &i)))
 			return (struct str){ s.p + at, s.n - at };
 	}
 	return (struct str){ s.p ? s.p + s.n : "", 0 };
@@ -409,11 +411,18 @@ struct str str_rstrip(struct str s)
 {
 	while (s.n) {
 		size_t at = s.n - 1;
+		unsigned char c = (unsigned char)s.p[at];
+		if (c < 0x80) {
+			if (!is_ascii_space(c))
+				break;
+			s.n = at;
+			continue;
+		}
 		while (at > 0 && s.n - at < 3 &&
 		       ((unsigned char)s.p[at] & 0xc0) == 0x80) /* no white space has four bytes */
 			at--;
 		size_t i = at;
-		if (!uni_is_space(next_cp(s, &i)) || i != s.n)
+		if (!uni_is_space(utf8_next(s, &i)) || i != s.n)
 			break;
 		s.n = at;
 	}
