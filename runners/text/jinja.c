@@ -26,7 +26,11 @@ static int compile(struct jinja *j, struct source *src)
 		return jinja_fail_at(src, 1, E_LIMIT, "a template of more than %zu bytes", MAX_SOURCE);
 	if (jinja_lex(src, j->source, &t) || jinja_parse(src, &t, &j->root))
 		return -1;
-	return jinja_resolve(src, j->root);
+	if (jinja_resolve(src, j->root))
+		return -1;
+	j->names = src->names;
+	j->nnames = src->nnames;
+	return 0;
 }
 
 int jinja_compile(struct jinja **out, struct str source, enum jinja_env env, const char *name, struct err *e)
@@ -76,12 +80,22 @@ static void set_limits(struct jx *x, const struct jinja_limits *given)
 		x->limit.depth = 2000;
 }
 
+static void look_up_names(struct jx *x, struct value vars)
+{
+	x->names = ARENA_ARRAY(x->a, x->j->nnames, struct value);
+	for (size_t i = 0; i < x->j->nnames; i++) {
+		const struct free_name *f = &x->j->names[i];
+		const struct value *v = vars.type == V_DICT ? v_item(vars.dict, f->name) : NULL;
+		x->names[i] = v ? *v : f->global;
+	}
+}
+
 int jinja_render(const struct jinja *j, struct arena *a, struct value vars, const char *date,
 		 const struct jinja_limits *limits, struct str *out, struct err *e)
 {
 	struct frame root = { 0 };
 	struct err mine = { 0 };
-	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .vars = vars.type == V_DICT ? vars : v_dict(a), .date = date, .used0 = a->used, .at = j->root,
+	struct jx x = { .j = j, .a = a, .e = e ? e : &mine, .date = date, .used0 = a->used, .at = j->root,
 		.strict = j->env == JINJA_SUITE, .frame = &root };
 	char first[OUTPUT_START];
 	set_limits(&x, limits);
@@ -91,6 +105,7 @@ int jinja_render(const struct jinja *j, struct arena *a, struct value vars, cons
 	root.slot = ARENA_ARRAY(a, n, struct value);
 	for (size_t i = 0; i < n; i++)
 		root.slot[i] = VMISSING;
+	look_up_names(&x, vars);
 	jx_scope_enter(&x, &j->root->scope);
 	enum flow f = jx_fits(&x, j->root) ? FLOW_ERROR : jx_run(&x, j->root);
 	if (f != FLOW_ERROR && jx_step(&x, 0))

@@ -54,6 +54,9 @@ struct source {
 	const char *name;
 	struct err *e;
 	struct arena *scratch; /* of jinja_resolve */
+	struct free_name *names; /* what a render looks up, once each */
+	size_t nnames;
+	struct value name_at;  /* of jinja_resolve: a dict, where a name stands among them */
 	bool over;             /* too many variables */
 };
 
@@ -107,14 +110,19 @@ struct slot {
 	uint16_t up, at;
 };
 
+/* A name that no scope of the template defines where it is read: a variable of the render, else a global. */
+struct free_name {
+	struct str name;
+	struct value global; /* or VMISSING */
+};
+
 /* What entering a scope does to its variables, in order. */
 enum load_action { LOAD_PARAM, LOAD_RESOLVE, LOAD_ALIAS, LOAD_UNDEFINED };
 struct load {
 	struct slot slot;
 	enum load_action action;
-	struct str name;     /* RESOLVE */
-	struct value global; /* RESOLVE: what the name means where the render's variables lack it */
-	struct slot from;    /* ALIAS */
+	uint32_t name;     /* RESOLVE: which free name */
+	struct slot from;  /* ALIAS */
 };
 struct scope {
 	struct load *v;
@@ -179,6 +187,8 @@ struct jinja {
 	struct str source, name;
 	bool plain;
 	struct node *root;
+	const struct free_name *names;
+	size_t nnames;
 };
 
 /* A running function (the template, a macro, a recursive loop): its variables and the function it was made in. */
@@ -191,7 +201,7 @@ struct jx {
 	const struct jinja *j;
 	struct arena *a;
 	struct err *e;
-	struct value vars;
+	struct value *names; /* the values of the template's free names */
 	const char *date;
 	struct jinja_limits limit;
 	uint64_t steps;

@@ -123,14 +123,12 @@ void jx_scope_enter(struct jx *x, const struct scope *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct load *l = &s->v[i];
-		if (l->action == LOAD_RESOLVE) {
-			const struct value *v = v_item(x->vars.dict, l->name);
-			*jx_slot(x, l->slot) = v ? *v : l->global;
-		} else if (l->action == LOAD_ALIAS) {
+		if (l->action == LOAD_RESOLVE)
+			*jx_slot(x, l->slot) = x->names[l->name];
+		else if (l->action == LOAD_ALIAS)
 			*jx_slot(x, l->slot) = *jx_slot(x, l->from);
-		} else if (l->action == LOAD_UNDEFINED) {
+		else if (l->action == LOAD_UNDEFINED)
 			*jx_slot(x, l->slot) = VMISSING;
-		}
 	}
 }
 

@@ -371,16 +371,29 @@ static struct slot slot_of(struct symbols *s, struct str name)
 	return slot_from(s->fn, r->fn, r->at);
 }
 
+static uint32_t free_name(struct source *src, struct str name)
+{
+	const struct value *known = v_get(src->name_at, name);
+	if (known)
+		return (uint32_t)known->i;
+	v_set(src->scratch, src->name_at, name, v_int((int64_t)src->nnames));
+	src->names = grow(src->a, src->names, src->nnames, sizeof *src->names);
+	struct free_name *f = &src->names[src->nnames++];
+	f->name = name;
+	if (!jx_global(name, &f->global, src->env))
+		f->global = VMISSING;
+	return (uint32_t)src->nnames - 1;
+}
+
 static void fill_scope(struct symbols *s, struct scope *out)
 {
 	out->v = ARENA_ARRAY(s->src->a, s->nloads, struct load);
 	out->n = s->nloads;
 	for (size_t i = 0; i < s->nloads; i++) {
 		const struct sload *l = &s->loads[i];
-		out->v[i] = (struct load){ .slot = slot_from(s->fn, l->fn, l->at), .action = l->action,
-			.name = l->name };
-		if (l->action == LOAD_RESOLVE && !jx_global(l->name, &out->v[i].global, s->src->env))
-			out->v[i].global = VMISSING;
+		out->v[i] = (struct load){ .slot = slot_from(s->fn, l->fn, l->at), .action = l->action };
+		if (l->action == LOAD_RESOLVE)
+			out->v[i].name = free_name(s->src, l->name);
 		if (l->action == LOAD_ALIAS)
 			out->v[i].from = slot_from(s->fn, l->from.fn, l->from.at);
 	}
@@ -591,7 +604,8 @@ static int resolve(struct symbols *s, struct node *n, bool soft)
 	}
 }
 
-/* Steps and nesting of every expression. Argument lists, keywords and slices are parts of the node that holds them. */
+/* Steps and nesting of every expression. Argument lists, keywords and slices are parts of the node that holds them. A body of
+ * one statement becomes that statement. */
 static void measure(struct node *n, uint32_t level)
 {
 	bool expression = n->type >= N_CONST,
@@ -603,6 +617,8 @@ static void measure(struct node *n, uint32_t level)
 		struct node *k = n->kid[i];
 		if (!k)
 			continue;
+		if ((n->type == N_IF || n->type == N_FOR) && k->type == N_BODY && k->n == 1)
+			k = n->kid[i] = k->kid[0];
 		measure(k, n->level);
 		n->cost += expression || k->type >= N_CONST ? k->cost : 0; /* statements inside count when they run */
 		n->height = k->height > n->height ? k->height : n->height;
@@ -620,6 +636,7 @@ int jinja_resolve(struct source *src, struct node *root)
 	struct arena scratch;
 	arena_init(&scratch);
 	src->scratch = &scratch;
+	src->name_at = v_dict(&scratch);
 	analyze(s, root, false);
 	int rc = resolve(s, root, false);
 	if (!rc && src->over) /* met in the last scope of all */
