@@ -56,6 +56,14 @@ void tokrx_close(struct tokrx *rx);
 int tokrx_next(const struct tokrx *rx, struct scan *sc, struct str s, size_t *pos, size_t *last, size_t *from, size_t *to, struct err *e);
 void scan_fini(struct scan *sc);
 
+/* ---- well-known patterns as code (tok_scan.c) ---- */
+
+struct scanner;
+const struct scanner *scanner_find(struct arena *a, struct str pattern); /* NULL: none for this pattern */
+enum { SCANNER_GPT2 };
+const char *scanner_pattern(size_t k);                                   /* the patterns there are; NULL behind them */
+bool scanner_next(const struct scanner *sc, struct str s, size_t *pos, size_t *from, size_t *to); /* as tokrx_next */
+
 /* ---- pieces and one call ---- */
 
 struct span {
@@ -360,6 +368,7 @@ enum scheme { ALWAYS, FIRST, NEVER };
 struct pre {
 	int (*run)(struct enc *x, size_t stage, struct piece pc);
 	struct tokrx *rx;
+	const struct scanner *scan;    /* instead of rx: its pattern as code */
 	bool (*match)(uint32_t cp, const struct pre *p); /* instead of rx: single characters */
 	enum behavior behavior;
 	bool invert, prefix_space, split;

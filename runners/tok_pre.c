@@ -85,7 +85,9 @@ static int cut_run(struct enc *x, size_t stage, struct piece pc)
 	size_t done = 0, pos = 0, last = SIZE_MAX, from = 0, to = 0;
 	for (;;) {
 		int rc = 0;
-		if (p->rx) {
+		if (p->scan) {
+			rc = scanner_next(p->scan, s, &pos, &from, &to);
+		} else if (p->rx) {
 			rc = tokrx_next(p->rx, &x->scan, s, &pos, &last, &from, &to, x->e);
 		} else {
 			while (pos < s.n && !rc) {
@@ -289,11 +291,7 @@ static int pre_byte_level(struct tokenizer *t, struct value v, struct err *e)
 	if (regex) {
 		struct pre *p = push(t, cut_run);
 		p->behavior = ISOLATED;
-		if (tokrx_open(
-			    &p->rx,
-			    STR("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"),
-			    false, e) < 0)
-			return -1;
+		p->scan = scanner_find(&t->a, str_of(scanner_pattern(SCANNER_GPT2)));
 	}
 	push(t, bytes_run);
 	return 0;
@@ -305,6 +303,10 @@ static int pre_split(struct tokenizer *t, struct value v, struct err *e)
 	if (comp_bool(t, v, "pre-tokenizer Split", "invert", -1, &p->invert, e) < 0 ||
 	    read_behavior(t, v, "pre-tokenizer Split", &p->behavior, e) < 0)
 		return -1;
+	const struct value *pattern = v_getc(v, "pattern");
+	const struct value *r = pattern && pattern->type == V_DICT && pattern->dict->n == 1 ? v_getc(*pattern, "Regex") : NULL;
+	if (r && r->type == V_STR && (p->scan = scanner_find(&t->a, r->s)))
+		return 0;
 	return comp_pattern(t, v, "pre-tokenizer Split", &p->rx, e);
 }
 
