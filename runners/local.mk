@@ -14,4 +14,4 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_model.c %D%/tok_vocab.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_chars.c %D%/tok_pieces.c %D%/tok_unigram.c %D%/tok_word.c %D%/tok_charsmap.c %D%/tok_bert.c %D%/tok_class.c %D%/tok_tables.h %D%/tok_regex.c %D%/tok_norm.c \
 	%D%/tok_pre.c %D%/tok_post.c %D%/tok_decode.c %D%/tok_added.c
 %C%_librunners_a_SOURCES += %D%/tok_files.h %D%/tok_config.c %D%/tok_family.c %D%/tok_make.c %D%/tok_sentencepiece.c %D%/tok_tiktoken.c %D%/tok_vocabjson.c
-%C%_librunners_a_SOURCES += %D%/tok_scan.c
+%C%_librunners_a_SOURCES += %D%/tok_scan.c %D%/tok_cache.h

@@ -266,6 +266,52 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 	return 0;
 }
 
+/* ---- words met before ---- */
+
+/* May words be looked up and kept? With offsets the lengths of tokens are needed too: then words are worked out. */
+static inline bool caches(const struct enc *x, size_t n)
+{
+	return n <= CACHE_BYTES && !x->cp && x->t->bpe.cache.line;
+}
+
+/* The ids of a word known already: 1 when they were put out. */
+static inline int known(struct enc *x, const struct cache_key *key, struct piece pc)
+{
+	int32_t id[CACHE_IDS];
+	int n = cache_get(key, id);
+	if (n && x->n + CACHE_IDS <= x->cap) {
+		memcpy(x->id + x->n, id, sizeof id); /* what is beyond n will be written over */
+		x->n += (size_t)n;
+		return 1;
+	}
+	for (int i = 0; i < n; i++)
+		if (enc_token(x, id[i], pc, 0, pc.n, NULL) < 0)
+			return -1;
+	return n > 0;
+}
+
+/* Keeps what was put out since there were `start` tokens. */
+static inline void remember(const struct enc *x, const struct cache_key *key, size_t start)
+{
+	if (x->n > start && x->n - start <= CACHE_IDS)
+		cache_put(key, x->id + start, (int)(x->n - start));
+}
+
+static int known_word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *at)
+{
+	if (!caches(x, to - from))
+		return word(x, pc, from, to, at);
+	struct cache_key key = cache_key(&x->t->bpe.cache, pc.p + from, to - from, false);
+	size_t start = x->n;
+	int rc = known(x, &key, pc);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	rc = word(x, pc, from, to, at);
+	if (rc == 0)
+		remember(x, &key, start);
+	return rc;
+}
+
 /* ---- words of bytes ---- */
 
 static inline int emit(struct enc *x, struct piece pc, size_t n, size_t *at)
@@ -279,12 +325,23 @@ static inline int emit(struct enc *x, struct piece pc, size_t n, size_t *at)
 	return 0;
 }
 
-/* Merges the n symbols of a part of a word that no merge can leave. */
-static inline int part(struct enc *x, struct piece pc, size_t n, size_t *at)
+/* Merges the n symbols of pc[from..to), a part of a word that no merge can leave. */
+static inline int part(struct enc *x, struct piece pc, size_t from, size_t to, size_t n, size_t *at)
 {
 	const struct bpe *b = &x->t->bpe;
 	struct sym *s = x->sym;
 	const struct merge *m;
+	if (n > 2 && caches(x, to - from)) {
+		struct cache_key key = cache_key(&b->cache, pc.p + from, to - from, true);
+		size_t start = x->n;
+		int rc = known(x, &key, pc);
+		if (rc)
+			return rc < 0 ? -1 : 0;
+		rc = emit(x, pc, merge_short(b, s, n), at);
+		if (rc == 0)
+			remember(x, &key, start);
+		return rc;
+	}
 	if (n == 2 && (m = pair_find(b, s[0].id, s[1].id))) {
 		s[0].id = m->id;
 		s[0].len += s[1].len;
@@ -306,7 +363,7 @@ static int parts(struct enc *x, struct piece pc)
 {
 	const struct bpe *b = &x->t->bpe;
 	struct str w = { pc.p, pc.n };
-	size_t n = 0, i = 0, from = 0, at = 0;
+	size_t n = 0, i = 0, from = 0, at = 0, begin = 0; /* begin: of the part */
 	bool before = false; /* may a part of a character cross the border before? */
 	room(x, w.n);
 	uint32_t c = utf8_next(w, &i);
@@ -328,9 +385,10 @@ static int parts(struct enc *x, struct piece pc)
 			for (size_t k = from; k < to; k++)
 				add(x->sym, &n, b->byte_id[(unsigned char)w.p[k]], 1);
 		if (cut) {
-			if (part(x, pc, n, &at) < 0)
+			if (part(x, pc, begin, to, n, &at) < 0)
 				return -1;
 			n = 0;
+			begin = to;
 		}
 		if (to == w.n)
 			return 0;
@@ -359,21 +417,29 @@ static bool all_ascii(const char *p, size_t n)
 static int byte_word(struct enc *x, struct piece pc)
 {
 	const struct bpe *b = &x->t->bpe;
-	bool ascii = all_ascii(pc.p, pc.n);
-	size_t at = 0;
-	if (ascii || pc.n <= 16 || (b->ignore_merges && pc.n <= b->v->max_len)) {
+	struct cache_key key;
+	size_t at = 0, start = x->n;
+	int rc;
+	if (caches(x, pc.n)) {
+		key = cache_key(&b->cache, pc.p, pc.n, false);
+		rc = known(x, &key, pc);
+		if (rc)
+			return rc < 0 ? -1 : 0;
+	}
+	if (pc.n <= CACHE_BYTES || all_ascii(pc.p, pc.n) || (b->ignore_merges && pc.n <= b->v->max_len)) {
 		struct str w = { pc.p, pc.n };
 		uint32_t slot;
-		int32_t id = pc.n > b->v->max_len
-				     ? -1
-				     : strmap_find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot);
-		if (id >= 0 && (b->ignore_merges ||
-				atomic_load_explicit(&b->whole[id], memory_order_relaxed) == 1))
-			return enc_token(x, id, pc, 0, pc.n, NULL);
-		if (ascii || id >= 0)
-			return word(x, pc, 0, pc.n, &at);
+		int32_t id = pc.n > b->v->max_len ? -1
+						  : strmap_find(&b->rawmap, b->raw, w, str_hash(w.p, w.n), &slot);
+		rc = id >= 0 && b->ignore_merges        ? enc_token(x, id, pc, 0, pc.n, NULL)
+		     : id >= 0 || all_ascii(pc.p, pc.n) ? word(x, pc, 0, pc.n, &at)
+							: parts(x, pc);
+	} else {
+		rc = parts(x, pc);
 	}
-	return parts(x, pc);
+	if (rc == 0 && caches(x, pc.n))
+		remember(x, &key, start);
+	return rc;
 }
 
 int bpe_piece(struct enc *x, struct piece pc)
@@ -383,28 +449,34 @@ int bpe_piece(struct enc *x, struct piece pc)
 	if (b->bytes)
 		return byte_word(x, pc);
 	if (!b->edge_shift)
-		return word(x, pc, 0, pc.n, &out);
+		return known_word(x, pc, 0, pc.n, &out);
 	struct str s = { pc.p, pc.n };
 	if (b->ignore_merges && pc.n <= b->v->max_len) {
 		int32_t id = vocab_find(b->v, s);
 		if (id >= 0)
 			return enc_token(x, id, pc, 0, pc.n, NULL);
 	}
-	size_t from = 0, i = 0;
+	size_t from = 0, i = 0, begin = 0; /* begin: of the character `left` */
 	uint32_t left = utf8_next(s, &i);
-	bool known = char_find(b, left) >= 0;
+	int32_t id = char_find(b, left);
 	while (i < s.n) {
 		size_t at = i;
 		uint32_t c = utf8_next(s, &i);
-		bool k = char_find(b, c) >= 0;
-		if (k && known &&
-		    !edge_joins(b, left, c)) { /* beside an unknown character nothing is cut: bytes and fusing */
-			if (word(x, pc, from, at, &out) < 0)
+		int32_t next = char_find(b, c);
+		/* beside an unknown character nothing is cut: bytes and fusing */
+		if (id >= 0 && next >= 0 && !edge_joins(b, left, c)) {
+			if (begin == from) { /* a word of one character is its token */
+				if (enc_token(x, id, pc, out, out + at - from, NULL) < 0)
+					return -1;
+				out += at - from;
+			} else if (known_word(x, pc, from, at, &out) < 0) {
 				return -1;
+			}
 			from = at;
 		}
 		left = c;
-		known = k;
+		id = next;
+		begin = at;
 	}
-	return word(x, pc, from, s.n, &out);
+	return known_word(x, pc, from, s.n, &out);
 }

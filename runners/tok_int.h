@@ -12,9 +12,8 @@
 #ifndef ASSAY_TOK_INT_H
 #define ASSAY_TOK_INT_H
 
-#include <stdatomic.h>
-
 #include "runners/text/value.h"
+#include "runners/tok_cache.h"
 #include "runners/tokenizer.h"
 
 enum {
@@ -208,6 +207,7 @@ struct bpe {
 	int edge_shift;                /* of the hash; 0: cutting is off */
 	uint64_t edge_ascii[128][2];   /* the same for ASCII, not hashed */
 	struct chars *chars;           /* bytes only (tok_chars.c) */
+	struct cache cache;            /* line NULL: none */
 	_Atomic unsigned char *whole;  /* by id: 1 the token's own text encodes to just it, 2 it does not, 0 not yet known */
 };
 int bpe_load(struct tokenizer *t, struct js *j, struct err *e);

@@ -372,5 +372,7 @@ int bpe_finish(struct tokenizer *t, struct err *e)
 	if (b->bytes)
 		chars_prepare(t);
 	prepare_edges(t);
+	if (b->bytes || !b->ignore_merges) /* else a word's tokens depend on what stands around it */
+		b->cache.line = xcalloc((size_t)1 << CACHE_BITS, sizeof *b->cache.line);
 	return 0;
 }

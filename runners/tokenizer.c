@@ -347,6 +347,7 @@ void tokenizer_close(struct tokenizer *t)
 		t->kind->free(t);
 	free(t->raw.node);
 	free(t->normal.node);
+	free(t->bpe.cache.line);
 	arena_fini(&t->a);
 	free(t);
 }
