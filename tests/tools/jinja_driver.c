@@ -1,12 +1,38 @@
 /* jinja_driver.c - renders templates given as JSON lines, for tests/tools/jinja_fuzz.py.
  *
  * in:  {"env":"chat"|"suite","template":T,"vars":{...},"date":D}     out: {"ok":TEXT} or {"error":MESSAGE,"code":N}
+ * With "repeat":N (for tests/tools/jinja_peers.py) the compiled template is rendered N more times, each into an arena that
+ * is reset, as for the documents of a run: "seconds" is their processor time.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "runners/text/jinja.h"
 #include "runners/text/json.h"
+
+static double processor_time(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double repeat(const struct jinja *j, struct value vars, int64_t times)
+{
+	struct arena item;
+	struct err e = { 0 };
+	struct str text;
+	arena_init(&item);
+	double start = processor_time();
+	for (int64_t i = 0; i < times; i++) {
+		jinja_render(j, &item, vars, NULL, NULL, &text, &e);
+		arena_reset(&item);
+	}
+	double seconds = processor_time() - start;
+	arena_fini(&item);
+	return seconds;
+}
 
 static void answer(struct arena *a, struct str line)
 {
@@ -15,12 +41,15 @@ static void answer(struct arena *a, struct str line)
 	struct jinja *j = NULL;
 	struct str text;
 	if (json_parse(a, line, "line", &in, &e) == 0) {
-		const struct value *date = v_getc(in, "date");
+		const struct value *date = v_getc(in, "date"), *times = v_getc(in, "repeat");
 		enum jinja_env env = str_is(v_getc(in, "env")->s, "chat") ? JINJA_CHAT : JINJA_SUITE;
 		struct jinja_limits limits = { .steps = 3000000 };
 		if (jinja_compile(&j, v_getc(in, "template")->s, env, "t", &e) == 0 &&
-		    jinja_render(j, a, *v_getc(in, "vars"), date ? arena_cstr(a, date->s) : NULL, &limits, &text, &e) == 0)
+		    jinja_render(j, a, *v_getc(in, "vars"), date ? arena_cstr(a, date->s) : NULL, &limits, &text, &e) == 0) {
 			v_set(a, out, STR("ok"), v_str(text));
+			if (times)
+				v_set(a, out, STR("seconds"), v_float(repeat(j, *v_getc(in, "vars"), times->i)));
+		}
 	}
 	if (e.code != E_NONE) {
 		v_set(a, out, STR("error"), v_cstr(e.msg));
