@@ -264,7 +264,22 @@ static int eval_attr(struct jx *x, const struct node *n, struct value *out)
 		*out = *item;
 		return 0;
 	}
+	if (n->field && jx_is(*obj, &jinja_loop_type))
+		return jx_loop_get(x, obj->obj, n->field, out);
 	return jx_member(x, obj, n, out);
+}
+
+static int eval_key(struct jx *x, const struct node *n, struct value *out)
+{
+	struct value room;
+	const struct value *obj = operand(x, n->kid[0], &room), *item;
+	if (!obj)
+		return -1;
+	if (obj->type == V_DICT && (item = v_item(obj->dict, n->s))) {
+		*out = *item;
+		return 0;
+	}
+	return jx_getitem(x, *obj, n->kid[1]->v, out);
 }
 
 static OUT_OF_LINE int eval_slice(struct jx *x, const struct value *obj, const struct node *slice, struct value *out)
@@ -280,19 +295,13 @@ static int eval_item(struct jx *x, const struct node *n, struct value *out)
 {
 	struct value room, room2;
 	const struct node *index = n->kid[1];
-	const struct value *obj = operand(x, n->kid[0], &room), *key, *item;
+	const struct value *obj = operand(x, n->kid[0], &room), *key;
 	if (!obj)
 		return -1;
 	if (index->type == N_SLICE)
 		return eval_slice(x, obj, index, out);
 	key = operand(x, index, &room2);
-	if (!key)
-		return -1;
-	if (obj->type == V_DICT && key->type == V_STR && (item = v_item(obj->dict, key->s))) {
-		*out = *item;
-		return 0;
-	}
-	return jx_getitem(x, *obj, *key, out);
+	return key ? jx_getitem(x, *obj, *key, out) : -1;
 }
 
 /* ---- calls ---- */
@@ -453,6 +462,7 @@ static int (*const evals[])(struct jx *x, const struct node *n, struct value *ou
 	[N_COND] = eval_cond,
 	[N_ATTR] = eval_attr,
 	[N_ITEM] = eval_item,
+	[N_KEY] = eval_key,
 	[N_CALL] = eval_call,
 	[N_FILTER] = eval_filter,
 	[N_TEST] = eval_filter,

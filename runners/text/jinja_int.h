@@ -95,6 +95,7 @@ enum node_type {
 	N_COND,        /* test, then, else or NULL (s: the message about that) */
 	N_ATTR,        /* object; s */
 	N_ITEM,        /* object, index */
+	N_KEY,         /* object, index; s: the index is this constant string */
 	N_SLICE,       /* start, stop, step: only as the index of N_ITEM */
 	N_CALL,        /* callee, args(N_ARGS) */
 	N_FILTER,      /* value or NULL (a block's text), args; s: name; fn */
@@ -139,6 +140,7 @@ struct node {
 	bool flag, flag2;
 	bool catch_kwargs, catch_varargs, catch_caller; /* macros */
 	uint8_t nparams;        /* filters and tests: of fn; flag: the arguments are positional and fit */
+	uint8_t field;          /* attributes: which of a loop's, 0: none */
 	uint32_t level, height; /* expressions: levels down to this node in its statement; from it down to the leaves. Statements: the highest inside */
 	uint32_t cost;          /* evaluated nodes, this one included; of a statement those of its own expressions */
 	enum name_ctx ctx;
@@ -383,6 +385,8 @@ struct o_generator *jx_generator(struct jx *x, struct value from, int (*next)(st
 int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value *out);
 int jx_object_call(struct jx *x, struct value obj, const struct args *args, struct value *out);
 int jx_loop_call(struct jx *x, const struct node *loop, struct frame *up, struct value iterable, int depth0, struct value *out);
+int jx_loop_field(struct str name); /* 0: a loop has no such attribute */
+int jx_loop_get(struct jx *x, struct o_loop *l, int field, struct value *out);
 int jx_loop_next(struct jx *x, struct o_loop *l, struct value *out);
 int jx_macro_call(struct jx *x, struct o_macro *m, const struct args *args, struct value *out);
 bool jx_global(struct str name, struct value *out, enum jinja_env env);

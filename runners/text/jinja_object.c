@@ -436,35 +436,55 @@ static struct value bound(struct jx *x, struct value self, const struct method *
 	return jx_object(b);
 }
 
-static int loop_attr(struct jx *x, struct o_loop *l, struct str name, struct value *out)
+enum { INDEX0 = 1, INDEX, FIRST, LAST, LENGTH, REVINDEX, REVINDEX0, PREVITEM, NEXTITEM, DEPTH, DEPTH0, CYCLE, CHANGED };
+
+int jx_loop_field(struct str name)
 {
-	struct value self = jx_object(l);
-	int64_t n;
-	int rc;
-	if (str_is(name, "index0")) {
-		*out = v_int(l->index0);
-	} else if (str_is(name, "index")) {
-		*out = v_int(l->index0 + 1);
-	} else if (str_is(name, "first")) {
+	static const char *const names[] = { [INDEX0] = "index0", [INDEX] = "index", [FIRST] = "first", [LAST] = "last",
+		[LENGTH] = "length", [REVINDEX] = "revindex", [REVINDEX0] = "revindex0", [PREVITEM] = "previtem",
+		[NEXTITEM] = "nextitem", [DEPTH] = "depth", [DEPTH0] = "depth0", [CYCLE] = "cycle", [CHANGED] = "changed" };
+	for (int i = 1; i < (int)(sizeof names / sizeof *names); i++)
+		if (str_is(name, names[i]))
+			return i;
+	return 0;
+}
+
+int jx_loop_get(struct jx *x, struct o_loop *l, int field, struct value *out)
+{
+	int64_t n = 0;
+	int rc = 0;
+	switch (field) {
+	case INDEX0:
+	case INDEX:
+		*out = v_int(l->index0 + (field == INDEX));
+		return 0;
+	case FIRST:
 		*out = v_bool(l->index0 == 0);
-	} else if (str_is(name, "depth") || str_is(name, "depth0")) {
-		*out = v_int(l->depth0 + str_is(name, "depth"));
-	} else if (str_is(name, "length") || str_is(name, "revindex") || str_is(name, "revindex0")) {
-		if (loop_length(x, l, &n))
-			return -1;
-		*out = v_int(str_is(name, "length") ? n : str_is(name, "revindex") ? n - l->index0 : n - l->index0 - 1);
-	} else if (str_is(name, "last") || str_is(name, "nextitem")) {
+		return 0;
+	case LAST:
+	case NEXTITEM:
 		if ((rc = loop_peek(x, l)) < 0)
 			return -1;
-		*out = str_is(name, "last") ? v_bool(!rc) : rc ? l->after : jx_undef_hint(x, "there is no next item");
-	} else if (str_is(name, "previtem")) {
+		*out = field == LAST ? v_bool(!rc) : rc ? l->after : jx_undef_hint(x, "there is no next item");
+		return 0;
+	case LENGTH:
+	case REVINDEX:
+	case REVINDEX0:
+		if (loop_length(x, l, &n))
+			return -1;
+		*out = v_int(field == LENGTH ? n : n - l->index0 - (field == REVINDEX0));
+		return 0;
+	case PREVITEM:
 		*out = l->index0 == 0 ? jx_undef_hint(x, "there is no previous item") : l->before;
-	} else if (str_is(name, "cycle") || str_is(name, "changed")) {
-		*out = bound(x, self, &loop_methods[str_is(name, "changed")]);
-	} else {
+		return 0;
+	case DEPTH:
+	case DEPTH0:
+		*out = v_int(l->depth0 + (field == DEPTH));
+		return 0;
+	default:
+		*out = bound(x, jx_object(l), &loop_methods[field == CHANGED]);
 		return 0;
 	}
-	return 1;
 }
 
 /* ---- attributes ---- */
@@ -488,8 +508,10 @@ static int macro_attr(struct jx *x, const struct o_macro *m, struct str name, st
 
 int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value *out)
 {
-	if (jx_is(obj, &jinja_loop_type))
-		return loop_attr(x, obj.obj, name, out);
+	if (jx_is(obj, &jinja_loop_type)) {
+		int field = jx_loop_field(name);
+		return !field ? 0 : jx_loop_get(x, obj.obj, field, out) ? -1 : 1;
+	}
 	if (jx_is(obj, &jinja_namespace_type)) {
 		const struct value *v = v_get(((struct o_namespace *)obj.obj)->dict, name);
 		if (v)

@@ -93,6 +93,10 @@ int jx_equal(struct jx *x, struct value a, struct value b, bool *out)
 {
 	if (is_strict(a) || is_strict(b))
 		return jx_undef_fail(x, is_strict(a) ? a : b);
+	if (v_is_num(a) && v_is_num(b)) {
+		*out = v_compare_num(a, b) == 0;
+		return 0;
+	}
 	struct vwalk w = jx_walk(x);
 	uint64_t before = w.left;
 	*out = v_equal_walk(a, b, &w);
@@ -437,8 +441,11 @@ int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct 
 		*out = jx_object(s);
 	} else {
 		*out = obj.type == V_LIST ? v_list(x->a, (size_t)count) : v_tuple(x->a, (size_t)count);
-		for (int64_t k = 0, i = from; k < count; k++) {
-			v_push(x->a, *out, obj.list->v[i]);
+		out->list->n = (size_t)count;
+		if (count && step == 1)
+			memcpy(out->list->v, obj.list->v + from, (size_t)count * sizeof *out->list->v);
+		for (int64_t k = 0, i = from; k < count && step != 1; k++) {
+			out->list->v[k] = obj.list->v[i];
 			if (k + 1 < count)
 				i += step;
 		}

@@ -588,8 +588,15 @@ static int resolve(struct symbols *s, struct node *n, bool soft)
 	case N_CHAIN:
 		n->flag = n->n == 1 + strspn(n->s.p, "+"); /* a sum */
 		return resolve_kids(s, n, soft);
+	case N_ITEM:
+		if (n->kid[1]->type == N_CONST && n->kid[1]->v.type == V_STR) {
+			n->type = N_KEY;
+			n->s = n->kid[1]->v.s;
+		}
+		return resolve_kids(s, n, soft);
 	case N_ATTR:
 		n->methods = methods_named(s->src, n->s);
+		n->field = (uint8_t)jx_loop_field(n->s);
 		return resolve_kids(s, n, soft);
 	case N_FILTER:
 	case N_TEST:
