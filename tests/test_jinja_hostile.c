@@ -213,6 +213,37 @@ static void test_limits(void)
 	CHECK(try_render(JINJA_CHAT, str_of("0123456789a"), &output, &out, &e) == -1 && e.code == E_LIMIT && strstr(e.msg, "output"), "%s", e.msg);
 	CHECK(try_render(JINJA_CHAT, str_of("0123456789"), &output, &out, &e) == 0, "%s", e.msg);
 	CHECK(try_render(JINJA_CHAT, str_of("{{ 'abc' * 1000 }}"), &memory, &out, &e) == -1 && e.code == E_LIMIT && strstr(e.msg, "memory"), "%s", e.msg);
+	static const struct {
+		const char *source, *word;
+		struct jinja_limits limits;
+	} over[] = {
+		/* what a statement alone takes counts where it runs again */
+		{ "{% for i in range(9) %}{{ 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 }}{% endfor %}", "steps", { .steps = 100 } },
+		{ "{% for i in range(9) %}{% for k in range(9) %}{% endfor %}{% endfor %}", "steps", { .steps = 100 } },
+		{ "{% macro m(n) %}{{ m(n - 1) if n }}{% endmacro %}{{ m(30) }}", "steps", { .steps = 100 } },
+		{ "{{ 1 }}{{ 1 }}{{ 1 }}{{ 1 }}{{ 1 }}{{ 1 }}{{ 1 }}{{ 1 }}", "steps", { .steps = 5 } },
+		{ "{{ range(500)|map('string')|join }}", "steps", { .steps = 100 } },
+		{ "{% for i in range(999) %}{% set x = [1, 2, 3, 4, 5, 6, 7, 8, 9] %}{% endfor %}", "memory", { .memory_bytes = 100000 } },
+		{ "{% set ns = namespace(s='0123456789') %}{% for i in range(30) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", "memory", { .memory_bytes = 100000 } },
+		{ "{% set ns = namespace(s='0123456789') %}{% for i in range(30) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", "memory", { .memory_bytes = 100000 } },
+		{ "{{ ('a' * 60000)|upper|lower|upper|lower }}", "memory", { .memory_bytes = 100000 } },
+		{ "{% set x %}{{ 'a' * 600 }}{% endset %}", "output", { .output_bytes = 500 } },
+		{ "{{ 'a' * 300 + 'b' * 300 }}", "output", { .output_bytes = 500 } },
+		{ "{{ 'a' * 300 ~ 'b' * 300 }}", "output", { .output_bytes = 500 } },
+		{ "{{ 'a' * 4000 }}{{ 'b' * 4000 }}{{ 'c' * 4000 }}", "output", { .output_bytes = 11999 } },
+		{ "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", "nest", { .depth = 50 } },
+		{ "{% macro m(n) %}{{ ((((m(n + 1) ~ 1) ~ 1) ~ 1) ~ 1) }}{% endmacro %}{{ m(0) }}", "nest", { .depth = 2000 } },
+		{ "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}", "nest", { .depth = 50 } },
+		{ "{% macro m() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}{{ m() }}", "nest", { .depth = 50 } },
+		{ "{{ 1|abs|abs|abs|abs|abs|abs|abs }}", "nest", { .depth = 5 } },
+		{ "{% for i in [1] if [[[[[[i]]]]]] %}{% endfor %}", "nest", { .depth = 5 } },
+		{ "{% macro m(x=[[[[[[1]]]]]]) %}{% endmacro %}{{ m() }}", "nest", { .depth = 5 } },
+	};
+	for (size_t i = 0; i < sizeof over / sizeof *over; i++)
+		CHECK(try_render(JINJA_CHAT, str_of(over[i].source), &over[i].limits, &out, &e) == -1 && e.code == E_LIMIT && strstr(e.msg, over[i].word), "%s: %s",
+		      over[i].source, e.msg);
+	output.output_bytes = 12000;
+	CHECK(try_render(JINJA_CHAT, str_of("{{ 'a' * 4000 }}{{ 'b' * 4000 }}{{ 'c' * 4000 }}"), &output, &out, &e) == 0 && out.n == 12000, "%s", e.msg);
 	CHECK(try_render(JINJA_CHAT, str_of("{{ [[[[[[1]]]]]] }}"), &depth, &out, &e) == -1 && e.code == E_LIMIT && strstr(e.msg, "nest"), "%s", e.msg);
 	arena_reset(&item);
 }
