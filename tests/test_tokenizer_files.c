@@ -121,10 +121,305 @@ static void test_golden(void)
 	arena_fini(&a);
 }
 
+/* ---- broken files: one sentence each ---- */
+
+static void refuses(const char *what, const char *want)
+{
+	struct tokenizer *t = NULL;
+	struct err e = { 0 };
+	CHECK(tokenizer_open(&t, dir, &e) < 0, "%s: opened", what);
+	CHECK(strstr(e.msg, want) != NULL, "%s: '%s' does not say '%s'", what, e.msg, want);
+	tokenizer_close(t);
+}
+
+/* Protobuf: a field of bytes, a field with a number. */
+static void pb_bytes(struct buf *b, unsigned field, const void *p, size_t n)
+{
+	buf_putc(b, (char)(field << 3 | 2));
+	for (size_t v = n; v > 127 || (buf_putc(b, (char)v), 0); v >>= 7)
+		buf_putc(b, (char)(v | 128));
+	buf_add(b, p, n);
+}
+
+static void pb_number(struct buf *b, unsigned field, uint64_t v)
+{
+	for (uint64_t tag = field << 3; tag > 127 || (buf_putc(b, (char)tag), 0); tag >>= 7)
+		buf_putc(b, (char)(tag | 128));
+	for (; v > 127 || (buf_putc(b, (char)v), 0); v >>= 7)
+		buf_putc(b, (char)(v | 128));
+}
+
+static void pb_piece(struct buf *b, const char *text, size_t n, float score, unsigned type)
+{
+	struct buf p = { 0 };
+	pb_bytes(&p, 1, text, n);
+	buf_putc(&p, 2 << 3 | 5);
+	buf_add(&p, &score, 4);
+	pb_number(&p, 3, type);
+	pb_bytes(b, 1, p.p, p.n);
+	buf_fini(&p);
+}
+
+/* <unk> and a; then what a case adds; then a trainer_spec with one number. */
+static struct buf model(unsigned field, uint64_t v)
+{
+	struct buf b = { 0 }, spec = { 0 };
+	pb_piece(&b, "<unk>", 5, 0, 2);
+	pb_piece(&b, "a", 1, -1, 1);
+	pb_number(&spec, 3, 2);
+	if (field)
+		pb_number(&spec, field, v);
+	pb_bytes(&b, 2, spec.p, spec.n);
+	buf_fini(&spec);
+	return b;
+}
+
+static void sp(struct buf *b, const char *what, const char *want)
+{
+	put("tokenizer.model", b->p ? b->p : "", b->n);
+	refuses(what, want);
+	buf_fini(b);
+}
+
+static void test_protobuf(void)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		const char *want;
+	} raw[] = {
+		{ "", 0, "no pieces" },
+		{ "\x08\x01", 2, "pieces has wire type 0" },
+		{ "\x15\x01\x02\x03\x04", 5, "trainer_spec has wire type 5" },
+		{ "\x0a\xff\xff\xff\xff\x0f", 6, "a length beyond the end" },
+		{ "\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11, "a length beyond the end" },
+		{ "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12, "beyond 64 bits" },
+		{ "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, "beyond 64 bits" },
+		{ "\x0b", 1, "wire type" },
+		{ "\x0f", 1, "wire type" },
+		{ "\x02\x00", 2, "no protobuf field" },
+		{ "\x0a", 1, "ends inside a number" },
+		{ "\x29\x00\x00", 3, "ends inside a number" },
+		{ "\x0a\x02\x08\x01", 4, "piece has wire type 0" },
+		{ "\x0a\x02\x12\x00", 4, "score has wire type 2" },
+		{ "\x0a\x00", 2, "piece 0 is empty" },
+		{ "\x12\x02\x1a\x00", 4, "model_type has wire type 2" },
+		{ "\x1a\x02\x10\x00", 4, "precompiled_charsmap has wire type 0" },
+	};
+	static const struct {
+		unsigned field;
+		uint64_t v;
+		const char *want;
+	} spec[] = {
+		{ 3, 3, "type WORD" }, { 3, 4, "type CHAR" }, { 3, 77, "model_type 77" }, { 24, 1, "treat_whitespace_as_suffix" },
+	};
+	fresh();
+	for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
+		put("tokenizer.model", raw[i].bytes, raw[i].n);
+		refuses(raw[i].want, raw[i].want);
+	}
+	for (size_t i = 0; i < sizeof spec / sizeof spec[0]; i++) {
+		struct buf b = model(spec[i].field, spec[i].v);
+		sp(&b, spec[i].want, spec[i].want);
+	}
+	struct buf b = model(0, 0);
+	struct tokenizer *t = NULL;
+	struct err e = { 0 };
+	put("tokenizer.model", b.p, b.n);
+	CHECK(tokenizer_open(&t, dir, &e) == 0, "the smallest model: %s", e.msg);
+	tokenizer_close(t);
+	pb_piece(&b, "a", 1, -2, 1);
+	sp(&b, "a piece twice", "'a' has two ids, 1 and 2");
+	b = model(0, 0);
+	pb_piece(&b, "a\0b", 3, -2, 1);
+	sp(&b, "NUL", "piece 2 holds NUL");
+	b = model(0, 0);
+	pb_piece(&b, "\xff", 1, -2, 1);
+	sp(&b, "no UTF-8", "piece 2 is no UTF-8");
+	b = model(0, 0);
+	pb_piece(&b, "b", 1, (float)(1e308 * 1e10), 1);
+	sp(&b, "an endless score", "score that is no number");
+	b = model(0, 0);
+	pb_piece(&b, "b", 1, 0, 9);
+	sp(&b, "type 9", "an unknown type");
+	b = model(0, 0);
+	char *big = xcalloc(1, 5000);
+	memset(big, 'x', 5000);
+	pb_piece(&b, big, 5000, 0, 1);
+	free(big);
+	sp(&b, "a long piece", "is too long");
+	b = model(3, 1);
+	struct buf unk = { 0 };
+	pb_number(&unk, 40, 7);
+	pb_bytes(&b, 2, unk.p, unk.n);
+	buf_fini(&unk);
+	sp(&b, "unk_id", "unk_id 7 is no piece");
+	put("config.json", "{\"model_type\":\"t5\"}", 19);
+	b = model(0, 0);
+	sp(&b, "T5 of BPE", "a T5Tokenizer is not made from a SentencePiece model of type BPE");
+	put("tokenizer_config.json", "{\"tokenizer_class\":\"AlbertTokenizerFast\"}", 41);
+	b = model(0, 0);
+	sp(&b, "a class with its own rules", "'AlbertTokenizerFast' is not supported");
+}
+
+/* Every way to cut a model off, and noise: an answer or a sentence, and nothing else. */
+static void test_noise(void)
+{
+	struct arena a;
+	arena_init(&a);
+	struct str good[] = { golden(&a, "bpe_user.model"), golden(&a, "uni_user.model"), golden(&a, "ranks.tiktoken") };
+	uint64_t x = test_seed();
+	fresh();
+	put("config.json", "{\"model_type\":\"llama\"}", 22);
+	for (size_t m = 0; m < 3; m++) {
+		char *copy = arena_alloc(&a, good[m].n);
+		for (int i = 0; i < 400; i++) {
+			size_t n = good[m].n;
+			memcpy(copy, good[m].p, n);
+			x = x * 6364136223846793005u + 1442695040888963407u;
+			if (i % 2)
+				n = (size_t)(x >> 33) % n;
+			else
+				for (int k = 0; k < 1 + i / 50; k++, x = x * 6364136223846793005u + 1442695040888963407u)
+					copy[(size_t)(x >> 33) % n] = (char)(x >> 20);
+			struct tokenizer *t = NULL;
+			struct err e = { 0 };
+			put("tokenizer.model", copy, n);
+			struct ids ids;
+			if (tokenizer_open(&t, dir, &e) == 0)
+				tokenizer_encode(t, STR("Hello <user> 12 \xe6\xbc\xa2"), TOK_SPECIAL, &a, &ids, &e);
+			else
+				CHECK(e.msg[0] && !strchr(e.msg, '\n'), "model %zu, case %d: '%s'", m, i, e.msg);
+			tokenizer_close(t);
+		}
+	}
+	arena_fini(&a);
+}
+
+struct broken {
+	const char *what, *file, *text, *want;
+};
+
+static void break_files(struct arena *a, struct value files, const struct broken *rows)
+{
+	for (; rows->what; rows++) {
+		make_folder(a, files);
+		put(rows->file, rows->text, strlen(rows->text));
+		refuses(rows->what, rows->want);
+	}
+}
+
+static void test_text(void)
+{
+	static const struct broken ranks[] = {
+		{ "an unknown family", "config.json", "{\"model_type\":\"nosuch\"}", "known family (Qwen, Kimi" },
+		{ "no rank", "tokenizer.model", "IQ== 0\nIg==\n", "tokenizer.model:2: a line must be" },
+		{ "a third word", "tokenizer.model", "IQ== 0\nIg== 1 2\n", "tokenizer.model:2: a line must be" },
+		{ "base64", "tokenizer.model", "IQ== 0\nI*== 1\n", "tokenizer.model:2: 'I*==' is not base64" },
+		{ "three digits", "tokenizer.model", "IQ== 0\nIgA 1\n", "'IgA' is not base64" },
+		{ "a rank twice", "tokenizer.model", "IQ== 0\nIg== 0\n", "tokenizer.model:2: rank 0 stands twice" },
+		{ "a token twice", "tokenizer.model", "IQ== 0\nIQ== 1\n", "'!' has two ids, 0 and 1" },
+		{ "a rank too large", "tokenizer.model", "IQ== 0\nIg== 99999999999999999999\n", "rank below" },
+		{ "a hole", "tokenizer.model", "IQ== 0\nIg== 2\n", "rank 2 is missing" },
+		{ NULL, NULL, NULL, NULL },
+	};
+	static const struct broken vocab[] = {
+		{ "a merge of nothing", "merges.txt", "#version: 0.2\nh e\nqq e\n", "merges.txt:3: the merge names 'qq'" },
+		{ "a merge to nothing", "merges.txt", "h h\n", "merges.txt:1: the merge makes 'hh'" },
+		{ "three words", "merges.txt", "h e l\n", "merges.txt:1: 'h e l' must be two tokens" },
+		{ "no merges", "merges.txt", "\xff", "merges.txt: not UTF-8" },
+		{ "no object", "vocab.json", "[1]", "vocab.json:1: '[' where an object should stand" },
+		{ "an id twice", "vocab.json", "{\"a\":0,\n\"b\":0}", "vocab.json:2: the tokens 'a' and 'b' both have id 0" },
+		{ "an id too large", "vocab.json", "{\"a\":99999999}", "too large" },
+		{ "an empty vocabulary", "vocab.json", "{}", "no tokens" },
+		{ "a class that is not made from it", "config.json", "{\"model_type\":\"nosuch\"}", "tokenizer_class in tokenizer_config.json" },
+		{ NULL, NULL, NULL, NULL },
+	};
+	static const struct broken config[] = {
+		{ "legacy", "tokenizer_config.json", "{\"legacy\":\"yes\"}", "legacy must be true or false" },
+		{ "add_bos_token", "tokenizer_config.json", "{\"add_bos_token\":1}", "add_bos_token must be true or false" },
+		{ "clean_up", "tokenizer_config.json", "{\"clean_up_tokenization_spaces\":1}", "must be true or false" },
+		{ "bos_token", "tokenizer_config.json", "{\"bos_token\":1}", "bos_token must be a string" },
+		{ "decoder", "tokenizer_config.json", "{\"added_tokens_decoder\":[]}", "added_tokens_decoder must be an object" },
+		{ "decoder id", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}}", "'x' is no id" },
+		{ "decoder token", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":\"y\"}}", "'1' must be an object" },
+		{ "decoder flag", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":{\"content\":\"y\",\"lstrip\":1}}}", "lstrip must be" },
+		{ "decoder place", "tokenizer_config.json", "{\"tokenizer_class\":\"LlamaTokenizer\",\"added_tokens_decoder\":{\"5\":{\"content\":\"y\"}}}",
+		  "says id 5, but its place" },
+		{ "extra", "tokenizer_config.json", "{\"extra_special_tokens\":[1]}", "extra_special_tokens must be a string" },
+		{ "a tail", "tokenizer_config.json", "{} x", "something stands behind" },
+		{ "no JSON", "config.json", "{", "config.json:1:" },
+		{ "special_tokens_map.json", "special_tokens_map.json", "[]", "special_tokens_map.json:1:" },
+		{ "added_tokens.json", "added_tokens.json", "{\"a\":-1}", "added_tokens.json:1:" },
+		{ "another ranks file", "tokenizer.model", "", "no pieces" },
+		{ NULL, NULL, NULL, NULL },
+	};
+	static const char files[] = "[{\"tokenizer.model\":\"ranks.tiktoken\",\"config.json\":{\"model_type\":\"qwen\"}},"
+				    "{\"vocab.json\":\"vocab.json\",\"merges.txt\":\"merges.txt\",\"config.json\":{\"model_type\":\"gpt2\"}},"
+				    "{\"tokenizer.model\":\"bpe.model\"}]";
+	static const struct broken *const rows[] = { ranks, vocab, config };
+	struct arena a;
+	struct value v;
+	struct err e = { 0 };
+	arena_init(&a);
+	CU_ASSERT_FATAL(json_parse(&a, str_of(files), "files", &v, &e) == 0);
+	for (size_t i = 0; i < 3; i++)
+		break_files(&a, v.list->v[i], rows[i]);
+	fresh();
+	put("a.tiktoken", "IQ== 0\n", 7);
+	put("b.tiktoken", "IQ== 0\n", 7);
+	refuses("two files", "2 files end in .tiktoken");
+	arena_fini(&a);
+}
+
+/* A file by its own name is the folder's; the digest covers each file that is read. */
+static void test_digest(void)
+{
+	static const char *const rows[][2] = { { "tokenizer.model", "bpe_bytes.model" }, { "r50k_base.tiktoken", "ranks.tiktoken" } };
+	static const char *const small[][2] = { { "tokenizer_config.json", "{\"legacy\":true}" },
+						{ "special_tokens_map.json", "{\"bos_token\":\"<s>\"}" },
+						{ "added_tokens.json", "{\"<s>\":1}" },
+						{ "config.json", "{\"model_type\":\"mistral\"}" } };
+	struct arena a;
+	struct err e = { 0 };
+	arena_init(&a);
+	for (size_t i = 0; i < 2; i++) {
+		unsigned char was[DIGEST_BYTES], now[DIGEST_BYTES];
+		struct str s = golden(&a, rows[i][1]);
+		char path[4200];
+		fresh();
+		put(rows[i][0], s.p, s.n);
+		snprintf(path, sizeof path, "%s/%s", dir, rows[i][0]);
+		for (size_t k = 0; k <= (i ? 0 : 4); k++) {
+			struct tokenizer *t = NULL, *u = NULL;
+			if (k)
+				put(small[k - 1][0], small[k - 1][1], strlen(small[k - 1][1]));
+			CHECK(tokenizer_open(&t, dir, &e) == 0 && tokenizer_open(&u, path, &e) == 0, "%s: %s", rows[i][0], e.msg);
+			if (!t || !u)
+				break;
+			tokenizer_digest(u, now);
+			if (k)
+				CHECK(memcmp(was, now, sizeof now) != 0, "%s is not in the digest", small[k - 1][0]);
+			tokenizer_digest(t, was);
+			CHECK(memcmp(was, now, sizeof now) == 0, "the file's digest is not the folder's");
+			CHECK(tokenizer_there(dir), "there");
+			tokenizer_close(t);
+			tokenizer_close(u);
+		}
+	}
+	fresh();
+	CHECK(!tokenizer_there(dir), "nothing is there");
+	arena_fini(&a);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "folders", test_golden },
+		{ "protobuf", test_protobuf },
+		{ "noise", test_noise },
+		{ "text files", test_text },
+		{ "names and digests", test_digest },
 		{ NULL, NULL },
 	};
 	int rc = test_main("tokenizer_files", tests, argc, argv);
