@@ -27,6 +27,17 @@ tokenizer)
 		n=$((n + 1))
 		{ cat "$t"; $cut; printf '{"bos_token": "<s>", "model_max_length": 512}'; $cut; printf "The cat's 12 <s> x\\n"; } >"$out/$n"
 	done ;;
+sentencepiece)
+	n=0
+	for m in "$src"/tests/golden/tokfiles/*.model "$src"/tests/golden/tokfiles/*.tiktoken; do
+		for c in '{}' '{"tokenizer_class":"LlamaTokenizer","model_type":"llama","add_bos_token":true,"legacy":true}' \
+			'{"model_type":"t5","extra_ids":3}' '{"model_type":"gemma","added_tokens_decoder":{"2":{"content":"</s>"}}}' '{"model_type":"qwen"}'; do
+			n=$((n + 1))
+			{ printf %s "$c"; $cut; head -c 4000 "$m"; tail -c 900 "$m"; } >"$out/$n"
+		done
+	done
+	{ printf '{"tokenizer_class":"Qwen2Tokenizer"}'; $cut; cat "$src/tests/golden/tokfiles/vocab.json"; $cut; cat "$src/tests/golden/tokfiles/merges.txt"; } >"$out/vocab"
+	{ printf '{}'; $cut; printf '\012\015\012\005<unk>\025\0\0\0\0\030\002\012\010\012\001a\025\0\0\0\0\022\002\030\002'; } >"$out/small" ;;
 model)
 	for m in "$src"/tests/golden/models/*/; do
 		test -f "${m}model.safetensors" || continue
