@@ -19,7 +19,7 @@ const char jinja_missing_mark;
 
 struct value jx_undefined(struct jx *x, struct undef u)
 {
-	struct undef *p = ARENA_NEW(x->a, struct undef);
+	struct undef *p = arena_bytes(x->a, sizeof *p);
 	*p = u;
 	p->strict = x->strict;
 	return (struct value){ .type = V_UNDEFINED, .obj = p };
@@ -338,6 +338,11 @@ int jx_getattr(struct jx *x, struct value obj, struct str name, struct value *ou
 
 int jx_member(struct jx *x, const struct value *obj, const struct node *n, struct value *out)
 {
+	if (obj->type == V_DICT && !n->methods && !is_dunder(n->s)) { /* an item or nothing */
+		const struct value *item = v_item(obj->dict, n->s);
+		*out = item ? *item : no_attribute(x, *obj, n->s);
+		return 0;
+	}
 	return getattr_with(x, *obj, n->s, n->methods ? n->methods[obj->type] : NULL, out);
 }
 
