@@ -135,6 +135,7 @@ static void flag_borders(struct tokenizer *t)
 	struct bpe *b = &t->bpe;
 	struct chars *c = b->chars;
 	for (size_t i = 0; i <= b->merge_mask; i++) {
+		merge_warm(b, b->raw, i);
 		if (b->merge[i].key == UINT64_MAX)
 			continue;
 		struct str l = b->raw[b->merge[i].key >> 32], r = b->raw[(uint32_t)b->merge[i].key];

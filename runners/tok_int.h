@@ -227,6 +227,20 @@ static inline const struct merge *pair_find(const struct bpe *b, int32_t l, int3
 			return NULL;
 	}
 }
+/* For a walk over all merges that reads the sides of each in tok: fetches what will be read a little later. */
+static inline void merge_warm(const struct bpe *b, const struct str *tok, size_t i)
+{
+	const struct merge *m = &b->merge[(i + 32) & b->merge_mask];
+	if (m->key != UINT64_MAX) {
+		__builtin_prefetch(&tok[m->key >> 32]);
+		__builtin_prefetch(&tok[(uint32_t)m->key]);
+	}
+	m = &b->merge[(i + 16) & b->merge_mask];
+	if (m->key != UINT64_MAX) {
+		__builtin_prefetch(tok[m->key >> 32].p + (tok[m->key >> 32].n ? tok[m->key >> 32].n - 1 : 0));
+		__builtin_prefetch(tok[(uint32_t)m->key].p);
+	}
+}
 static inline uint64_t edge_hash(const struct bpe *b, uint32_t l, uint32_t r)
 {
 	return ((uint64_t)l << 21 | r) * 0x9e3779b97f4a7c15ull >> b->edge_shift;

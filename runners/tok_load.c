@@ -38,7 +38,7 @@ int tok_char_byte(uint32_t cp)
 /* ---- merges ---- */
 
 /* Merges are looked up in batches: left, right and result of each, so that memory is waited for together. */
-enum { BATCH = 64 };
+enum { BATCH = 64, AHEAD = 16 };
 struct batch {
 	struct str s[BATCH][3];
 	uint32_t hash[BATCH][3];
@@ -136,8 +136,11 @@ static void index_merges(struct tokenizer *t, const struct merge *v, size_t n)
 	b->merge_mask = (uint32_t)(size - 1);
 	for (size_t i = 0; i < size; i++)
 		b->merge[i].key = UINT64_MAX;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			__builtin_prefetch(&b->merge[pair_hash(v[i + AHEAD].key) & b->merge_mask], 1);
 		pair_put(b, v[i]);
+	}
 }
 
 static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
@@ -351,6 +354,7 @@ static void prepare_edges(struct tokenizer *t)
 		return;
 	edge_init(t, b->merge_mask / 2);
 	for (size_t i = 0; i <= b->merge_mask; i++) {
+		merge_warm(b, b->v->tok, i);
 		if (b->merge[i].key == UINT64_MAX)
 			continue;
 		struct str l = b->v->tok[b->merge[i].key >> 32], r = b->v->tok[(uint32_t)b->merge[i].key];

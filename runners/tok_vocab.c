@@ -78,6 +78,8 @@ struct entries {
 	size_t n, cap;
 };
 
+enum { AHEAD = 16 };
+
 static int build(struct tokenizer *t, struct js *j, const struct entries *in, uint32_t max, size_t bytes, struct err *e)
 {
 	struct vocab *v = &t->voc;
@@ -85,6 +87,8 @@ static int build(struct tokenizer *t, struct js *j, const struct entries *in, ui
 		return js_fail(j, e, "model.vocab is empty");
 	vocab_init(t, max + 1, in->n, bytes);
 	for (size_t i = 0; i < in->n; i++) {
+		if (i + AHEAD < in->n) /* where it will go: to read the key twice costs less than to wait for memory */
+			__builtin_prefetch(&v->map.slot[str_hash(in->tok[i + AHEAD].p, in->tok[i + AHEAD].n) & v->map.mask], 1);
 		struct str s = in->tok[i], *at = &v->tok[in->id[i]];
 		int32_t other;
 		if (at->p)
