@@ -1,12 +1,13 @@
-/* tok_config.c - the small files beside a tokenizer: tokenizer_config.json, special_tokens_map.json, added_tokens.json, config.json.
+/* tok_config.c - the small files beside a tokenizer: tokenizer_config.json, special_tokens_map.json, added_tokens.json,
+ * config.json.
  *
- * Beside a tokenizer.json only the first is read, for the bos, eos and unk tokens, the longest input, what counts as special
- * and whether decoded text is cleaned up; transformers 5 ignores its add_bos_token and add_eos_token there. Where there is no
- * tokenizer.json all four are read as transformers 5 does: added_tokens_decoder stands for the two older files, which are
- * looked at only without it; config.json gives model_type and tokenizer_class.
+ * Beside a tokenizer.json only the first is read, for the bos, eos and unk tokens, the longest input, what counts as
+ * special and whether decoded text is cleaned up; transformers 5 ignores its add_bos_token and add_eos_token there.
+ * Where there is no tokenizer.json all four are read as transformers 5 does: added_tokens_decoder stands for the two
+ * older files, which are looked at only without it; config.json gives model_type and tokenizer_class.
  *
- * Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like 1e30
- * written out as whole numbers. Refuses: values of the wrong kind, each by its name.
+ * Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like
+ * 1e30 written out as whole numbers. Refuses: values of the wrong kind, each by its name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +22,13 @@
 
 const char *const tok_special_keys[SP_KEYS + 1] = { "bos_token", "eos_token", "unk_token",  "sep_token",
 						    "pad_token", "cls_token", "mask_token", NULL };
-static const char *const small_keys[] = { "additional_special_tokens",
-					  "extra_special_tokens",
+static const char *const small_keys[] = { "additional_special_tokens", "extra_special_tokens",
 					  "clean_up_tokenization_spaces",
 					  "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
 					  NULL };
 /* wanted only where there is no tokenizer.json */
-static const char *const all_keys[] = { "add_bos_token", "add_eos_token", "legacy", "add_prefix_space", "tokenizer_class",
-					"added_tokens_decoder", "extra_ids", NULL };
+static const char *const all_keys[] = { "add_bos_token",   "add_eos_token",	   "legacy",	"add_prefix_space",
+					"tokenizer_class", "added_tokens_decoder", "extra_ids", NULL };
 
 int tok_read_file(const char *path, size_t limit, struct str *out, struct err *e)
 {
@@ -152,8 +152,8 @@ static int read_token(const struct tokconf *c, struct value v, const char *what,
 	for (int k = 0; v.type == V_DICT && k < 5; k++) {
 		const struct value *f = v_getc(v, flags[k]);
 		if (f && f->type != V_BOOL)
-			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s: %s must be true or false", c->dir.p, what,
-				       flags[k]);
+			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s: %s must be true or false", c->dir.p,
+				       what, flags[k]);
 		*to[k] = f ? f->b : k == 4 ? !out->special : false;
 	}
 	return 0;
@@ -205,7 +205,8 @@ static void keep_added(struct tokenizer *t, struct tokconf *c, struct numbered *
 static int read_decoder(struct tokenizer *t, struct tokconf *c, struct value d, struct err *e)
 {
 	if (d.type != V_DICT)
-		return err_set(e, E_FORMAT, "%s/tokenizer_config.json: added_tokens_decoder must be an object", c->dir.p);
+		return err_set(e, E_FORMAT, "%s/tokenizer_config.json: added_tokens_decoder must be an object",
+			       c->dir.p);
 	struct numbered *v = ARENA_ARRAY(&t->a, d.dict->n, struct numbered);
 	for (size_t i = 0; i < d.dict->n; i++) {
 		struct str key = d.dict->v[i].key.s;
@@ -216,7 +217,8 @@ static int read_decoder(struct tokenizer *t, struct tokconf *c, struct value d, 
 			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s is no id", c->dir.p, what);
 		v[i].id = (int32_t)id;
 		if (d.dict->v[i].val.type != V_DICT)
-			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s must be an object with content", c->dir.p, what);
+			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s must be an object with content",
+				       c->dir.p, what);
 		if (read_token(c, d.dict->v[i].val, what, &v[i].tok, e) < 0)
 			return -1;
 	}
@@ -291,7 +293,7 @@ static int read_model(struct tokenizer *t, struct tokconf *c, struct js *j, stru
 	if (js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
-		struct str *to = str_is(key, "model_type")	? &c->model_type
+		struct str *to = str_is(key, "model_type")	  ? &c->model_type
 				 : str_is(key, "tokenizer_class") ? &c->model_class
 								  : NULL;
 		int rc = to && js_peek(j) == '"' ? js_str(j, &s, e) : js_skip(j, &s, e);
@@ -308,7 +310,8 @@ static void rename_extra(struct tokenizer *t, struct tokconf *c)
 {
 	const struct value *old = v_getc(c->config, "additional_special_tokens");
 	const struct value *x = v_getc(c->config, "extra_special_tokens");
-	bool empty = !x || x->type == V_NONE || (x->type == V_LIST && !x->list->n) || (x->type == V_DICT && !x->dict->n);
+	bool empty =
+		!x || x->type == V_NONE || (x->type == V_LIST && !x->list->n) || (x->type == V_DICT && !x->dict->n);
 	if (old && empty) {
 		v_set(&t->a, c->config, STR("extra_special_tokens"), *old);
 		v_set(&t->a, c->config, STR("additional_special_tokens"), VNONE);
@@ -332,8 +335,9 @@ int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool a
 	if (d && read_decoder(t, c, *d, e) < 0)
 		return -1;
 	if (!d) {
-		if ((rc = small_file(t, c, 1, "special_tokens_map.json", &j, e)) < 0 || (rc && read_map(t, c, &j, e) < 0) ||
-		    (rc = small_file(t, c, 2, "added_tokens.json", &j, e)) < 0 || (rc && read_added(t, c, &j, e) < 0))
+		if ((rc = small_file(t, c, 1, "special_tokens_map.json", &j, e)) < 0 ||
+		    (rc && read_map(t, c, &j, e) < 0) || (rc = small_file(t, c, 2, "added_tokens.json", &j, e)) < 0 ||
+		    (rc && read_added(t, c, &j, e) < 0))
 			return -1;
 	}
 	rc = small_file(t, c, 3, "config.json", &j, e);

@@ -1,12 +1,13 @@
-/* tok_make.c - writes the text of a tokenizer.json from a vocabulary, a class and the configuration; picks the file to make it from.
+/* tok_make.c - writes the text of a tokenizer.json from a vocabulary, a class and the configuration; picks the file to
+ * make it from.
  *
- * Added tokens are listed in the order in which transformers 5 adds them: the file's own, added_tokens_decoder by id, the
- * named special tokens, the extra ones; a later one of the same text overwrites the flags of an earlier one. Those that are
- * in the vocabulary keep their ids, others get the next free one. The post-processor puts bos and eos around a text as
- * add_bos_token and add_eos_token say, both off by default, which is transformers 5's default too.
+ * Added tokens are listed in the order in which transformers 5 adds them: the file's own, added_tokens_decoder by id,
+ * the named special tokens, the extra ones; a later one of the same text overwrites the flags of an earlier one. Those
+ * that are in the vocabulary keep their ids, others get the next free one. The post-processor puts bos and eos around a
+ * text as add_bos_token and add_eos_token say, both off by default, which is transformers 5's default too.
  *
- * Refuses: an added_tokens_decoder whose ids are not those that come out; folders without any vocabulary; what the readers of
- * the formats refuse.
+ * Refuses: an added_tokens_decoder whose ids are not those that come out; folders without any vocabulary; what the
+ * readers of the formats refuse.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -69,7 +70,7 @@ struct listed {
 struct tokens_list {
 	struct listed *v;
 	size_t n, cap;
-	struct strmap map;             /* by content */
+	struct strmap map; /* by content */
 	struct str *text;
 	struct str named[SP_KEYS + TOK_MAX_NAMED];
 	struct addtok special[SP_KEYS + TOK_MAX_NAMED];
@@ -103,7 +104,8 @@ static void list_add(const struct make *m, struct tokens_list *l, struct addtok 
 	l->n++;
 }
 
-/* Named special tokens: of the configuration, else of the file, else of the class; then others whose key ends in _token. */
+/* Named special tokens: of the configuration, else of the file, else of the class; then others whose key ends in
+ * _token. */
 static int name_tokens(const struct make *m, struct tokens_list *l, struct err *e)
 {
 	const struct tokconf *c = m->conf;
@@ -129,7 +131,8 @@ static int name_tokens(const struct make *m, struct tokens_list *l, struct err *
 			int k = 0;
 			while (k < SP_KEYS && !str_is(key, tok_special_keys[k]))
 				k++;
-			if (d->dict->v[i].val.type != V_STR || (pass == 0 && (k < SP_KEYS || !str_ends(key, STR("_token")))))
+			if (d->dict->v[i].val.type != V_STR ||
+			    (pass == 0 && (k < SP_KEYS || !str_ends(key, STR("_token")))))
 				continue;
 			if (l->nnamed == SP_KEYS + TOK_MAX_NAMED)
 				return err_set(e, E_LIMIT, "%s: more than %d named tokens", m->t->name, TOK_MAX_NAMED);
@@ -172,9 +175,10 @@ static int list_build(const struct make *m, struct arena *a, struct tokens_list 
 		list_add(m, l, tok);
 		const struct listed *it = list_find(l, tok.content);
 		if (it && it->id != c->added_id[i])
-			return err_set(e, E_FORMAT, "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d",
-				       c->dir.p, (int)(tok.content.n < 60 ? tok.content.n : 60), tok.content.p, c->added_id[i],
-				       it->id);
+			return err_set(e, E_FORMAT,
+				       "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d",
+				       c->dir.p, (int)(tok.content.n < 60 ? tok.content.n : 60), tok.content.p,
+				       c->added_id[i], it->id);
 	}
 	size_t fixed = l->n;
 	for (size_t i = 0; i < l->nnamed; i++) {
@@ -204,7 +208,8 @@ static void write_added(struct tokens_list *l, struct buf *out)
 		buf_printf(out, "%s{\"id\":%d,\"content\":", i ? "," : "", l->v[i].id);
 		json_write_str(out, t->content, 0);
 		buf_printf(out, ",\"single_word\":%s,\"lstrip\":%s,\"rstrip\":%s,\"normalized\":%s,\"special\":%s}",
-			   word[t->single_word], word[t->lstrip], word[t->rstrip], word[t->normalized], word[t->special]);
+			   word[t->single_word], word[t->lstrip], word[t->rstrip], word[t->normalized],
+			   word[t->special]);
 	}
 }
 
@@ -277,7 +282,8 @@ static int32_t named_id(const struct make *m, const struct tokens_list *l, int k
 	return it ? it->id : -1;
 }
 
-static int write_post(const struct make *m, const struct tokens_list *l, const struct fill *f, struct buf *out, struct err *e)
+static int write_post(const struct make *m, const struct tokens_list *l, const struct fill *f, struct buf *out,
+		      struct err *e)
 {
 	bool bos, eos, given = v_getc(m->conf->config, "add_bos_token") || v_getc(m->conf->config, "add_eos_token");
 	struct str b, s;
@@ -310,7 +316,8 @@ static void write_model(const struct make *m, struct buf *out)
 		buf_add(out, m->model.p, m->model.n);
 	} else if (!m->score) {
 		buf_puts(out, ",\"unk_token\":");
-		unk = tokconf_token(m->conf, "unk_token", &tok, &given, NULL) > 0 ? tok.content : str_of(m->cls->special[SP_UNK]);
+		unk = tokconf_token(m->conf, "unk_token", &tok, &given, NULL) > 0 ? tok.content
+										  : str_of(m->cls->special[SP_UNK]);
 		if (m->cls->unk)
 			json_write_str(out, unk, 0);
 		else
@@ -341,7 +348,8 @@ static void write_model(const struct make *m, struct buf *out)
 	buf_puts(out, "]}");
 }
 
-static void write_part(struct buf *out, const char *name, const struct buf *own, const char *of_class, const struct fill *f)
+static void write_part(struct buf *out, const char *name, const struct buf *own, const char *of_class,
+		       const struct fill *f)
 {
 	buf_printf(out, ",\"%s\":", name);
 	if (own->n)
@@ -372,10 +380,9 @@ int make_text(struct make *m, struct buf *out, struct err *e)
 		m->t->bos = named_id(m, l, SP_BOS, &none);
 		m->t->eos = f.eos_id;
 		m->t->unk = named_id(m, l, SP_UNK, &none);
-		struct tokens_list *sorted = l;
 		struct buf added = { 0 }, post = { 0 };
 		rc = write_post(m, l, &f, &post, e);
-		write_added(sorted, &added); /* reorders the list: last */
+		write_added(l, &added); /* reorders the list: last */
 		buf_puts(out, "{\"version\":\"1.0\",\"added_tokens\":[");
 		buf_add(out, added.n ? added.p : "", added.n);
 		buf_putc(out, ']');
@@ -436,10 +443,14 @@ static int pick(struct tokenizer *t, const char *dir, const char **path, struct 
 	}
 	int n = count_tiktoken(dir, name);
 	if (n > 1)
-		return err_set(e, E_FORMAT, "%s: %d files end in .tiktoken, and nothing says which one is meant", dir, n);
+		return err_set(e, E_FORMAT, "%s: %d files end in .tiktoken, and nothing says which one is meant", dir,
+			       n);
 	if (!n)
-		return err_set(e, E_IO, "%s: no tokenizer (tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, *.tiktoken or vocab.json "
-			       "with merges.txt)", dir);
+		return err_set(e, E_IO,
+			       "%s: no tokenizer (tokenizer.json, tokenizer.model, spiece.model, tiktoken.model, "
+			       "*.tiktoken or vocab.json "
+			       "with merges.txt)",
+			       dir);
 	*path = arena_printf(&t->a, "%s/%s", dir, name).p;
 	return 0;
 }
@@ -456,7 +467,8 @@ static int read_vocab(struct make *m, const char *dir, struct str file, struct d
 	return rc;
 }
 
-int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out, struct digest *d, struct err *e)
+int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out,
+	      struct digest *d, struct err *e)
 {
 	struct str file;
 	const char *path = only;
@@ -467,7 +479,8 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 	t->max_length = c->max_length;
 	if (!m.cls) {
 		struct str name = c->class.n ? c->class : c->model_class.n ? c->model_class : c->model_type;
-		return err_set(e, E_UNSUPPORTED, "%s: the tokenizer of '%.*s' is not supported without a tokenizer.json", dir,
+		return err_set(e, E_UNSUPPORTED,
+			       "%s: the tokenizer of '%.*s' is not supported without a tokenizer.json", dir,
 			       (int)(name.n < 60 ? name.n : 60), name.p);
 	}
 	if (tok_read_file(path, TOK_MAX_FILE, &file, e) < 0)

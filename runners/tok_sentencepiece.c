@@ -3,14 +3,14 @@
  *   ModelProto { repeated Piece pieces = 1; TrainerSpec trainer_spec = 2; NormalizerSpec normalizer_spec = 3; ... }
  *   Piece { string piece = 1; float score = 2; Type type = 3; }
  *
- * (google/sentencepiece, sentencepiece_model.proto). BPE merges are not in the file: every way to cut a piece into two pieces
- * is one, in the order of the pieces (classes of transformers) or of their scores (the generic class). The generic class
- * follows the file's own settings, as transformers' build_tokenizer_from_spm_proto does; a named class has its own
- * components, and control and user-defined pieces become added tokens.
+ * (google/sentencepiece, sentencepiece_model.proto). BPE merges are not in the file: every way to cut a piece into two
+ * pieces is one, in the order of the pieces (classes of transformers) or of their scores (the generic class). The
+ * generic class follows the file's own settings, as transformers' build_tokenizer_from_spm_proto does; a named class
+ * has its own components, and control and user-defined pieces become added tokens.
  *
- * Refuses: broken protobufs (every length is checked against what is left, wire types against the field), models of type
- * WORD and CHAR, blanks as suffixes, pieces that are empty, hold NUL or no UTF-8, scores that are no numbers, a class that is made of
- * another model type.
+ * Refuses: broken protobufs (every length is checked against what is left, wire types against the field), models of
+ * type WORD and CHAR, blanks as suffixes, pieces that are empty, hold NUL or no UTF-8, scores that are no numbers, a
+ * class that is made of another model type.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ struct pb {
 };
 struct field {
 	uint32_t number;
-	int wire;                      /* 0 varint, 1 eight bytes, 2 bytes, 5 four bytes */
+	int wire; /* 0 varint, 1 eight bytes, 2 bytes, 5 four bytes */
 	uint64_t v;
 	struct str bytes;
 };
@@ -91,7 +91,7 @@ static int pb_next(struct pb *b, struct field *f, struct err *e)
 	*f = (struct field){ .number = (uint32_t)(tag >> 3), .wire = (int)(tag & 7) };
 	if (!f->number || tag >> 3 > 0x1fffffff)
 		return pb_fail(b, e, "no protobuf field has this number, so this is no SentencePiece model");
-	int rc = f->wire == 0 ? varint(b, &f->v, e)
+	int rc = f->wire == 0	? varint(b, &f->v, e)
 		 : f->wire == 1 ? fixed(b, 8, &f->v, e)
 		 : f->wire == 5 ? fixed(b, 4, &f->v, e)
 		 : f->wire == 2 ? varint(b, &n, e)
@@ -111,8 +111,8 @@ static int want(const struct pb *b, const struct field *f, int wire, const char 
 {
 	if (f->wire == wire)
 		return 0;
-	return err_set(e, E_FORMAT, "%s: byte %zu: %s has wire type %d, %d is expected", b->name, (size_t)(b->p - b->begin), what, f->wire,
-		       wire);
+	return err_set(e, E_FORMAT, "%s: byte %zu: %s has wire type %d, %d is expected", b->name,
+		       (size_t)(b->p - b->begin), what, f->wire, wire);
 }
 
 /* ---- the message ---- */
@@ -120,7 +120,7 @@ static int want(const struct pb *b, const struct field *f, int wire, const char 
 struct known {
 	uint32_t number;
 	const char *name;
-	int64_t *number_at;            /* one of the two */
+	int64_t *number_at; /* one of the two */
 	struct str *text_at;
 };
 
@@ -173,14 +173,14 @@ static int read_piece(const struct pb *file, struct str bytes, struct spm *s, st
 	}
 	if (more < 0)
 		return -1;
-	const char *fault = !piece.text.n			   ? "is empty"
-			    : piece.text.n > MAX_PIECE		   ? "is too long"
+	const char *fault = !piece.text.n			    ? "is empty"
+			    : piece.text.n > MAX_PIECE		    ? "is too long"
 			    : memchr(piece.text.p, 0, piece.text.n) ? "holds NUL"
-			    : !utf8_valid(piece.text)		   ? "is no UTF-8"
-			    : !piece.type			   ? "has an unknown type"
-			    : !isfinite(piece.score)		   ? "has a score that is no number"
-			    : s->n == TOK_MAX_ID		   ? "is one too many"
-								   : NULL;
+			    : !utf8_valid(piece.text)		    ? "is no UTF-8"
+			    : !piece.type			    ? "has an unknown type"
+			    : !isfinite(piece.score)		    ? "has a score that is no number"
+			    : s->n == TOK_MAX_ID		    ? "is one too many"
+								    : NULL;
 	if (fault)
 		return err_set(e, E_FORMAT, "%s: byte %zu: piece %u %s", b.name, (size_t)(b.p - b.begin), s->n, fault);
 	if (s->n == s->cap) {
@@ -194,23 +194,37 @@ static int read_piece(const struct pb *file, struct str bytes, struct spm *s, st
 static int read_model(const char *name, struct str file, struct spm *s, struct err *e)
 {
 	const struct known trainer[] = {
-		{ 3, "model_type", &s->model_type, NULL }, { 24, "treat_whitespace_as_suffix", &s->suffix, NULL },
-		{ 35, "byte_fallback", &s->byte_fallback, NULL }, { 40, "unk_id", &s->unk_id, NULL },
-		{ 41, "bos_id", &s->bos_id, NULL }, { 42, "eos_id", &s->eos_id, NULL },
-		{ 43, "pad_id", &s->pad_id, NULL }, { 45, "unk_piece", NULL, &s->unk },
-		{ 46, "bos_piece", NULL, &s->bos }, { 47, "eos_piece", NULL, &s->eos },
-		{ 48, "pad_piece", NULL, &s->pad }, { 0, NULL, NULL, NULL },
-	};
-	const struct known normalizer[] = {
-		{ 2, "precompiled_charsmap", NULL, &s->charsmap }, { 3, "add_dummy_prefix", &s->dummy_prefix, NULL },
-		{ 4, "remove_extra_whitespaces", &s->remove_extra, NULL }, { 5, "escape_whitespaces", &s->escape, NULL },
+		{ 3, "model_type", &s->model_type, NULL },
+		{ 24, "treat_whitespace_as_suffix", &s->suffix, NULL },
+		{ 35, "byte_fallback", &s->byte_fallback, NULL },
+		{ 40, "unk_id", &s->unk_id, NULL },
+		{ 41, "bos_id", &s->bos_id, NULL },
+		{ 42, "eos_id", &s->eos_id, NULL },
+		{ 43, "pad_id", &s->pad_id, NULL },
+		{ 45, "unk_piece", NULL, &s->unk },
+		{ 46, "bos_piece", NULL, &s->bos },
+		{ 47, "eos_piece", NULL, &s->eos },
+		{ 48, "pad_piece", NULL, &s->pad },
 		{ 0, NULL, NULL, NULL },
 	};
-	struct pb b = { (const unsigned char *)file.p, (const unsigned char *)file.p, (const unsigned char *)file.p + file.n, name };
+	const struct known normalizer[] = {
+		{ 2, "precompiled_charsmap", NULL, &s->charsmap },
+		{ 3, "add_dummy_prefix", &s->dummy_prefix, NULL },
+		{ 4, "remove_extra_whitespaces", &s->remove_extra, NULL },
+		{ 5, "escape_whitespaces", &s->escape, NULL },
+		{ 0, NULL, NULL, NULL },
+	};
+	struct pb b = { (const unsigned char *)file.p, (const unsigned char *)file.p,
+			(const unsigned char *)file.p + file.n, name };
 	struct field f;
 	int more;
 	while ((more = pb_next(&b, &f, e)) > 0) {
-		int rc = f.number > 3 ? 0 : want(&b, &f, 2, f.number == 1 ? "pieces" : f.number == 2 ? "trainer_spec" : "normalizer_spec", e);
+		int rc = f.number > 3 ? 0
+				      : want(&b, &f, 2,
+					     f.number == 1   ? "pieces"
+					     : f.number == 2 ? "trainer_spec"
+							     : "normalizer_spec",
+					     e);
 		if (rc == 0 && f.number == 1)
 			rc = read_piece(&b, f.bytes, s, e);
 		else if (rc == 0 && (f.number == 2 || f.number == 3))
@@ -234,14 +248,16 @@ static int check(const struct make *m, const struct spm *s, struct err *e)
 	static const char *const types[] = { "Unigram", "BPE", "WORD", "CHAR" };
 	if (s->model_type != UNIGRAM && s->model_type != BPE)
 		return s->model_type == WORD || s->model_type == CHAR
-			       ? err_set(e, E_UNSUPPORTED, "%s: a SentencePiece model of type %s is not supported (Unigram and BPE are)",
+			       ? err_set(e, E_UNSUPPORTED,
+					 "%s: a SentencePiece model of type %s is not supported (Unigram and BPE are)",
 					 m->t->name, types[s->model_type - 1])
-			       : err_set(e, E_FORMAT, "%s: model_type %lld is unknown", m->t->name, (long long)s->model_type);
+			       : err_set(e, E_FORMAT, "%s: model_type %lld is unknown", m->t->name,
+					 (long long)s->model_type);
 	if (s->suffix)
 		return err_set(e, E_UNSUPPORTED, "%s: treat_whitespace_as_suffix is not supported", m->t->name);
 	if (!(m->cls->reads & (s->model_type == BPE ? READS_BPE : READS_UNIGRAM)))
-		return err_set(e, E_UNSUPPORTED, "%s: a %s is not made from a SentencePiece model of type %s", m->t->name, m->cls->name,
-			       types[s->model_type - 1]);
+		return err_set(e, E_UNSUPPORTED, "%s: a %s is not made from a SentencePiece model of type %s",
+			       m->t->name, m->cls->name, types[s->model_type - 1]);
 	if (s->model_type == UNIGRAM && (s->unk_id < 0 || s->unk_id >= s->n))
 		return err_set(e, E_FORMAT, "%s: unk_id %lld is no piece", m->t->name, (long long)s->unk_id);
 	return 0;
@@ -311,9 +327,11 @@ static void write_base64(struct buf *out, struct str s)
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	for (size_t i = 0; i < s.n; i += 3) {
 		size_t left = s.n - i;
-		unsigned v = (unsigned)(unsigned char)s.p[i] << 16 | (left > 1 ? (unsigned)(unsigned char)s.p[i + 1] << 8 : 0) |
+		unsigned v = (unsigned)(unsigned char)s.p[i] << 16 |
+			     (left > 1 ? (unsigned)(unsigned char)s.p[i + 1] << 8 : 0) |
 			     (left > 2 ? (unsigned)(unsigned char)s.p[i + 2] : 0);
-		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=', left > 2 ? digits[v & 63] : '=' };
+		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
+				 left > 2 ? digits[v & 63] : '=' };
 		buf_add(out, four, 4);
 	}
 }
@@ -335,16 +353,22 @@ static void write_normalizer(struct make *m, const struct spm *s, bool legacy)
 		comma = ",";
 	}
 	if (s->remove_extra) {
-		buf_printf(out, "%s{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\A +| +\\\\z\"},\"content\":\"\"},"
-				"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}", comma);
+		buf_printf(out,
+			   "%s{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\A +| +\\\\z\"},\"content\":\"\"},"
+			   "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}",
+			   comma);
 		comma = ",";
 	}
 	if (s->escape) {
-		buf_printf(out, "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}", comma);
+		buf_printf(out, "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\xe2\x96\x81\"}",
+			   comma);
 		comma = ",";
 	}
 	if (s->dummy_prefix && legacy)
-		buf_printf(out, "%s{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\A\xe2\x96\x81\"},\"content\":\"\xe2\x96\x81\xe2\x96\x81\"}", comma);
+		buf_printf(out,
+			   "%s{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\A\xe2\x96\x81\"},\"content\":"
+			   "\"\xe2\x96\x81\xe2\x96\x81\"}",
+			   comma);
 	buf_puts(out, "]}");
 }
 
@@ -402,20 +426,26 @@ static int make_generic(struct make *m, const struct spm *s, struct err *e)
 	if (s->dummy_prefix || nusers) {
 		buf_puts(&m->pre, "{\"type\":\"Sequence\",\"pretokenizers\":[");
 		if (s->dummy_prefix)
-			buf_printf(&m->pre, "{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"%s\",\"split\":false}%s",
+			buf_printf(&m->pre,
+				   "{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"%s\","
+				   "\"split\":false}%s",
 				   legacy ? "always" : "first", nusers ? "," : "");
 		buf_str(&m->pre, (struct str){ users.p, users.n });
 		buf_puts(&m->pre, "]}");
 	}
 	buf_fini(&users);
-	buf_printf(&m->decoder, "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\xe2\x96\x81\"},\"content\":\" \"}%s%s%s]}",
-		   s->byte_fallback ? ",{\"type\":\"ByteFallback\"}" : "", s->byte_fallback || s->dummy_prefix ? ",{\"type\":\"Fuse\"}" : "",
+	buf_printf(&m->decoder,
+		   "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":"
+		   "\"\xe2\x96\x81\"},\"content\":\" \"}%s%s%s]}",
+		   s->byte_fallback ? ",{\"type\":\"ByteFallback\"}" : "",
+		   s->byte_fallback || s->dummy_prefix ? ",{\"type\":\"Fuse\"}" : "",
 		   s->dummy_prefix ? ",{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}" : "");
 	const char *fallback = s->byte_fallback ? "true" : "false";
 	if (s->model_type == BPE) {
 		buf_puts(&m->model, "\"unk_token\":");
 		json_write_str(&m->model, s->unk, 0);
-		buf_printf(&m->model, ",\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":%s", fallback, nusers ? "true" : "false");
+		buf_printf(&m->model, ",\"fuse_unk\":true,\"byte_fallback\":%s,\"ignore_merges\":%s", fallback,
+			   nusers ? "true" : "false");
 	} else {
 		buf_printf(&m->model, "\"unk_id\":%lld,\"byte_fallback\":%s", (long long)s->unk_id, fallback);
 	}
@@ -428,13 +458,15 @@ static int make_generic(struct make *m, const struct spm *s, struct err *e)
 
 /* ---- all of it ---- */
 
-/* Control pieces are special added tokens, user-defined ones plain added tokens; the generic class has the latter in its pattern. */
+/* Control pieces are special added tokens, user-defined ones plain added tokens; the generic class has the latter in
+ * its pattern. */
 static void add_pieces(struct make *m, const struct spm *s, bool generic)
 {
 	m->extra = ARENA_ARRAY(&m->a, m->ntok, struct addtok);
 	for (uint32_t i = 0; i < s->n; i++)
 		if (s->piece[i].type == CONTROL || (s->piece[i].type == USER_DEFINED && !generic))
-			m->extra[m->nextra++] = (struct addtok){ .content = s->piece[i].text, .special = s->piece[i].type == CONTROL };
+			m->extra[m->nextra++] =
+				(struct addtok){ .content = s->piece[i].text, .special = s->piece[i].type == CONTROL };
 }
 
 static int count_sentinels(const struct make *m, int *n, struct err *e)
@@ -444,7 +476,9 @@ static int count_sentinels(const struct make *m, int *n, struct err *e)
 	if (!v)
 		return 0;
 	if (v->type != V_INT || v->i < 0 || v->i > 10000)
-		return err_set(e, E_FORMAT, "%s/tokenizer_config.json: extra_ids must be a whole number from 0 to 10000", m->conf->dir.p);
+		return err_set(e, E_FORMAT,
+			       "%s/tokenizer_config.json: extra_ids must be a whole number from 0 to 10000",
+			       m->conf->dir.p);
 	*n = (int)v->i;
 	return 0;
 }
@@ -477,7 +511,8 @@ static int fill(struct make *m, const struct spm *s, struct err *e)
 	}
 	add_pieces(m, s, generic);
 	for (int i = 0; i < sentinels; i++)
-		m->extra[m->nextra++] = (struct addtok){ .content = m->tok[m->ntok - 1 - (uint32_t)i], .special = true };
+		m->extra[m->nextra++] =
+			(struct addtok){ .content = m->tok[m->ntok - 1 - (uint32_t)i], .special = true };
 	if (generic)
 		return make_generic(m, s, e);
 	if (m->score) {
@@ -490,8 +525,17 @@ static int fill(struct make *m, const struct spm *s, struct err *e)
 
 int spm_make(struct make *m, struct str file, struct err *e)
 {
-	struct spm s = { .model_type = UNIGRAM, .bos_id = 1, .eos_id = 2, .pad_id = -1, .dummy_prefix = 1, .remove_extra = 1, .escape = 1,
-			 .unk = STR("<unk>"), .bos = STR("<s>"), .eos = STR("</s>"), .pad = STR("<pad>") };
+	struct spm s = { .model_type = UNIGRAM,
+			 .bos_id = 1,
+			 .eos_id = 2,
+			 .pad_id = -1,
+			 .dummy_prefix = 1,
+			 .remove_extra = 1,
+			 .escape = 1,
+			 .unk = STR("<unk>"),
+			 .bos = STR("<s>"),
+			 .eos = STR("</s>"),
+			 .pad = STR("<pad>") };
 	int rc = read_model(m->t->name, file, &s, e);
 	if (rc == 0)
 		rc = check(m, &s, e);

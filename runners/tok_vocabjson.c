@@ -1,7 +1,7 @@
 /* tok_vocabjson.c - vocab.json and merges.txt, the two files of GPT-2 and those after it.
  *
- * vocab.json is one object, token -> id; merges.txt a pair a line, "left right", the first line may be "#version". What the
- * text goes through before and after is not in them: the tokenizer class says it.
+ * vocab.json is one object, token -> id; merges.txt a pair a line, "left right", the first line may be "#version". What
+ * the text goes through before and after is not in them: the tokenizer class says it.
  *
  * Refuses: classes that are not made from these files, merges of tokens that are not in the vocabulary (with the line).
  */
@@ -38,8 +38,8 @@ static int read_vocab(struct make *m, struct js *j, struct err *e)
 			cap = size;
 		}
 		if (m->tok[id].p)
-			return js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(m->tok[id]), m->tok[id].p, shown(key),
-				       key.p, id);
+			return js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(m->tok[id]),
+				       m->tok[id].p, shown(key), key.p, id);
 		if (key.n > TOK_MAX_TOKEN)
 			return js_fail(j, e, "a token of %zu bytes, the limit is %d", key.n, TOK_MAX_TOKEN);
 		m->tok[id] = key;
@@ -54,7 +54,8 @@ static int known(const struct make *m, struct str s, long line, const char *verb
 {
 	if (make_id(m, s) >= 0)
 		return 0;
-	return err_set(e, E_FORMAT, "%s:%ld: the merge %s '%.*s', which is not in the vocabulary", path, line, verb, shown(s), s.p);
+	return err_set(e, E_FORMAT, "%s:%ld: the merge %s '%.*s', which is not in the vocabulary", path, line, verb,
+		       shown(s), s.p);
 }
 
 static int read_merges(struct make *m, struct str file, const char *path, struct err *e)
@@ -73,7 +74,8 @@ static int read_merges(struct make *m, struct str file, const char *path, struct
 			continue;
 		const char *blank = memchr(s.p, ' ', s.n);
 		if (!blank || memchr(blank + 1, ' ', s.n - (size_t)(blank + 1 - s.p))) {
-			rc = err_set(e, E_FORMAT, "%s:%ld: '%.*s' must be two tokens with one blank between", path, line, shown(s), s.p);
+			rc = err_set(e, E_FORMAT, "%s:%ld: '%.*s' must be two tokens with one blank between", path,
+				     line, shown(s), s.p);
 			break;
 		}
 		struct str l = { s.p, (size_t)(blank - s.p) }, r = { blank + 1, s.n - l.n - 1 };
@@ -90,19 +92,24 @@ static int read_merges(struct make *m, struct str file, const char *path, struct
 	return rc;
 }
 
-int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path, struct err *e)
+int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path,
+	       struct err *e)
 {
 	struct js j = { vocab.p, vocab.p, vocab.p + vocab.n, vocab_path, &m->a };
 	if (!(m->cls->reads & READS_VOCAB))
 		return err_set(e, E_UNSUPPORTED,
-			       "%s: vocab.json and merges.txt say nothing about how text is cut, and the class %s is not made from them; "
-			       "tokenizer_class in tokenizer_config.json must name one that is (GPT2Tokenizer, Qwen2Tokenizer ...)",
+			       "%s: vocab.json and merges.txt say nothing about how text is cut, and the class %s is "
+			       "not made from them; "
+			       "tokenizer_class in tokenizer_config.json must name one that is (GPT2Tokenizer, "
+			       "Qwen2Tokenizer ...)",
 			       m->conf->dir.p, m->cls->name);
 	if (!utf8_valid(vocab) || !utf8_valid(merges))
 		return err_set(e, E_FORMAT, "%s: not UTF-8", utf8_valid(vocab) ? merges_path : vocab_path);
 	if (read_vocab(m, &j, e) < 0 || make_index(m, e) < 0 || read_merges(m, merges, merges_path, e) < 0)
 		return -1;
 	if (str_is(str_of(m->cls->name), "CodeGenTokenizer"))
-		buf_puts(&m->post, "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":false,\"use_regex\":true}");
+		buf_puts(
+			&m->post,
+			"{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":false,\"use_regex\":true}");
 	return 0;
 }

@@ -1,7 +1,8 @@
-/* test_tokenizer_files.c - tokenizers without a tokenizer.json: tests/golden/tokfiles (vectors of transformers and tiktoken), and broken files.
+/* test_tokenizer_files.c - tokenizers without a tokenizer.json: tests/golden/tokfiles (vectors of transformers and
+ * tiktoken), and broken files.
  *
- * Each row of cases.json is a folder: it is put together here, opened, and asked for ids, offsets and text both ways. With the
- * development material the real tokenizer.model files are held against the tokenizer.json beside them.
+ * Each row of cases.json is a folder: it is put together here, opened, and asked for ids, offsets and text both ways.
+ * With the development material the real tokenizer.model files are held against the tokenizer.json beside them.
  */
 #include <sys/stat.h>
 
@@ -69,15 +70,19 @@ static void one_text(const char *name, size_t i, const struct tokenizer *t, stru
 	struct str dec = STR(""), skip = STR("");
 	struct err e = { 0 };
 	arena_init(&a);
-	bool good = tokenizer_encode(t, text, TOK_OFFSETS, &a, &plain, &e) == 0 && tokenizer_encode(t, text, TOK_SPECIAL, &a, &special, &e) == 0 &&
+	bool good = tokenizer_encode(t, text, TOK_OFFSETS, &a, &plain, &e) == 0 &&
+		    tokenizer_encode(t, text, TOK_SPECIAL, &a, &special, &e) == 0 &&
 		    tokenizer_decode(t, plain.id, plain.n, false, &a, &dec, &e) == 0 &&
 		    tokenizer_decode(t, special.id, special.n, true, &a, &skip, &e) == 0;
 	CHECK(good, "%s: %s", name, e.msg);
 	CHECK(same(v_getc(want, "ids"), plain.id, (size_t)plain.n), "%s: text %zu: ids", name, i);
-	CHECK(same(v_getc(want, "ids_special"), special.id, (size_t)special.n), "%s: text %zu: ids with special tokens", name, i);
+	CHECK(same(v_getc(want, "ids_special"), special.id, (size_t)special.n), "%s: text %zu: ids with special tokens",
+	      name, i);
 	if (v_getc(want, "off"))
-		CHECK(same(v_getc(want, "off"), plain.n ? plain.offset[0] : NULL, 2 * (size_t)plain.n), "%s: text %zu: offsets", name, i);
-	CHECK(str_eq(v_getc(want, "dec")->s, dec), "%s: text %zu: decoded '%s', not '%s'", name, i, dec.p, v_getc(want, "dec")->s.p);
+		CHECK(same(v_getc(want, "off"), plain.n ? plain.offset[0] : NULL, 2 * (size_t)plain.n),
+		      "%s: text %zu: offsets", name, i);
+	CHECK(str_eq(v_getc(want, "dec")->s, dec), "%s: text %zu: decoded '%s', not '%s'", name, i, dec.p,
+	      v_getc(want, "dec")->s.p);
 	CHECK(str_eq(v_getc(want, "dec_skip")->s, skip), "%s: text %zu: decoded without special tokens", name, i);
 	arena_fini(&a);
 }
@@ -211,7 +216,10 @@ static void test_protobuf(void)
 		uint64_t v;
 		const char *want;
 	} spec[] = {
-		{ 3, 3, "type WORD" }, { 3, 4, "type CHAR" }, { 3, 77, "model_type 77" }, { 24, 1, "treat_whitespace_as_suffix" },
+		{ 3, 3, "type WORD" },
+		{ 3, 4, "type CHAR" },
+		{ 3, 77, "model_type 77" },
+		{ 24, 1, "treat_whitespace_as_suffix" },
 	};
 	fresh();
 	for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
@@ -267,7 +275,8 @@ static void test_noise(void)
 {
 	struct arena a;
 	arena_init(&a);
-	struct str good[] = { golden(&a, "bpe_user.model"), golden(&a, "uni_user.model"), golden(&a, "ranks.tiktoken") };
+	struct str good[] = { golden(&a, "bpe_user.model"), golden(&a, "uni_user.model"),
+			      golden(&a, "ranks.tiktoken") };
 	uint64_t x = test_seed();
 	fresh();
 	put("config.json", "{\"model_type\":\"llama\"}", 22);
@@ -280,7 +289,8 @@ static void test_noise(void)
 			if (i % 2)
 				n = (size_t)(x >> 33) % n;
 			else
-				for (int k = 0; k < 1 + i / 50; k++, x = x * 6364136223846793005u + 1442695040888963407u)
+				for (int k = 0; k < 1 + i / 50;
+				     k++, x = x * 6364136223846793005u + 1442695040888963407u)
 					copy[(size_t)(x >> 33) % n] = (char)(x >> 20);
 			struct tokenizer *t = NULL;
 			struct err e = { 0 };
@@ -324,29 +334,40 @@ static void test_text(void)
 		{ NULL, NULL, NULL, NULL },
 	};
 	static const struct broken vocab[] = {
-		{ "a merge of nothing", "merges.txt", "#version: 0.2\nh e\nqq e\n", "merges.txt:3: the merge names 'qq'" },
+		{ "a merge of nothing", "merges.txt", "#version: 0.2\nh e\nqq e\n",
+		  "merges.txt:3: the merge names 'qq'" },
 		{ "a merge to nothing", "merges.txt", "h h\n", "merges.txt:1: the merge makes 'hh'" },
 		{ "three words", "merges.txt", "h e l\n", "merges.txt:1: 'h e l' must be two tokens" },
 		{ "no merges", "merges.txt", "\xff", "merges.txt: not UTF-8" },
 		{ "no object", "vocab.json", "[1]", "vocab.json:1: '[' where an object should stand" },
-		{ "an id twice", "vocab.json", "{\"a\":0,\n\"b\":0}", "vocab.json:2: the tokens 'a' and 'b' both have id 0" },
+		{ "an id twice", "vocab.json", "{\"a\":0,\n\"b\":0}",
+		  "vocab.json:2: the tokens 'a' and 'b' both have id 0" },
 		{ "an id too large", "vocab.json", "{\"a\":99999999}", "too large" },
 		{ "an empty vocabulary", "vocab.json", "{}", "no tokens" },
-		{ "a class that is not made from it", "config.json", "{\"model_type\":\"nosuch\"}", "tokenizer_class in tokenizer_config.json" },
+		{ "a class that is not made from it", "config.json", "{\"model_type\":\"nosuch\"}",
+		  "tokenizer_class in tokenizer_config.json" },
 		{ NULL, NULL, NULL, NULL },
 	};
 	static const struct broken config[] = {
 		{ "legacy", "tokenizer_config.json", "{\"legacy\":\"yes\"}", "legacy must be true or false" },
-		{ "add_bos_token", "tokenizer_config.json", "{\"add_bos_token\":1}", "add_bos_token must be true or false" },
-		{ "clean_up", "tokenizer_config.json", "{\"clean_up_tokenization_spaces\":1}", "must be true or false" },
+		{ "add_bos_token", "tokenizer_config.json", "{\"add_bos_token\":1}",
+		  "add_bos_token must be true or false" },
+		{ "clean_up", "tokenizer_config.json", "{\"clean_up_tokenization_spaces\":1}",
+		  "must be true or false" },
 		{ "bos_token", "tokenizer_config.json", "{\"bos_token\":1}", "bos_token must be a string" },
-		{ "decoder", "tokenizer_config.json", "{\"added_tokens_decoder\":[]}", "added_tokens_decoder must be an object" },
-		{ "decoder id", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}}", "'x' is no id" },
-		{ "decoder token", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":\"y\"}}", "'1' must be an object" },
-		{ "decoder flag", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":{\"content\":\"y\",\"lstrip\":1}}}", "lstrip must be" },
-		{ "decoder place", "tokenizer_config.json", "{\"tokenizer_class\":\"LlamaTokenizer\",\"added_tokens_decoder\":{\"5\":{\"content\":\"y\"}}}",
+		{ "decoder", "tokenizer_config.json", "{\"added_tokens_decoder\":[]}",
+		  "added_tokens_decoder must be an object" },
+		{ "decoder id", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}}",
+		  "'x' is no id" },
+		{ "decoder token", "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":\"y\"}}",
+		  "'1' must be an object" },
+		{ "decoder flag", "tokenizer_config.json",
+		  "{\"added_tokens_decoder\":{\"1\":{\"content\":\"y\",\"lstrip\":1}}}", "lstrip must be" },
+		{ "decoder place", "tokenizer_config.json",
+		  "{\"tokenizer_class\":\"LlamaTokenizer\",\"added_tokens_decoder\":{\"5\":{\"content\":\"y\"}}}",
 		  "says id 5, but its place" },
-		{ "extra", "tokenizer_config.json", "{\"extra_special_tokens\":[1]}", "extra_special_tokens must be a string" },
+		{ "extra", "tokenizer_config.json", "{\"extra_special_tokens\":[1]}",
+		  "extra_special_tokens must be a string" },
 		{ "a tail", "tokenizer_config.json", "{} x", "something stands behind" },
 		{ "no JSON", "config.json", "{", "config.json:1:" },
 		{ "special_tokens_map.json", "special_tokens_map.json", "[]", "special_tokens_map.json:1:" },
@@ -354,9 +375,11 @@ static void test_text(void)
 		{ "another ranks file", "tokenizer.model", "", "no pieces" },
 		{ NULL, NULL, NULL, NULL },
 	};
-	static const char files[] = "[{\"tokenizer.model\":\"ranks.tiktoken\",\"config.json\":{\"model_type\":\"qwen\"}},"
-				    "{\"vocab.json\":\"vocab.json\",\"merges.txt\":\"merges.txt\",\"config.json\":{\"model_type\":\"gpt2\"}},"
-				    "{\"tokenizer.model\":\"bpe.model\"}]";
+	static const char files[] =
+		"[{\"tokenizer.model\":\"ranks.tiktoken\",\"config.json\":{\"model_type\":\"qwen\"}},"
+		"{\"vocab.json\":\"vocab.json\",\"merges.txt\":\"merges.txt\",\"config.json\":{\"model_type\":\"gpt2\"}"
+		"},"
+		"{\"tokenizer.model\":\"bpe.model\"}]";
 	static const struct broken *const rows[] = { ranks, vocab, config };
 	struct arena a;
 	struct value v;
@@ -375,7 +398,8 @@ static void test_text(void)
 /* A file by its own name is the folder's; the digest covers each file that is read. */
 static void test_digest(void)
 {
-	static const char *const rows[][2] = { { "tokenizer.model", "bpe_bytes.model" }, { "r50k_base.tiktoken", "ranks.tiktoken" } };
+	static const char *const rows[][2] = { { "tokenizer.model", "bpe_bytes.model" },
+					       { "r50k_base.tiktoken", "ranks.tiktoken" } };
 	static const char *const small[][2] = { { "tokenizer_config.json", "{\"legacy\":true}" },
 						{ "special_tokens_map.json", "{\"bos_token\":\"<s>\"}" },
 						{ "added_tokens.json", "{\"<s>\":1}" },
@@ -394,7 +418,8 @@ static void test_digest(void)
 			struct tokenizer *t = NULL, *u = NULL;
 			if (k)
 				put(small[k - 1][0], small[k - 1][1], strlen(small[k - 1][1]));
-			CHECK(tokenizer_open(&t, dir, &e) == 0 && tokenizer_open(&u, path, &e) == 0, "%s: %s", rows[i][0], e.msg);
+			CHECK(tokenizer_open(&t, dir, &e) == 0 && tokenizer_open(&u, path, &e) == 0, "%s: %s",
+			      rows[i][0], e.msg);
 			if (!t || !u)
 				break;
 			tokenizer_digest(u, now);
@@ -415,12 +440,8 @@ static void test_digest(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		{ "folders", test_golden },
-		{ "protobuf", test_protobuf },
-		{ "noise", test_noise },
-		{ "text files", test_text },
-		{ "names and digests", test_digest },
-		{ NULL, NULL },
+		{ "folders", test_golden },  { "protobuf", test_protobuf },	   { "noise", test_noise },
+		{ "text files", test_text }, { "names and digests", test_digest }, { NULL, NULL },
 	};
 	int rc = test_main("tokenizer_files", tests, argc, argv);
 	if (dir)
