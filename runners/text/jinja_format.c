@@ -2,8 +2,12 @@
  *
  * % knows flags, width and precision (also *), mapping keys and the conversions d i u o x X e E f F g G c r s a %.
  * format knows automatic and explicit fields, attributes and items in them, !r !s !a, nested specs, and the format
- * mini-language of str, int and float: fill, align, sign, #, 0, width, grouping, precision, type (not 'n'). Floats are
- * printed by the C library, which rounds correctly as Python does.
+ * mini-language of str, int and float: fill, align, sign, z, #, 0, width, grouping, precision, type ('n' as in the C
+ * locale). Floats are printed by the C library, which rounds correctly as Python does.
+ *
+ * In the chat environment, and for Markup in both, format() is Python's string.Formatter with jinja2's own look-up of
+ * attributes: a field that is missing is an undefined value, "{0[1]}" may follow "{}", and a spec may nest once more. Else
+ * it is str.format, whose fields fail when they are missing.
  */
 #include "runners/text/jinja_int.h"
 
@@ -13,7 +17,7 @@
 
 #include "runners/text/utf8.h"
 
-#define MAX_PRECISION 400
+#define MAX_PRECISION 10000
 
 /* repr() with everything outside ASCII escaped. */
 static int ascii_repr(struct jx *x, struct value v, struct str *out)
@@ -153,8 +157,12 @@ static int percent_int(struct percent *p, const struct spec *s, struct value v)
 	*q = 0;
 	digits_of(&b, i < 0 ? 0 - (uint64_t)i : (uint64_t)i, dec ? 10 : s->type == 'o' ? 8 : 16, s->type == 'X');
 	struct str body = { b.p, b.n };
-	if (s->precision > (int64_t)b.n && s->precision <= MAX_PRECISION) {
+	if (s->precision > (int64_t)b.n) {
 		struct buf z = { 0 };
+		if (jx_room(p->x, (size_t)s->precision, 1)) {
+			buf_fini(&b);
+			return -1;
+		}
 		add_fill(&z, STR("0"), (size_t)s->precision - b.n);
 		buf_str(&z, body);
 		buf_fini(&b);
@@ -168,7 +176,7 @@ static int percent_int(struct percent *p, const struct spec *s, struct value v)
 
 static int percent_float(struct percent *p, const struct spec *s, struct value v)
 {
-	char fmt[8], text[800];
+	char fmt[8], *text;
 	if (v.type == V_UNDEFINED)
 		return jx_undef_fail(p->x, v);
 	if (!v_is_num(v))
@@ -179,7 +187,9 @@ static int percent_float(struct percent *p, const struct spec *s, struct value v
 		return jx_limit(p->x, "a precision of more than %d digits", MAX_PRECISION);
 	snprintf(fmt, sizeof fmt, s->alt ? "%%#.*%c" : "%%.*%c", s->type);
 	char sign[2] = { signbit(f) && !isnan(f) ? '-' : s->plus ? '+' : s->blank ? ' ' : 0, 0 };
-	int n = snprintf(text, sizeof text, fmt, precision, fabs(f));
+	size_t size = (size_t)precision + 400;
+	text = arena_alloc(p->x->a, size);
+	int n = snprintf(text, size, fmt, precision, fabs(f));
 	return add_padded(p, s, sign, (struct str){ text, (size_t)n }, true);
 }
 
@@ -212,6 +222,11 @@ static int percent_one(struct percent *p, struct str f, size_t *i)
 {
 	struct spec s = { .precision = -1 };
 	struct value v = VMISSING;
+	if (*i < f.n && f.p[*i] == '%') {
+		buf_putc(&p->out, '%');
+		++*i;
+		return 0;
+	}
 	if (*i < f.n && f.p[*i] == '(') {
 		size_t from = ++*i, depth = 1;
 		for (; *i < f.n && depth; ++*i)
@@ -253,10 +268,6 @@ static int percent_one(struct percent *p, struct str f, size_t *i)
 	if (*i >= f.n)
 		return jx_fail(p->x, "incomplete format");
 	s.type = f.p[(*i)++];
-	if (s.type == '%') {
-		buf_putc(&p->out, '%');
-		return 0;
-	}
 	if (!s.type || !strchr("diuoxXeEfFgGcrsa", s.type))
 		return jx_fail(p->x, "unsupported format character '%c' at index %zu", s.type, *i - 1);
 	if (v_is_missing(v) && next_arg(p, &v))
@@ -298,18 +309,20 @@ int jx_format_percent(struct jx *x, struct str f, struct value arg, bool safe, s
 struct mini {
 	struct str fill;
 	char align, sign, group, type; /* 0: not given */
-	bool alt, zero;
+	bool alt, zero, positive; /* z: no negative zero */
 	int64_t width, precision;      /* -1: not given */
 };
 
-static int mini_parse(struct jx *x, struct str s, struct mini *m)
+static int mini_parse(struct jx *x, struct str s, bool number, struct mini *m)
 {
 	size_t i = 0, k = 0;
+	bool filled = false;
 	*m = (struct mini){ .fill = STR(" "), .width = -1, .precision = -1 };
 	if (s.n) {
 		utf8_next(s, &k);
 		if (k < s.n && s.p[k] && strchr("<>=^", s.p[k])) {
 			m->fill = (struct str){ s.p, k };
+			filled = true;
 			m->align = s.p[k];
 			i = k + 1;
 		} else if (strchr("<>=^", s.p[0])) {
@@ -319,17 +332,20 @@ static int mini_parse(struct jx *x, struct str s, struct mini *m)
 	}
 	if (i < s.n && s.p[i] && strchr("+- ", s.p[i]))
 		m->sign = s.p[i++];
+	if (i < s.n && s.p[i] == 'z') {
+		m->positive = true;
+		i++;
+	}
 	if (i < s.n && s.p[i] == '#') {
 		m->alt = true;
 		i++;
 	}
-	if (i < s.n && s.p[i] == '0') {
+	if (i < s.n && s.p[i] == '0' && !filled) {
 		m->zero = true;
 		i++;
-		if (!m->align) {
+		m->fill = STR("0");
+		if (!m->align && number)
 			m->align = '=';
-			m->fill = STR("0");
-		}
 	}
 	for (int part = 0; part < 2; part++) {
 		int64_t *n = part ? &m->precision : &m->width;
@@ -350,7 +366,11 @@ static int mini_parse(struct jx *x, struct str s, struct mini *m)
 	}
 	if (i < s.n)
 		m->type = s.p[i++];
-	return i < s.n ? jx_fail(x, "Invalid format specifier") : 0;
+	if (i < s.n)
+		return jx_fail(x, "Invalid format specifier");
+	if (m->group && m->type && !strchr(m->group == ',' ? "deEfFgG%" : "deEfFgG%boxX", m->type))
+		return jx_fail(x, "Cannot specify '%c' with '%c'.", m->group, m->type);
+	return 0;
 }
 
 static int mini_pad(struct jx *x, const struct mini *m, char align, struct str prefix, struct str body, struct str *out)
@@ -380,6 +400,8 @@ static int format_text(struct jx *x, const struct mini *m, struct str s, struct 
 {
 	if (m->type && m->type != 's')
 		return bad_type(x, m, "str");
+	if (m->positive)
+		return jx_fail(x, "Negative zero coercion (z) not allowed in string format specifier");
 	if (m->sign || m->alt || m->group || m->align == '=')
 		return jx_fail(x, m->sign    ? "Sign not allowed in string format specifier"
 				  : m->alt   ? "Alternate form (#) not allowed in string format specifier"
@@ -416,21 +438,23 @@ static struct str group_digits(struct jx *x, const struct mini *m, struct str bo
 
 static int format_float(struct jx *x, const struct mini *m, double f, struct str *out)
 {
-	char text[800], fmt[8], sign[2] = { signbit(f) && !isnan(f) ? '-' : m->sign == '+' || m->sign == ' ' ? m->sign : 0, 0 };
+	char fmt[8], sign[2] = { signbit(f) && !isnan(f) ? '-' : m->sign == '+' || m->sign == ' ' ? m->sign : 0, 0 };
 	double g = fabs(f);
 	int precision = m->precision < 0 ? 6 : (int)m->precision;
-	char type = m->type ? m->type : 'r';
+	char type = m->type == 'n' ? 'g' : m->type ? m->type : 'r', *text;
+	size_t size = (size_t)precision + 400;
 	if (m->precision > MAX_PRECISION)
 		return jx_limit(x, "a precision of more than %d digits", MAX_PRECISION);
-	if (!strchr("eEfFgG%r", type))
+	if (m->type == 'r' || !strchr("eEfFgG%r", type))
 		return bad_type(x, m, "float");
+	text = arena_alloc(x->a, size);
 	if (type == '%')
-		snprintf(text, sizeof text, "%.*f%%", precision, g * 100);
+		snprintf(text, size, "%.*f%%", precision, g * 100);
 	else if (type == 'r' && m->precision < 0)
-		snprintf(text, sizeof text, "%s", v_float_repr(x->a, g).p);
+		snprintf(text, size, "%s", v_float_repr(x->a, g).p);
 	else if (type == 'r') { /* 'g' that switches to an exponent one digit earlier and always shows a fraction */
 		precision = precision ? precision : 1;
-		snprintf(text, sizeof text, "%.*e", precision - 1, g);
+		snprintf(text, size, "%.*e", precision - 1, g);
 		int exp = strchr(text, 'e') ? atoi(strchr(text, 'e') + 1) : 0;
 		if (exp < -4 || exp >= precision - 1) {
 			char *e = strchr(text, 'e');
@@ -444,14 +468,16 @@ static int format_float(struct jx *x, const struct mini *m, double f, struct str
 			if (e)
 				memmove(p, e, tail + 1);
 		} else {
-			snprintf(text, sizeof text, "%.*g", precision, g);
+			snprintf(text, size, "%.*g", precision, g);
 			if (!strpbrk(text, ".en"))
 				strcat(text, ".0");
 		}
 	} else {
 		snprintf(fmt, sizeof fmt, m->alt ? "%%#.*%c" : "%%.*%c", type);
-		snprintf(text, sizeof text, fmt, precision, g);
+		snprintf(text, size, fmt, precision, g);
 	}
+	if (m->positive && sign[0] == '-' && strspn(text, "0.%") == strcspn(text, "eE") && !isinf(f))
+		sign[0] = m->sign == '+' || m->sign == ' ' ? m->sign : 0;
 	if (isnan(f) || isinf(f))
 		return mini_pad(x, m, '>', str_of(sign), str_of(text), out);
 	return mini_pad(x, m, '>', str_of(sign), group_digits(x, m, str_of(text), strlen(sign)), out);
@@ -463,9 +489,12 @@ static int format_int(struct jx *x, const struct mini *m, int64_t i, struct str 
 	char prefix[8], *q = prefix, utf8[4], type = m->type ? m->type : 'd';
 	if (strchr("eEfFgG%", type))
 		return format_float(x, m, (double)i, out);
-	if (m->precision >= 0)
-		return jx_fail(x, "Precision not allowed in integer format specifier");
+	type = type == 'n' ? 'd' : type;
+	if (m->precision >= 0 || m->positive)
+		return jx_fail(x, "%s not allowed in integer format specifier", m->positive ? "Negative zero coercion (z)" : "Precision");
 	if (type == 'c') {
+		if (m->sign || m->alt)
+			return jx_fail(x, "%s not allowed with integer format specifier 'c'", m->sign ? "Sign" : "Alternate form (#)");
 		if (i < 0 || i > 0x10ffff)
 			return jx_fail(x, "%%c arg not in range(0x110000)");
 		return mini_pad(x, m, '<', STR(""), (struct str){ utf8, utf8_put((uint32_t)i, utf8) }, out);
@@ -498,7 +527,7 @@ static int format_value(struct jx *x, struct value v, struct str spec, struct st
 		return v.type == V_UNDEFINED
 			       ? jx_undef_fail(x, v)
 			       : jx_fail(x, "unsupported format string passed to %s.__format__", v_type_name(v));
-	if (mini_parse(x, spec, &m))
+	if (mini_parse(x, spec, v.type != V_STR, &m))
 		return -1;
 	if (v.type == V_STR)
 		return format_text(x, &m, v.s, out);
@@ -514,7 +543,31 @@ struct braces {
 	const struct args *args;
 	size_t next;
 	bool automatic, manual;
+	bool formatter;  /* string.Formatter, not str.format */
+	bool safe;       /* Markup: fields are escaped */
 };
+
+/* ".name" and "[key]" of a field. */
+static int field_step(struct braces *f, struct value obj, bool attr, struct str part, struct value *out)
+{
+	struct jx *x = f->x;
+	int64_t at = 0;
+	bool big, found = false;
+	struct value key = v_str(part);
+	if (!attr && part.n < 19 && strspn(arena_cstr(x->a, part), "0123456789") == part.n && jx_parse_int(x, part, 10, &at, &big))
+		key = v_int(at);
+	if (x->j->env == JINJA_CHAT && f->formatter)
+		return attr ? jx_getattr(x, obj, part, out) : jx_getitem(x, obj, key, out);
+	if (obj.type == V_UNDEFINED)
+		return jx_undef_fail(x, obj);
+	int rc = attr ? jx_attribute(x, obj, part, out) : jx_subscript(x, obj, key, out, &found) ? -1 : found;
+	if (rc < 0)
+		return -1;
+	if (!rc)
+		return jx_fail(x, attr ? "'%s' object has no attribute '%.*s'" : "'%s' object has no item '%.*s'", v_type_name(obj),
+			       (int)part.n, part.p);
+	return out->type == V_UNDEFINED && !f->formatter ? jx_undef_fail(x, *out) : 0;
+}
 
 /* The value of "0.name[key]". */
 static int field_value(struct braces *f, struct str name, struct value *out)
@@ -528,13 +581,14 @@ static int field_value(struct braces *f, struct str name, struct value *out)
 	struct str first = { name.p, i };
 	if (digits == i) {
 		int64_t at = (int64_t)f->next;
-		if (i ? f->automatic : f->manual)
+		bool check = !i || !f->formatter || i == name.n; /* string.Formatter looks at bare numbers only */
+		if (check && (i ? f->automatic : f->manual))
 			return jx_fail(
 				x, i ? "cannot switch from automatic field numbering to manual field specification"
 				     : "cannot switch from manual field specification to automatic field numbering");
 		if (i) {
 			bool big;
-			f->manual = true;
+			f->manual |= check;
 			if (i > 6 || !jx_parse_int(x, first, 10, &at, &big))
 				return jx_fail(x, "Too many decimal digits in format string");
 		} else {
@@ -569,13 +623,8 @@ static int field_value(struct braces *f, struct str name, struct value *out)
 			if (i < name.n && name.p[i] != '.' && name.p[i] != '[')
 				return jx_fail(x, "Only '.' or '[' may follow ']' in format field specifier");
 		}
-		int64_t at;
-		bool big, numeric = part.n < 19 && strspn(arena_cstr(x->a, part), "0123456789") == part.n &&
-				    jx_parse_int(x, part, 10, &at, &big);
-		if (attr ? jx_getattr(x, *out, part, out) : jx_getitem(x, *out, numeric ? v_int(at) : v_str(part), out))
+		if (field_step(f, *out, attr, part, out))
 			return -1;
-		if (out->type == V_UNDEFINED)
-			return jx_undef_fail(x, *out);
 	}
 	return 0;
 }
@@ -629,7 +678,13 @@ static int format_field(struct braces *f, struct str s, size_t *i, int depth, st
 		if (rc)
 			return -1;
 	}
-	if (format_value(x, v, spec, &text) || jx_room(x, b->n + text.n, 1))
+	if (f->safe && v.type == V_STR && v.safe && spec.n)
+		return jx_fail(x, "Unsupported format specification for Markup.");
+	if (format_value(x, v, spec, &text))
+		return -1;
+	if (f->safe && !(v.type == V_STR && v.safe))
+		text = jx_escape(x, text);
+	if (jx_room(x, b->n + text.n, 1))
 		return -1;
 	buf_str(b, text);
 	return 0;
@@ -637,7 +692,7 @@ static int format_field(struct braces *f, struct str s, size_t *i, int depth, st
 
 static int format_into(struct braces *f, struct str s, int depth, struct buf *b)
 {
-	if (depth > 1)
+	if (depth > 1 + f->formatter)
 		return jx_fail(f->x, "Max string recursion exceeded");
 	for (size_t i = 0; i < s.n;) {
 		char c = s.p[i++];
@@ -658,11 +713,12 @@ static int format_into(struct braces *f, struct str s, int depth, struct buf *b)
 	return 0;
 }
 
-int jx_format_braces(struct jx *x, struct str fmt, const struct args *args, struct value *out)
+int jx_format_braces(struct jx *x, struct value fmt, const struct args *args, struct value *out)
 {
-	struct braces f = { .x = x, .args = args };
+	struct braces f = { .x = x, .args = args, .safe = fmt.safe, .formatter = fmt.safe || x->j->env == JINJA_CHAT };
 	struct buf b = { 0 };
-	int rc = format_into(&f, fmt, 0, &b);
+	int rc = format_into(&f, fmt.s, 0, &b);
 	*out = jx_str(x, &b);
+	out->safe = fmt.safe;
 	return rc;
 }

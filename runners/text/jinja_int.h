@@ -424,7 +424,7 @@ struct str str_sub(struct str s, int64_t from, int64_t to); /* characters [from,
 struct str str_strip_chars(struct str s, struct str chars, bool left, bool right);
 int str_split_lines(struct jx *x, struct str s, bool keep_ends, struct value *list);
 int jx_format_percent(struct jx *x, struct str fmt, struct value arg, bool safe, struct value *out);
-int jx_format_braces(struct jx *x, struct str fmt, const struct args *args, struct value *out);
+int jx_format_braces(struct jx *x, struct value fmt, const struct args *args, struct value *out);
 int jx_parse_int(struct jx *x, struct str s, int base, int64_t *out, bool *big); /* 1: ok, 0: not a number */
 bool jx_parse_float(struct str s, double *out);
 int jx_strftime(struct jx *x, struct str fmt, struct str *out);

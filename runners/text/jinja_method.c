@@ -560,7 +560,7 @@ static int m_expandtabs(struct jx *x, struct value s, struct value *arg, struct 
 
 static int m_format(struct jx *x, struct value s, const struct args *args, struct value *out)
 {
-	return jx_format_braces(x, s.s, args, out);
+	return jx_format_braces(x, s, args, out);
 }
 
 static int m_format_map(struct jx *x, struct value s, struct value *arg, struct value *out)
@@ -570,7 +570,7 @@ static int m_format_map(struct jx *x, struct value s, struct value *arg, struct 
 		return jx_fail(x, "format_map() argument must be a mapping, not %s", v_type_name(arg[0]));
 	a.kw = arg[0].dict->v;
 	a.nkw = arg[0].dict->n;
-	return jx_format_braces(x, s.s, &a, out);
+	return jx_format_braces(x, s, &a, out);
 }
 
 /* ---- list, tuple ---- */

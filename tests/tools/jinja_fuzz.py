@@ -1,11 +1,17 @@
 """Differential fuzzing: random templates, jinja2 against the driver (tests/tools/jinja_driver.c).
 
-usage: jinja_fuzz.py DRIVER [SEED [COUNT]]
+usage: jinja_fuzz.py DRIVER [SEED [COUNT [KINDS [FOLDER]]]]
+
+KINDS: basic (here), or of jinja_gen.py programs, formats, texts, soup, several joined by commas; or published, which damages the
+templates of FOLDER (what differs goes to the folder $JINJA_FUZZ_KEEP). Both sides must give the same text or both fail. Skipped are texts with an address or a type's name in them and
+the refusals that runners/text/jinja.h lists; a skipped program never rendered two different texts otherwise.
 """
 import copy
 import json
+import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -55,6 +61,9 @@ STRINGS = ["''", "'a'", "'l'", "', '", "'lo'", "' '", "'o'", "'b'", "'{}'", "'%s
 
 
 class Gen:
+    def vars(self):
+        return VARS
+
     def __init__(self, r):
         self.r = r
 
@@ -219,37 +228,72 @@ class Gen:
         return head + "".join(self.text() + self.stmt(0) for _ in range(r.randint(1, 4))) + self.text()
 
 
-SKIP_REF = re.compile(r"name 'inf'|name 'nan'|Generator Object|element slice|object at 0x|<function|<built-in|<bound|<class|<method|jinja2\.|TemplateReference|_setitem|OverflowError|int too large|Exceeds the limit|\d{19,}|frozenset|dtype|complex")
-SKIP_OURS = re.compile(r"is unsafe|filter named '[a-z]*\.|slice'|not subscriptable|64 bits|not supported|read-only|nest|steps|memory|too large|output is longer|complex")
+SKIP_REF = re.compile(r"name 'inf'|name 'nan'|Generator Object|element slice|object at 0x|<function|<built-in|<bound|<class|<method|jinja2\.|TemplateReference|frozenset|MemoryError|RecursionError|recursion depth")
+SKIP_OURS = re.compile(r"is unsafe|64 bits|not supported|read-only|nest|steps|memory|too large|output is longer|complex|only be turned off|a precision of more than|more than .* in a row")
+
+
+def generators(r, kinds, folder):
+    import jinja_gen
+    out = []
+    for kind in kinds.split(","):
+        out.append(Gen(r) if kind == "basic" else jinja_gen.Published(r, folder) if kind == "published" else jinja_gen.KINDS[kind](r))
+    return out
+
+
+def compare(driver, jobs, report):
+    """Renders jobs with both; (same text, differ, skipped)."""
+    run = subprocess.run([driver], input="".join(json.dumps(j) + "\n" for j in jobs), capture_output=True, text=True)
+    if run.stderr:
+        print(run.stderr[:4000])
+    out = [json.loads(line) for line in run.stdout.split("\n")[:-1]]
+    if len(out) < len(jobs):
+        print("the driver stopped at", jobs[len(out)]["env"], repr(jobs[len(out)]["template"]))
+    same = skipped = differ = failed = 0
+    for j, o in zip(jobs, out):
+        want = jinja_ref.render(j["env"], j["template"], copy.deepcopy(j["vars"]))
+        if ("ok" in want) == ("ok" in o) and want.get("ok") == o.get("ok"):
+            same += "ok" in o
+            failed += "ok" not in o
+        elif SKIP_REF.search(str(want)) or SKIP_OURS.search(o.get("error", "")) or re.search("<[a-z_ ]+ object|<built-in|<function|<class", o.get("ok", "")):
+            skipped += 1
+        else:
+            differ += 1
+            report(j, want, o)
+    return same, failed, differ + len(jobs) - len(out), skipped
 
 
 def main():
     driver = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    kinds = sys.argv[4] if len(sys.argv) > 4 else "basic"
+    folder = sys.argv[5] if len(sys.argv) > 5 else None
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
     r = random.Random(seed)
-    g = Gen(r)
-    jobs = [{"env": r.choice(["chat", "suite"]), "template": g.template(), "vars": VARS, "date": "2026-01-31T12:34:56"} for _ in range(count)]
-    run = subprocess.run([driver], input="".join(json.dumps(j) + "\n" for j in jobs), capture_output=True, text=True)
-    if run.stderr:
-        print(run.stderr[:4000])
-    out = [json.loads(line) for line in run.stdout.splitlines()]
-    if len(out) < len(jobs):
-        print("the driver stopped at", jobs[len(out)]["env"], repr(jobs[len(out)]["template"]))
-    differ = skipped = both_ok = 0
-    for j, o in zip(jobs, out):
-        want = jinja_ref.render(j["env"], j["template"], copy.deepcopy(VARS))
-        if ("ok" in want) == ("ok" in o) and want.get("ok") == o.get("ok"):
-            both_ok += "ok" in o
-            continue
-        if SKIP_REF.search(str(want)) or SKIP_OURS.search(o.get("error", "")) or re.search("<[a-z_ ]+ object|<built-in|<function|<class", o.get("ok", "")):
-            skipped += 1
-            continue
-        differ += 1
-        if differ <= 25:
-            print("---", j["env"], repr(j["template"]), "\n  want", repr(want)[:300], "\n  got ", repr(o)[:300])
-    print(f"seed {seed}: {len(out)} programs, {both_ok} rendered the same text, {differ} differ, {skipped} skipped")
-    return 1 if differ else 0
+    gens = generators(r, kinds, folder)
+    total = [0, 0, 0, 0]
+    shown = 0
+
+    def report(j, want, o):
+        nonlocal shown
+        shown += 1
+        if shown <= 25:
+            v = "" if len(j["vars"]) > 12 or kinds == "published" else "\n  vars " + repr(j["vars"])[:300]
+            print("---", j["env"], repr(j["template"]) if kinds != "published" else "", v, "\n  want", repr(want)[:300], "\n  got ", repr(o)[:300])
+            if kinds == "published" and os.environ.get("JINJA_FUZZ_KEEP"):
+                with open(os.path.join(os.environ["JINJA_FUZZ_KEEP"], f"differ_{seed}_{shown}.json"), "w") as f:
+                    json.dump({"job": j, "want": want, "got": o}, f)
+
+    for start in range(0, count, 2000):
+        jobs = []
+        for _ in range(min(2000, count - start)):
+            g = r.choice(gens)
+            t = g.template()
+            jobs.append({"env": r.choice(["chat", "suite"]) if kinds != "published" else "chat", "template": t, "vars": g.vars(), "date": "2026-01-31T12:34:56"})
+        for i, n in enumerate(compare(driver, jobs, report)):
+            total[i] += n
+    print(f"seed {seed}, {kinds}: {count} programs, {total[0]} rendered the same text, {total[1]} refused by both, {total[2]} differ, {total[3]} skipped")
+    return 1 if total[2] else 0
 
 
 if __name__ == "__main__":
