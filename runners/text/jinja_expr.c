@@ -162,7 +162,7 @@ int parse_primary(struct parser *p, bool namespaces, struct node **out)
 		break;
 	default:
 		if (skip_op(p, "(")) {
-			rc = parse_tuple(p, false, true, NULL, true, false, out) || expect_op(p, ")") ? -1 : 0;
+			rc = parse_tuple(p, false, true, true, false, out) || expect_op(p, ")") ? -1 : 0;
 		} else if (at_op(p, "[") || at_op(p, "{")) {
 			bool list = at_op(p, "[");
 			*out = jinja_node(p->src, list ? N_LIST : N_DICT, t->line, 0);
@@ -175,13 +175,12 @@ int parse_primary(struct parser *p, bool namespaces, struct node **out)
 	return rc;
 }
 
-static bool tuple_ends(const struct parser *p, const char *end_word)
+static bool tuple_ends(const struct parser *p)
 {
-	return p->t->type == T_VAR_END || p->t->type == T_BLOCK_END || at_op(p, ")") ||
-	       (end_word && at_word(p, end_word));
+	return p->t->type == T_VAR_END || p->t->type == T_BLOCK_END || at_op(p, ")");
 }
 
-int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, bool parens, bool namespaces,
+int parse_tuple(struct parser *p, bool simple, bool cond, bool parens, bool namespaces,
 		struct node **out)
 {
 	struct node *tuple = jinja_node(p->src, N_TUPLE, p->t->line, 0);
@@ -190,7 +189,7 @@ int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, 
 		struct node *item;
 		if (tuple->n && expect_op(p, ","))
 			return -1;
-		if (tuple_ends(p, end_word))
+		if (tuple_ends(p)) /* not at "in" nor "recursive": jinja2 means to, but takes them for names */
 			break;
 		if (simple ? parse_primary(p, namespaces, &item)
 		    : cond ? parse_expr(p, &item)

@@ -153,6 +153,7 @@ static int f_indent(struct jx *x, struct value v, struct value *arg, struct valu
 			return -1;
 		in = width.s;
 	}
+	bool markup = arg[0].type == V_STR && arg[0].safe && !v.safe; /* escapes the lines it is added to */
 	char *joined = arena_alloc(x->a, s.n + 2); /* jinja2 adds a line end before splitting, so that a last one gives a line */
 	memcpy(joined, s.p, s.n);
 	joined[s.n] = '\n';
@@ -166,25 +167,24 @@ static int f_indent(struct jx *x, struct value v, struct value *arg, struct valu
 		}
 		if (i)
 			buf_putc(&b, '\n');
-		if (i ? line.n || blank : first)
+		if (i ? line.n || blank : first && !markup)
 			buf_str(&b, in);
-		buf_str(&b, line);
+		buf_str(&b, markup && (i || blank) ? jx_escape(x, line) : line);
 	}
 	*out = jx_str(x, &b);
-	out->safe = v.safe;
-	return 0;
+	out->safe = v.safe || (markup && blank);
+	return markup && first ? jx_binop(x, '+', arg[0], *out, out) : 0;
 }
 
 static int f_truncate(struct jx *x, struct value v, struct value *arg, struct value *out)
 {
-	int64_t length = 255, leeway = 5, n;
+	int64_t length = 255, leeway = 5, n, nend = 3;
 	bool kill;
-	struct str s, end = STR("...");
+	struct str s;
 	if ((!v_is_missing(arg[0]) && jx_int(x, arg[0], NULL, &length)) || flag(x, arg[1], &kill) ||
-	    (!v_is_missing(arg[2]) && jx_want_str(x, arg[2], "end", &end)) ||
+	    (!v_is_missing(arg[2]) && jx_len(x, arg[2], &nend)) ||
 	    (!v_is_missing(arg[3]) && arg[3].type != V_NONE && jx_int(x, arg[3], NULL, &leeway)))
 		return -1;
-	int64_t nend = (int64_t)str_chars(end);
 	if (length < nend)
 		return jx_fail(x, "expected length >= %lld, got %lld", (long long)nend, (long long)length);
 	if (leeway < 0)
@@ -201,11 +201,9 @@ static int f_truncate(struct jx *x, struct value v, struct value *arg, struct va
 		const char *space = t.n ? memrchr(t.p, ' ', t.n) : NULL;
 		t.n = space ? (size_t)(space - t.p) : t.n;
 	}
-	struct buf b = { 0 };
-	buf_str(&b, t);
-	buf_str(&b, end);
-	*out = jx_str(x, &b);
-	return 0;
+	struct value head = v_str(t), tail = v_is_missing(arg[2]) ? v_cstr("...") : arg[2];
+	head.safe = v.safe;
+	return jx_binop(x, '+', head, tail, out);
 }
 
 static bool word_char(uint32_t cp)
@@ -253,7 +251,7 @@ static struct str cut_long_word(struct str *word, int64_t room, bool hyphens)
 
 /* textwrap.wrap of one line, appended to b with `join` between lines. */
 static int wrap_line(struct jx *x, struct str s, int64_t width, bool break_long, bool hyphens, struct str join,
-		     struct buf *b)
+		     bool escape, struct buf *b)
 {
 	struct value chunks;
 	bool any = false;
@@ -283,7 +281,8 @@ static int wrap_line(struct jx *x, struct str s, int64_t width, bool break_long,
 		if (line.n) {
 			if (any)
 				buf_str(b, join);
-			buf_add(b, line.p, line.n);
+			struct str text = { line.p, line.n };
+			buf_str(b, escape ? jx_escape(x, text) : text);
 			any = true;
 		}
 		buf_fini(&line);
@@ -311,12 +310,13 @@ static int f_wordwrap(struct jx *x, struct value v, struct value *arg, struct va
 	for (size_t i = 0; i < lines.list->n; i++) {
 		if (i)
 			buf_str(&b, join);
-		if (jx_room(x, b.n, 1) || wrap_line(x, lines.list->v[i].s, width, long_words, hyphens, join, &b)) {
+		if (jx_room(x, b.n, 1) || wrap_line(x, lines.list->v[i].s, width, long_words, hyphens, join, arg[2].safe, &b)) {
 			buf_fini(&b);
 			return -1;
 		}
 	}
 	*out = jx_str(x, &b);
+	out->safe = arg[2].safe;
 	return 0;
 }
 
@@ -511,14 +511,16 @@ static int f_filesizeformat(struct jx *x, struct value v, struct value *arg, str
 	else if (v.type != V_STR || !jx_parse_float(v.s, &n))
 		return jx_fail(x, "could not convert %s to float", v.type == V_STR ? "string" : v_type_name(v));
 	base = binary ? 1024 : 1000;
+	if (isinf(n) && n < 0)
+		return jx_fail(x, "cannot convert float infinity to integer");
 	if (n == 1) {
 		*out = v_cstr("1 Byte");
 	} else if (n < base) {
 		*out = v_str(arena_printf(x->a, "%.0f Bytes", n - jx_fmod(n, 1)));
 	} else {
-		for (unit = base * base; n >= unit && i < 7; i++)
+		for (unit = base * base; !(n < unit) && i < 7; i++) /* not a number: the last */
 			unit *= base;
-		*out = v_str(arena_printf(x->a, "%.1f %s", base * n / unit, units[i + (binary ? 8 : 0)]));
+		*out = v_str(arena_printf(x->a, "%.1f %s", isnan(n) ? fabs(n) : base * n / unit, units[i + (binary ? 8 : 0)]));
 	}
 	return 0;
 }

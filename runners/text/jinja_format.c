@@ -198,7 +198,7 @@ static int percent_text(struct percent *p, const struct spec *s, struct value v)
 	struct str t;
 	if (s->type == 's' ? jx_text(p->x, v, &t) : s->type == 'r' ? jx_repr(p->x, v, &t) : ascii_repr(p->x, v, &t))
 		return -1;
-	if (p->safe && !v.safe)
+	if (p->safe && !(v.type == V_STR && v.safe))
 		t = jx_escape(p->x, t);
 	if (s->precision >= 0)
 		t = str_sub(t, 0, s->precision);
@@ -239,6 +239,7 @@ static int percent_one(struct percent *p, struct str f, size_t *i)
 		struct value key = v_str((struct str){ f.p + from, *i - 1 - from });
 		if (jx_subscript(p->x, p->arg, key, &v, &found))
 			return -1;
+		p->single_used = true;
 		if (!found)
 			return jx_fail(p->x, "KeyError: '%.*s'", (int)key.s.n, key.s.p);
 	}
@@ -360,7 +361,7 @@ static int mini_parse(struct jx *x, struct str s, bool number, struct mini *m)
 		}
 		for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
 			*n = (*n < 0 ? 0 : *n) * 10 + (s.p[i] - '0');
-			if (*n > INT32_MAX)
+			if (*n > INT64_MAX / 100)
 				return jx_fail(x, "Too many decimal digits in format string");
 		}
 	}
@@ -560,7 +561,7 @@ static int field_step(struct braces *f, struct value obj, bool attr, struct str 
 		return attr ? jx_getattr(x, obj, part, out) : jx_getitem(x, obj, key, out);
 	if (obj.type == V_UNDEFINED)
 		return jx_undef_fail(x, obj);
-	int rc = attr ? jx_attribute(x, obj, part, out) : jx_subscript(x, obj, key, out, &found) ? -1 : found;
+	int rc = attr ? jx_attribute(x, obj, part, jinja_method_find(obj.type, part), out) : jx_subscript(x, obj, key, out, &found) ? -1 : found;
 	if (rc < 0)
 		return -1;
 	if (!rc)

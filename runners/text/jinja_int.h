@@ -168,7 +168,7 @@ struct parser {
 int parse_expr(struct parser *p, struct node **out);
 int parse_expr_nocond(struct parser *p, struct node **out);
 int parse_primary(struct parser *p, bool namespaces, struct node **out);
-int parse_tuple(struct parser *p, bool simple, bool cond, const char *end_word, bool parens, bool namespaces, struct node **out);
+int parse_tuple(struct parser *p, bool simple, bool cond, bool parens, bool namespaces, struct node **out);
 int parse_filters(struct parser *p, struct node *value, bool inline_first, struct node **out);
 int parse_fail(const struct parser *p, const struct token *t, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int parse_unexpected(const struct parser *p, const char *wanted);
@@ -264,6 +264,7 @@ int jx_text(struct jx *x, struct value v, struct str *out);      /* str(v) */
 int jx_repr(struct jx *x, struct value v, struct str *out);
 int jx_truth(struct jx *x, struct value v, bool *out);
 int jx_equal(struct jx *x, struct value a, struct value b, bool *out);
+int jx_same(struct jx *x, struct value a, struct value b, bool *out); /* equal, or the same undefined value: items of lists */
 int jx_less(struct jx *x, struct value a, struct value b, const char *op, int *out); /* -1 0 1, 2: unordered (NaN) */
 int jx_in(struct jx *x, struct value item, struct value in, bool *out);
 int jx_len(struct jx *x, struct value v, int64_t *out);          /* TypeError where Python has none */

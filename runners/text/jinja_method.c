@@ -430,7 +430,7 @@ static int m_replace(struct jx *x, struct value s, struct value *arg, struct val
 	    (s.safe ? jx_text(x, arg[1], &with) : jx_want_str(x, arg[1], "replace() argument 2", &with)) ||
 	    opt_int(x, arg[2], -1, &count))
 		return -1;
-	if (s.safe && !arg[1].safe)
+	if (s.safe && !(arg[1].type == V_STR && arg[1].safe))
 		with = jx_escape(x, with);
 	if (jx_replace(x, s.s, old, with, count < 0 ? -1 : count, &r))
 		return -1;
@@ -458,7 +458,7 @@ static int m_join(struct jx *x, struct value s, struct value *arg, struct value 
 		}
 		if (i)
 			buf_str(&b, s.s);
-		buf_str(&b, s.safe && !item.safe ? jx_escape(x, t) : t);
+		buf_str(&b, s.safe && !(item.type == V_STR && item.safe) ? jx_escape(x, t) : t);
 	}
 	if (rc < 0) {
 		buf_fini(&b);
@@ -582,7 +582,7 @@ static int m_list_index(struct jx *x, struct value l, struct value *arg, struct 
 	if (opt_range(x, arg[1], arg[2], (int64_t)l.list->n, &from, &to))
 		return -1;
 	for (int64_t i = from; i < to; i++) {
-		if (jx_equal(x, l.list->v[i], arg[0], &same))
+		if (jx_same(x, l.list->v[i], arg[0], &same))
 			return -1;
 		if (same) {
 			*out = v_int(i);
@@ -602,7 +602,7 @@ static int m_list_count(struct jx *x, struct value l, struct value *arg, struct 
 	int64_t n = 0;
 	bool same;
 	for (size_t i = 0; i < l.list->n; i++) {
-		if (jx_equal(x, l.list->v[i], arg[0], &same))
+		if (jx_same(x, l.list->v[i], arg[0], &same))
 			return -1;
 		n += same;
 	}

@@ -89,6 +89,14 @@ static void loop_repr(struct buf *out, const void *o, struct vwalk *w)
 	long long n = l->length;
 	if (n < 0 && (l->iterable.type == V_LIST || l->iterable.type == V_TUPLE))
 		n = (long long)l->iterable.list->n;
+	else if (n < 0 && l->iterable.type == V_DICT)
+		n = (long long)l->iterable.dict->n;
+	else if (n < 0 && l->iterable.type == V_STR)
+		n = (long long)str_chars(l->iterable.s);
+	else if (n < 0 && jx_is(l->iterable, &jinja_range_type))
+		n = (long long)((const struct o_range *)l->iterable.obj)->n;
+	else if (n < 0 && jx_is(l->iterable, &jinja_view_type))
+		n = (long long)((const struct o_view *)l->iterable.obj)->dict.dict->n;
 	buf_printf(out, "<LoopContext %lld/%lld>", (long long)l->index0 + 1, n);
 }
 
@@ -339,7 +347,10 @@ static int loop_peek(struct jx *x, struct o_loop *l)
 {
 	if (!v_is_missing(l->after))
 		return 1;
-	return jx_next(x, &l->it, &l->after);
+	int rc = jx_next(x, &l->it, &l->after);
+	if (rc <= 0) /* a generator may have left an item there that it did not take */
+		l->after = VMISSING;
+	return rc;
 }
 
 int jx_loop_next(struct jx *x, struct o_loop *l, struct value *out)
@@ -396,11 +407,8 @@ static int loop_changed(struct jx *x, struct value self, const struct args *a, s
 	bool same = false;
 	if (no_keywords(x, "changed", a))
 		return -1;
-	for (size_t i = 0; i < a->npos; i++) {
-		if (a->pos[i].type == V_UNDEFINED && x->strict && !v_is_missing(l->changed))
-			return jx_undef_fail(x, a->pos[i]);
+	for (size_t i = 0; i < a->npos; i++)
 		v_push(x->a, now, a->pos[i]);
-	}
 	if (!v_is_missing(l->changed) && jx_equal(x, l->changed, now, &same))
 		return -1;
 	*out = v_bool(!same);

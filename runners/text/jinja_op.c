@@ -99,8 +99,17 @@ int jx_equal(struct jx *x, struct value a, struct value b, bool *out)
 	}
 	struct vwalk w = jx_walk(x);
 	uint64_t before = w.left;
+	w.fails = x->strict ? is_strict : NULL;
 	*out = v_equal_walk(a, b, &w);
+	if (w.over && is_strict(w.failed))
+		return jx_undef_fail(x, w.failed);
 	return jx_walked(x, &w) || jx_step(x, before - w.left);
+}
+
+int jx_same(struct jx *x, struct value a, struct value b, bool *out)
+{
+	*out = a.type == V_UNDEFINED && b.type == V_UNDEFINED && a.obj == b.obj;
+	return *out ? 0 : jx_equal(x, a, b, out);
 }
 
 static int compare_str(struct str a, struct str b)
@@ -128,7 +137,7 @@ int jx_less(struct jx *x, struct value a, struct value b, const char *op, int *o
 		const struct list *p = a.list, *q = b.list;
 		for (size_t i = 0; i < p->n && i < q->n; i++) {
 			bool same;
-			if (jx_equal(x, p->v[i], q->v[i], &same))
+			if (jx_same(x, p->v[i], q->v[i], &same))
 				return -1;
 			if (same)
 				continue;
@@ -175,7 +184,7 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 	if (jx_iter(x, in, &it))
 		return -1;
 	for (int rc; !*out && (rc = jx_next(x, &it, &v));)
-		if (rc < 0 || jx_equal(x, v, item, out))
+		if (rc < 0 || jx_same(x, v, item, out))
 			return -1;
 	return 0;
 }
@@ -498,13 +507,6 @@ static double power_whole(double base, int64_t n)
 	return q + r / h;
 }
 
-/* dm_pow is off by a unit at most: one Newton step with the exact residual gives the nearest double. */
-static double square_root(double a)
-{
-	double r = dm_pow(a, 0.5);
-	return r + dm_fma(-r, r, a) / (2 * r);
-}
-
 static int power_float(struct jx *x, double a, double b, struct value *out)
 {
 	double r;
@@ -535,7 +537,7 @@ static int power_float(struct jx *x, double a, double b, struct value *out)
 	} else if (a < 0 && b != dm_floor(b)) {
 		return jx_fail(x, "a negative number to a fractional power is complex, which is not supported");
 	} else {
-		r = b == 0.5 ? square_root(a) : dm_pow(a < 0 ? -a : a, b);
+		r = b == 0.5 ? sqrt(a) : dm_pow(a < 0 ? -a : a, b);
 		r = a < 0 && dm_floor(b / 2) * 2 != b ? -r : r;
 		if (isinf(r))
 			return jx_fail(x, "(34, 'Numerical result out of range')");
@@ -625,13 +627,19 @@ double jx_fmod(double a, double b)
 	n &= ((uint64_t)1 << 52) - 1;
 	m |= e ? (uint64_t)1 << 52 : 0;
 	n |= f ? (uint64_t)1 << 52 : 0;
-	for (e = e ? e : 1, f = f ? f : 1; e > f; e--)
+	e = e ? e : 1;
+	f = f ? f : 1;
+	for (; !(m >> 52); e--)
+		m <<= 1;
+	for (; !(n >> 52); f--)
+		n <<= 1;
+	for (; e > f; e--)
 		m = (m >= n ? m - n : m) << 1;
 	m = m >= n ? m - n : m;
-	while (m && !(m >> 52) && e > 1) {
+	for (; m && !(m >> 52) && e > 1; e--)
 		m <<= 1;
-		e--;
-	}
+	for (; e < 1; e++) /* exact: what is left is a multiple of the smallest number */
+		m >>= 1;
 	m = m >> 52 ? (m & (((uint64_t)1 << 52) - 1)) | (uint64_t)e << 52 : m;
 	memcpy(&x, &m, 8);
 	return copysign(x, a);

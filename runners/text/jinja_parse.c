@@ -104,9 +104,9 @@ static int mark_target(struct parser *p, struct node *n, enum name_ctx ctx)
 	return 0;
 }
 
-static int parse_target(struct parser *p, const char *end_word, bool namespaces, enum name_ctx ctx, struct node **out)
+static int parse_target(struct parser *p, bool namespaces, enum name_ctx ctx, struct node **out)
 {
-	if (parse_tuple(p, true, true, end_word, false, namespaces, out))
+	if (parse_tuple(p, true, true, false, namespaces, out))
 		return -1;
 	return mark_target(p, *out, ctx);
 }
@@ -133,11 +133,11 @@ static int parse_for(struct parser *p, int line, struct node **out)
 {
 	static const char *const ends[] = { "endfor", "else", NULL };
 	struct node *n = *out = jinja_node(p->src, N_FOR, line, 5);
-	if (parse_target(p, "in", false, CTX_STORE, &n->kid[0]))
+	if (parse_target(p, false, CTX_STORE, &n->kid[0]))
 		return -1;
 	if (!skip_word(p, "in"))
 		return parse_unexpected(p, "'in'");
-	if (parse_tuple(p, false, false, "recursive", false, false, &n->kid[1]))
+	if (parse_tuple(p, false, false, false, false, &n->kid[1]))
 		return -1;
 	if (skip_word(p, "if") && parse_expr(p, &n->kid[4]))
 		return -1;
@@ -157,7 +157,7 @@ static int parse_if(struct parser *p, int line, struct node **out)
 	static const char *const ends[] = { "elif", "else", "endif", NULL };
 	struct node *n = *out = jinja_node(p->src, N_IF, line, 0), *k;
 	for (;;) {
-		if (parse_tuple(p, false, false, NULL, false, false, &k))
+		if (parse_tuple(p, false, false, false, false, &k))
 			return -1;
 		node_add(p->src, n, k);
 		if (parse_body(p, "if", ends, &k))
@@ -178,12 +178,12 @@ static int parse_if(struct parser *p, int line, struct node **out)
 static int parse_set(struct parser *p, int line, struct node **out)
 {
 	struct node *target, *n;
-	if (parse_target(p, NULL, true, CTX_STORE, &target))
+	if (parse_target(p, true, CTX_STORE, &target))
 		return -1;
 	if (skip_op(p, "=")) {
 		n = *out = jinja_node(p->src, N_SET, line, 2);
 		n->kid[0] = target;
-		return parse_tuple(p, false, true, NULL, false, false, &n->kid[1]);
+		return parse_tuple(p, false, true, false, false, &n->kid[1]);
 	}
 	n = *out = jinja_node(p->src, N_SET_BLOCK, line, 3);
 	n->kid[0] = target;
@@ -251,6 +251,10 @@ static int parse_call_block(struct parser *p, int line, struct node **out)
 		return -1;
 	if (n->kid[0]->type != N_CALL)
 		return jinja_fail_at(p->src, line, E_FORMAT, "expected call");
+	const struct node *kw = n->kid[0]->kid[1]->kid[1];
+	for (size_t i = 0; i < kw->n; i++)
+		if (str_is(kw->kid[i]->s, "caller"))
+			return jinja_fail_at(p->src, line, E_FORMAT, "keyword argument repeated: caller");
 	return parse_macro_body(p, "call", "endcall", &n->kid[3]);
 }
 
@@ -278,7 +282,7 @@ static int parse_with(struct parser *p, int line, struct node **out)
 	while (p->t->type != T_BLOCK_END) {
 		if (n->kid[0]->n && expect_op(p, ","))
 			return -1;
-		if (parse_target(p, NULL, false, CTX_PARAM, &k))
+		if (parse_target(p, false, CTX_PARAM, &k))
 			return -1;
 		node_add(p->src, n->kid[0], k);
 		if (expect_op(p, "=") || parse_expr(p, &k))
@@ -407,7 +411,7 @@ static int parse_until(struct parser *p, const char *tag, const char *const *end
 			node_add(p->src, output, n);
 		} else if (p->t->type == T_VAR_BEGIN) {
 			p->t++;
-			if (parse_tuple(p, false, true, NULL, false, false, &n))
+			if (parse_tuple(p, false, true, false, false, &n))
 				return -1;
 			node_add(p->src, output, n);
 			if (p->t->type != T_VAR_END)

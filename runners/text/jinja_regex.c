@@ -1,6 +1,6 @@
 /* jinja_regex.c - Python's re.sub over PCRE2, for the filter regex_replace of suites, and the word splitter of wordwrap.
  *
- * Patterns mean the same in both for what suites use; \Z is rewritten to \z (Python's \Z is the very end). Matching is by
+ * Patterns mean the same in both for what suites use; \Z (Python's is the very end), \v, \u and \U are rewritten. Matching is by
  * Unicode code points with Unicode classes, as for Python's str. Empty matches follow Python 3.7+: one directly behind a
  * non-empty match counts. The match and depth limits turn catastrophic patterns into E_LIMIT.
  */
@@ -15,15 +15,28 @@
 
 static struct str python_pattern(struct jx *x, struct str p)
 {
-	char *s = arena_alloc(x->a, p.n + 1);
+	struct buf b = { 0 };
 	for (size_t i = 0; i < p.n; i++) {
-		s[i] = p.p[i];
-		if (p.p[i] == '\\' && i + 1 < p.n) {
-			i++;
-			s[i] = p.p[i] == 'Z' ? 'z' : p.p[i];
+		char c = p.p[i], next = i + 1 < p.n ? p.p[i + 1] : 0;
+		size_t digits = next == 'u' ? 4 : next == 'U' ? 8 : 0;
+		if (c != '\\' || i + 1 == p.n) {
+			buf_putc(&b, c);
+			continue;
+		}
+		i++;
+		if (digits && p.n - i > digits && strspn(arena_cstr(x->a, (struct str){ p.p + i + 1, digits }), "0123456789abcdefABCDEF") == digits) {
+			buf_printf(&b, "\\x{%.*s}", (int)digits, p.p + i + 1);
+			i += digits;
+		} else if (next == 'v') {
+			buf_puts(&b, "\\x0b");
+		} else {
+			/* letters that mean nothing to Python are an error there: PCRE2 refuses \i */
+			bool letter = ((next | 32) >= 'a' && (next | 32) <= 'z') && !strchr("AbBdDsSwWZafnrtx", next);
+			buf_putc(&b, '\\');
+			buf_putc(&b, letter ? 'i' : next == 'Z' ? 'z' : next);
 		}
 	}
-	return (struct str){ s, p.n };
+	return jx_take(x, &b);
 }
 
 struct regex {
@@ -193,7 +206,7 @@ int jx_word_chunks(struct jx *x, struct str s, bool hyphens, struct value *list)
 	static const char with_hyphens[] =
 		"[\\t\\n\\x0b\\x0c\\r ]+|(?<=[\\w!\"'&.,?])-{2,}(?=\\w)|[^\\t\\n\\x0b\\x0c\\r ]+?(?:"
 		"-(?:(?<=[^\\d\\W]{2}-)|(?<=[^\\d\\W]-[\\w!\"'&.,?]-))(?=[^\\d\\W]-?[^\\d\\W])"
-		"|(?=[\\t\\n\\x0b\\x0c\\r ]|\\z)|(?<=[\\w!\"'&.,?])(?=-{2,}\\w))";
+		"|(?=[\\t\\n\\x0b\\x0c\\r ]|\\Z)|(?<=[\\w!\"'&.,?])(?=-{2,}\\w))";
 	static const char simple[] = "[\\t\\n\\x0b\\x0c\\r ]+";
 	struct regex r;
 	size_t at = 0;

@@ -414,6 +414,9 @@ static enum flow run_call_block(struct jx *x, const struct node *n)
 	} else {
 		if (jx_eval(x, n->kid[0]->kid[0], &callee) || jx_args(x, n->kid[0]->kid[1], &args))
 			return FLOW_ERROR;
+		for (size_t i = 0; i < args.nkw; i++)
+			if (str_is(args.kw[i].key.s, "caller"))
+				return jx_fail(x, "got multiple values for keyword argument 'caller'"), FLOW_ERROR;
 		struct pair *kw = ARENA_ARRAY(x->a, args.nkw + 1, struct pair);
 		if (args.nkw)
 			memcpy(kw, args.kw, args.nkw * sizeof *kw);

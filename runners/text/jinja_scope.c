@@ -364,10 +364,6 @@ static struct slot slot_from(const struct function *fn, const struct function *t
 static struct slot slot_of(struct symbols *s, struct str name)
 {
 	struct ref *r = find_ref(s, name);
-	if (!r) { /* jinja2 stops with an internal error here (names in the filter of a set block) */
-		sym_load(s, name);
-		r = find_ref(s, name);
-	}
 	return slot_from(s->fn, r->fn, r->at);
 }
 
@@ -521,7 +517,8 @@ static int resolve_scoped(struct symbols *s, struct node *n, struct node *body, 
 {
 	struct symbols *b = inner(s, s->fn);
 	analyze(b, body, false);
-	analyze(b, filter, false);
+	if (n->type == N_FILTER_BLOCK) /* but of a set block jinja2 looks at the body only */
+		analyze(b, filter, false);
 	if (resolve(b, body, false) || resolve(b, filter, false))
 		return -1;
 	fill_scope(b, &n->scope);
@@ -561,6 +558,10 @@ static int resolve(struct symbols *s, struct node *n, bool soft)
 	switch (n->type) {
 	case N_NAME:
 	case N_NSREF:
+		if (!find_ref(s, n->s)) /* jinja2 stops with an internal error here */
+			return jinja_fail_at(s->src, n->line, E_FORMAT,
+					     "the filter of a set block uses '%.*s', which nothing else in the block or around it does",
+					     (int)(n->s.n < 100 ? n->s.n : 100), n->s.p);
 		n->slot = slot_of(s, n->s);
 		return 0;
 	case N_FOR:

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include <utf8proc.h>
+
 #include "runners/text/utf8.h"
 
 bool str_ascii(struct str s)
@@ -235,17 +237,38 @@ int jx_split(struct jx *x, struct str s, struct value sep, int64_t max, bool rig
 
 /* ---- numbers in text ---- */
 
-static struct str without_underscores(struct str s, char *buf, size_t size, bool *bad)
+/* The value of a decimal digit of any script, or -1: they come in runs of ten. */
+static int decimal_digit(uint32_t cp)
+{
+	uint32_t first = cp;
+	if (cp < 0x80)
+		return cp >= '0' && cp <= '9' ? (int)cp - '0' : -1;
+	if (uni_category(cp) != UTF8PROC_CATEGORY_ND)
+		return -1;
+	while (uni_category(first - 1) == UTF8PROC_CATEGORY_ND)
+		first--;
+	return (int)((cp - first) % 10);
+}
+
+/* Digits of all scripts as ASCII, single underscores between digits left out. */
+static struct str plain_number(struct str s, bool real, char *buf, size_t size, bool *bad)
 {
 	size_t n = 0;
+	int before = 0; /* 'd': a digit or, in an integer, anything; '_' */
 	*bad = s.n == 0 || s.n >= size;
-	for (size_t i = 0; i < s.n && !*bad; i++) {
-		bool between = i > 0 && i + 1 < s.n && s.p[i - 1] != '_' && s.p[i + 1] != '_';
-		if (s.p[i] == '_')
-			*bad |= !between;
-		else
-			buf[n++] = s.p[i];
+	for (size_t i = 0; i < s.n && !*bad;) {
+		uint32_t cp = utf8_next(s, &i);
+		int d = decimal_digit(cp);
+		if (cp == '_') {
+			*bad = before != 'd';
+			before = '_';
+			continue;
+		}
+		*bad = (cp >= 0x80 && d < 0) || (real && before == '_' && d < 0);
+		buf[n++] = (char)(d >= 0 ? '0' + d : (int)cp);
+		before = d >= 0 || !real ? 'd' : 0;
 	}
+	*bad |= before == '_';
 	buf[n] = 0;
 	return (struct str){ buf, n };
 }
@@ -272,7 +295,7 @@ int jx_parse_int(struct jx *x, struct str s, int base, int64_t *out, bool *big)
 	}
 	bool from_zero = base == 0;
 	base = base ? base : 10;
-	s = without_underscores(s, text, sizeof text, &bad);
+	s = plain_number(s, false, text, sizeof text, &bad);
 	if (bad || !s.n || (from_zero && s.n > 1 && s.p[0] == '0' && strspn(text, "0") != s.n))
 		return 0;
 	int64_t v = 0;
@@ -294,7 +317,7 @@ bool jx_parse_float(struct str s, double *out)
 	static const char *const words[] = { "inf", "infinity", "nan" };
 	char text[800], *end;
 	bool bad;
-	s = without_underscores(str_strip(s), text, sizeof text, &bad);
+	s = plain_number(str_strip(s), true, text, sizeof text, &bad);
 	if (bad || strlen(text) != s.n)
 		return false;
 	const char *p = text + (text[0] == '-' || text[0] == '+');

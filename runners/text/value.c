@@ -322,7 +322,7 @@ static bool equal_lists(const struct list *x, const struct list *y, struct vwalk
 	if (x->n != y->n)
 		return false;
 	for (size_t i = 0; i < x->n; i++)
-		if (!v_equal_walk(x->v[i], y->v[i], w))
+		if (w->over || !v_equal_walk(x->v[i], y->v[i], w))
 			return false;
 	return true;
 }
@@ -343,6 +343,15 @@ static bool equal_dicts(const struct dict *x, const struct dict *y, struct vwalk
 
 bool v_equal_walk(struct value a, struct value b, struct vwalk *w)
 {
+	if (w->fails && (a.type == V_UNDEFINED || b.type == V_UNDEFINED)) {
+		if (a.type == b.type && a.obj == b.obj)
+			return true;
+		w->failed = w->fails(a) ? a : b;
+		if (w->fails(w->failed)) {
+			w->over = true;
+			return false;
+		}
+	}
 	if (v_is_num(a) && v_is_num(b))
 		return v_compare_num(a, b) == 0;
 	if (a.type != b.type)

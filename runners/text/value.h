@@ -135,6 +135,8 @@ struct vwalk {
 	uint64_t left;
 	int depth;
 	bool over;
+	bool (*fails)(struct value undefined); /* comparing this undefined value is an error: `failed` keeps it, `over` is set */
+	struct value failed;
 };
 #define VWALK_DEPTH 1000
 bool v_walk_in(struct vwalk *w, size_t cost); /* one level down: false (and over) when it must stop; undo with w->depth++ */
