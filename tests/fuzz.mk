@@ -1,7 +1,7 @@
-# tests/fuzz.mk - `make fuzz` [FUZZ_SECONDS=60] [FUZZERS="json jinja"]: libFuzzer over everything that reads files of others.
+# tests/fuzz.mk - `make fuzz` [FUZZ_SECONDS=60] [FUZZERS="json template"]: libFuzzer over everything that reads files of others.
 # The vector kernels are left out: they read no files, and take this compiler minutes.
 # Built only when asked, by clang with its sanitizers, in a folder of its own; corpora and what was found stay there.
-FUZZERS = json regex jinja suite tokenizer sentencepiece model
+FUZZERS = json regex template render suite tokenizer sentencepiece model
 FUZZ_SECONDS = 60
 # pointer-overflow off: clang counts an empty string, NULL + 0, among them; AddressSanitizer sees what matters.
 FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=pointer-overflow

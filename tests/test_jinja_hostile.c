@@ -86,6 +86,43 @@ static void test_growth(void)
 		must_fail(str_of(templates[i]), 0);
 }
 
+/* At the limits that a render has when nothing is said. Those marked must give an error; the others may render. */
+static void test_default_limits(void)
+{
+	static const struct { bool fails; const char *source; } cases[] = {
+		{ true, "{{ 'a' * 10**9 }}" }, { true, "{{ [none] * 10**9 }}" }, { false, "{{ ('a' * -10**9)|length }}" }, { true, "{{ (10**9) * 'ab' }}" }, { true, "{{ 'x' * 9223372036854775807 }}" },
+		{ true, "{{ range(10**9)|list }}" }, { true, "{{ range(10**9)|sum }}" }, { true, "{{ range(0, 9223372036854775807)|map('string')|join }}" }, { true, "{% for i in range(10**9) %}{% endfor %}" },
+		{ true, "{% for i in range(99999) %}{% for j in range(99999) %}{{ i }}{% endfor %}{% endfor %}" }, { true, "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}" }, { true, "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}" },
+		{ true, "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(99) %}{% set ns.s = ns.s|replace('x', 'xxxxxxxxxx') %}{% endfor %}" }, { true, "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s.join([ns.s, ns.s, ns.s]) %}{% endfor %}" },
+		{ true, "{% set ns = namespace(l=['ab']) %}{% for i in range(40) %}{% set ns.l = ns.l + ns.l %}{% endfor %}{{ ns.l|join(ns.l|join) }}" }, { true, "{% set ns = namespace(s='a') %}{% for i in range(99999) %}{% set ns.s = ns.s ~ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}{% endfor %}" },
+		{ true, "{{ 'a'|center(10**9) }}" }, { true, "{{ 'a'.rjust(10**9) }}" }, { true, "{{ 'a'.zfill(10**18) }}" }, { true, "{{ '\t'.expandtabs(10**18) }}" }, { true, "{{ 'a'|indent(10**9, true) }}" }, { true, "{{ 'a b'|wordwrap(10**9)|center(10**9) }}" },
+		{ true, "{{ '%999999999d' % 1 }}" }, { true, "{{ '%.999999999d' % 1 }}" }, { true, "{{ '%.999999999f' % 1 }}" }, { false, "{{ '%.999999999s' % 'a' }}" }, { true, "{{ '%*d' % (10**9, 1) }}" }, { true, "{{ '{:>999999999}'.format(1) }}" }, { true, "{{ '{:0999999999,}'.format(1) }}" },
+		{ true, "{{ '{:{}}'.format('a', 10**9) }}" }, { true, "{{ '{:.999999999e}'.format(1.0) }}" }, { true, "{{ ('{0}' * 10**6).format('a' * 10**3) }}" }, { true, "{{ ('%s' * 3000)|format(*(['a' * 10**6] * 3000)) }}" },
+		{ true, "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l|tojson }}" }, { true, "{% set ns = namespace(d={}) %}{% for i in range(99999) %}{% set ns.d = {'a': ns.d} %}{% endfor %}{{ ns.d }}" },
+		{ true, "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l|tojson(indent=4) }}" }, { true, "{{ [[[[1]]]]|tojson(indent=10**9) }}" }, { false, "{{ ('abc' * 1000)[::9223372036854775807] ~ ('abc' * 1000)[::-9223372036854775807] }}" },
+		{ false, "{{ [1, 2, 3][-9223372036854775807:9223372036854775807:-1] }}" }, { true, "{{ 2 ** (2 ** 62) }}" }, { true, "{{ 9223372036854775807 * 9223372036854775807 }}" }, { true, "{{ [1]|batch(10**9, 0)|list }}" }, { true, "{{ [1]|slice(10**9, 0)|list }}" },
+		{ true, "{{ (range(90000)|list * 90)|sort(reverse=true)|length ~ (range(90000)|list * 90)|groupby(0) }}" }, { true, "{{ ('ab ' * 10**7)|wordwrap(1)|title|wordwrap(1)|title|wordwrap(1)|title|wordwrap(1) }}" }, { true, "{% set x = 'a' * 10**7 %}{% for i in range(9999) %}{% set y = x.upper() %}{% endfor %}" },
+		{ true, "{% set x = 'ab' * 10**6 %}{% for i in range(99999) %}{% if x.find('b' * 1000) == 1 %}{% endif %}{% endfor %}" }, { true, "{% set x = 'a' * 10**6 %}{% for i in range(99999) %}{{ x.count('ab') }}{% endfor %}" }, { false, "{% set x = ('a' * 10**6).split('b') %}{% for i in range(99999) %}{% if x == ['b'] or x|list|length > 5 %}{% endif %}{% endfor %}" },
+		{ true, "{% set x = 'a' * 10**6 %}{% for i in range(99999) %}{% if x == x ~ 'b' %}{% endif %}{% endfor %}" }, { true, "{% set x = 'a' * 10**6 %}{% for i in range(99999) %}{% if x.isalpha() and x|length and x.lower() and x is lower %}{% endif %}{% endfor %}" }, { true, "{% set x = 'é' * 10**6 %}{% for i in range(99999) %}{{ x[500000] }}{% endfor %}" },
+		{ true, "{% set x = range(90000)|list %}{% for i in x %}{% if -i in x and 'q' in x %}{% endif %}{% endfor %}" }, { true, "{% set x = 'a' * 10**6 %}{% for i in range(99999) %}{% if x is in {x: 1} and x.strip('a') and x|trim %}{% endif %}{% endfor %}" }, { true, "{% set x = ('é' * 1000).split('x')[0] %}{% for i in range(99999) %}{{ x|urlencode|e|striptags|reverse|length }}{% endfor %}" },
+	};
+	double slowest = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bool chat = i % 2 && !strstr(cases[i].source, "range(10**9)") && !strstr(cases[i].source, "range(0,"); /* which has a range limit */
+		struct err e;
+		struct str out;
+		double t = now();
+		int rc = try_render(chat ? JINJA_CHAT : JINJA_SUITE, str_of(cases[i].source), NULL, &out, &e);
+		t = now() - t;
+		CHECK(rc == 0 ? !cases[i].fails : e.code == E_LIMIT || e.code == E_FORMAT, "%s: %s", cases[i].source, rc ? e.msg : "rendered");
+		CHECK(t < 30, "%.150s took %.1f s", cases[i].source, t);
+		slowest = t > slowest ? t : slowest;
+		arena_fini(&item); /* what it took is given back */
+		arena_init(&item);
+	}
+	printf("slowest %.2f s ", slowest);
+}
+
 static void test_nesting(void)
 {
 	static const char *const nests[][5] = {
@@ -250,7 +287,7 @@ static void test_limits(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { { "growth", test_growth }, { "nesting", test_nesting }, { "variables", test_variables }, { "broken", test_broken },
+	static const struct test tests[] = { { "growth", test_growth }, { "default limits", test_default_limits }, { "nesting", test_nesting }, { "variables", test_variables }, { "broken", test_broken },
 		{ "random", test_random }, { "regular expressions", test_regex }, { "limits", test_limits }, { NULL, NULL } };
 	arena_init(&item);
 	int rc = test_main("jinja_hostile", tests, argc, argv);

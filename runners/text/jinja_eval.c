@@ -396,7 +396,7 @@ static int eval_filter(struct jx *x, const struct node *n, struct value *out)
 	x->depth += (int)n->level;
 	if (!n->flag) {
 		rc = apply_any(x, n, v, out);
-	} else if (!(rc = positional(x, n->kid[1], n->nparams, arg))) {
+	} else if (!(rc = positional(x, n->kid[1], n->nparams, arg)) && !(rc = jx_reads(x, *v))) {
 		x->at = n;
 		rc = n->fn->call(x, *v, arg, out);
 	}
@@ -412,7 +412,7 @@ static int call_method(struct jx *x, const struct node *n, const struct value *s
 	if (positional(x, n->kid[1], nparams, arg))
 		return -1;
 	x->at = n;
-	return m->call(x, *self, arg, out);
+	return jx_reads(x, *self) ? -1 : m->call(x, *self, arg, out);
 }
 
 static int eval_call(struct jx *x, const struct node *n, struct value *out)

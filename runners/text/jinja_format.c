@@ -530,6 +530,8 @@ static int format_value(struct jx *x, struct value v, struct str spec, struct st
 			       : jx_fail(x, "unsupported format string passed to %s.__format__", v_type_name(v));
 	if (mini_parse(x, spec, v.type != V_STR, &m))
 		return -1;
+	if (m.width > 0 && jx_room(x, (size_t)m.width, 2))
+		return -1;
 	if (v.type == V_STR)
 		return format_text(x, &m, v.s, out);
 	if (v.type == V_FLOAT)

@@ -244,6 +244,11 @@ static inline int jx_step(struct jx *x, uint64_t n)
 	return x->steps > x->limit.steps || x->a->used - x->used0 > x->limit.memory_bytes ? jx_over(x) : 0;
 }
 int jx_room(struct jx *x, size_t count, size_t size); /* may count*size more bytes be used? */
+/* The steps of a filter or method that looks at all of a text. */
+static inline int jx_reads(struct jx *x, struct value v)
+{
+	return v.type == V_STR && v.s.n >= 256 ? jx_step(x, v.s.n / 4) : 0;
+}
 int jx_enter(struct jx *x);                  /* depth */
 int jx_fits(struct jx *x, const struct node *n); /* may a function whose expressions nest as deep as n's run here? */
 #define jx_leave(x) ((void)(x)->depth--)

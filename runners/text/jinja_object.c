@@ -180,6 +180,8 @@ size_t jx_params(const char *spec, const struct node *args, bool *fit)
 int jx_apply(struct jx *x, const struct builtin *b, struct value v, const struct args *args, struct value *out)
 {
 	struct value arg[JX_MAX_ARGS];
+	if (jx_reads(x, v))
+		return -1;
 	if (b->raw)
 		return b->raw(x, v, args, out);
 	if (jx_bind(x, b->name, args, b->spec, arg))
@@ -564,6 +566,8 @@ int jx_object_call(struct jx *x, struct value f, const struct args *args, struct
 	struct value arg[JX_MAX_ARGS];
 	if (jx_is(f, &jinja_bound_type)) {
 		const struct o_bound *b = f.obj;
+		if (jx_reads(x, b->self))
+			return -1;
 		if (b->m->raw)
 			return b->m->raw(x, b->self, args, out);
 		if (jx_bind(x, b->m->name, args, b->m->spec, arg))

@@ -288,7 +288,7 @@ static int item_str(struct jx *x, struct value obj, int64_t i, struct value *out
 		*out = v_str(str_sub(obj.s, i, i + 1));
 		out->safe = obj.safe;
 	}
-	return jx_step(x, obj.s.n / 256);
+	return obj.s.n < 256 ? 0 : jx_step(x, obj.s.n / (str_ascii(obj.s) ? 256 : 16));
 }
 
 int jx_subscript(struct jx *x, struct value obj, struct value key, struct value *out, bool *found)

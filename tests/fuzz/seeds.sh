@@ -17,8 +17,8 @@ regex)
 		n=$((n + 1))
 		{ printf %s "$pattern"; $cut; printf %s "$with"; $cut; printf %s "$text"; } >"$out/$n"
 	done <"$src/tests/fuzz/seeds/regex" ;;
-jinja)
-	awk -v out="$out/" 'BEGIN { RS = "\n----\n" } { f = out NR; printf "%s", $0 >f; close(f) }' "$src/tests/fuzz/seeds/jinja" ;;
+template | render)
+	awk -v out="$out/" 'BEGIN { RS = "\n----\n" } { f = out NR; printf "%s", $0 >f; close(f) }' "$src/tests/fuzz/seeds/$1" ;;
 suite)
 	cp "$src"/suites/*.yaml "$out" ;;
 tokenizer)

@@ -326,6 +326,39 @@ Question: {{question.strip()}}
 A. {{choices[0]}}
 Answer: {{answer}}
 {{ [question, s]|join(' ') }}{% if key == 'B' %} yes{% endif %}{{ (key|string).replace('B', 'X') }}{{ l|map('int')|list }}
+{% for m in users|selectattr('age', 'eq', 7) %}{{ m.name }}{{ loop.last }}{{ loop.nextitem is defined }}{% endfor %}|{% for i in l|select('gt', 1) %}{{ i }}{% if loop.last %}.{% endif %}{% endfor %}
+{{ '٣'|int }}|{{ '９'|float }}|{{ '1_0'|int }}|{{ '1_.5'|float(9) }}|{{ '1__0'|int(9) }}|{{ '_1'|int(9) }}
+{{ '{:05}|{:<05}|{:x<05}'.format('ab', 3, 4) }}|{{ '{:n}|{:z.1f}|{:+z.0f}'.format(12, -0.01, -0.2) }}|{{ '%.12d' % 5 }}|{{ ('%.500d' % 1)|length }}
+{{ '{:r}'.format(1.5) }}
+{{ '{:,x}'.format(1000) }}
+{{ '{:+c}'.format(65) }}
+{{ '{:z}'.format(1) }}
+{{ '%5%' % 1 }}
+{{ '%(a)s %s' % d }}
+{{ '%s %(a)s' % d }}
+{{ '{}|{0[0]}'.format('abc') }}
+{{ '{0[x]}'.format({}) }}
+{{ '{0.x!r}|{0.x}'.format({'x': 1}) }}
+{{ '{:{:{}}}'.format('a', 5, 3) }}
+{{ ('<{}>'|safe).format('<b>') }}|{{ ('<%s>'|safe) % '<b>' }}|{{ ('{:5}'|safe).format('a'|safe) is defined }}
+{{ ('<{}|{}>'|safe).format('<b>', '<i>'|safe) }}
+{{ 'a<b c'|wordwrap(1, true, '<br>'|safe) }}|{{ 'a<'|indent('>'|safe, true, true) }}|{{ ('a<'|safe)|truncate(1, true, '', 0) }}|{{ (' '|safe).join([['<']]) }}
+{{ (1e308 * 10 * 0)|filesizeformat }}|{{ (1e308 * 10)|filesizeformat }}
+{{ (-1e308 * 10)|filesizeformat }}
+{{ 100000.0 % -5.562684646268003e-309 }}|{{ 1.0 % 1e-310 }}|{{ -7.5 % 3e-320 }}|{{ 1.7976931348623157e308 ** 0.5 }}
+{% set x | replace(s, 'a') %}b{% endset %}
+{% set x | replace(s, 'a') %}{{ s }}b{% endset %}{{ x }}
+{% macro m() %}{{ caller() }}{% endmacro %}{% call m(caller=1) %}x{% endcall %}
+{% macro m() %}{{ caller() }}{% endmacro %}{% call m(**{'caller': 1}) %}x{% endcall %}
+{% for m, in [[1]] %}{{ m }}{% endfor %}
+{% for x in recursive or l recursive %}{{ x }}{% endfor %}
+{% for i in l %}{{ loop.changed(i, nope) }}{% endfor %}
+{{ [1, nope] == [2, nope] }}|{{ [1, nope] == [1] }}
+{{ [1, nope] == [1, nope] }}
+{{ 'abc'|truncate(9, true, nope) }}
+{{ 'aé'|regex_replace('\\u00e9|\\v', 'x') }}
+{{ 'a'|regex_replace('\\h', 'x') }}
+{% for i in 'ab' %}{{ loop }}{% endfor %}
 """
 
 

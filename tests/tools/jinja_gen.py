@@ -45,6 +45,27 @@ def mutate(r, text, n):
     return "".join(t)
 
 
+def exchange(r, text, n):
+    """n tokens in tags exchanged for others of their kind: most such templates still parse."""
+    t = TOKEN.findall(text)
+    words = {"for", "in", "if", "else", "elif", "endif", "endfor", "set", "endset", "macro", "endmacro", "is", "not", "and", "or", "call", "endcall", "filter", "endfilter", "generation", "endgeneration", "break", "continue"}
+    inside, kinds = False, {}
+    for i, x in enumerate(t):
+        inside = True if x.startswith(("{%", "{{")) else False if x.endswith(("%}", "}}")) else inside
+        kind = "tag" if "{%" in x or "%}" in x else "s" if x[0] in "'\"" else "n" if x.isidentifier() and x not in words else "o" if x in ("and", "or", "+", "~", "<", ">") else "d" if x.isdigit() else "t" if not inside and x.strip() else None
+        if kind and (inside or kind in ("tag", "t")):
+            kinds.setdefault(kind, []).append(i)
+    for _ in range(n):
+        if kinds:
+            kind = r.choice(list(kinds))
+            i, j = r.choice(kinds[kind]), r.choice(kinds[kind])
+            if kind == "tag":
+                t[i] = r.choice(["{%", "{%-", "{%+"] if "{" in t[i] else ["%}", "-%}", "+%}"])
+            else:
+                t[i] = t[j]
+    return "".join(t)
+
+
 class Programs(Gen):
     VARS = {
         "messages": [{"role": "system", "content": " Be brief. "}, {"role": "user", "content": "Hi <b>ä 你好"},
@@ -388,7 +409,8 @@ class Published(Gen):
     def template(self):
         r = self.r
         t = self.text_of[r.choice(self.files)]
-        t = mutate(r, t, r.choice([1, 1, 2, 3, 5])) if r.random() < .75 else t
+        k = r.random()
+        t = mutate(r, t, r.choice([1, 1, 2, 3])) if k < .3 else exchange(r, t, r.choice([1, 2, 3, 5, 10])) if k < .85 else t
         return t.replace("\n", r.choice(["\r\n", "\r"])) if r.random() < .03 else t
 
 

@@ -1,4 +1,4 @@
-/* fuzz_jinja.c - a template, rendered in both environments with a conversation and a document, under small limits. */
+/* fuzz_template.c - a template, rendered in both environments with a conversation and a document, under small limits. */
 #include "runners/text/jinja.h"
 #include "runners/text/json.h"
 #include "tests/fuzz/fuzz.h"
