@@ -10,8 +10,6 @@
  */
 #include <stdlib.h>
 
-#include <utf8proc.h>
-
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
@@ -88,16 +86,59 @@ static void replace(struct sink *k, struct str old, struct str new)
 		k->ed.v[k->ed.n - 1].change -= (int32_t)(n_old - n_new);
 }
 
+/* Hangul: the parts of a syllable that a character is. */
+enum { NO_HANGUL, L, V, T, LV, LVT };
+
+static int hangul(uint32_t c)
+{
+	if (c < 0x1100 || c > 0xd7fb)
+		return NO_HANGUL;
+	if (c >= 0xac00 && c <= 0xd7a3)
+		return (c - 0xac00) % 28 ? LVT : LV;
+	return c <= 0x115f || (c >= 0xa960 && c <= 0xa97c)   ? L
+	       : c <= 0x11a7 || (c >= 0xd7b0 && c <= 0xd7c6) ? V
+	       : c <= 0x11ff || c >= 0xd7cb		     ? T
+							     : NO_HANGUL;
+}
+
+static bool hangul_joins(int a, int b)
+{
+	return a == L ? b == L || b == V || b == LV || b == LVT
+	       : a == V || a == LV ? b == V || b == T
+				   : (a == T || a == LVT) && b == T;
+}
+
+static unsigned join_bits(uint32_t c)
+{
+	return c < 0x80 ? c < 0x20 || c == 0x7f ? JOIN_CONTROL : 0 : class_join(c);
+}
+
+/* The end of the grapheme cluster that begins at i. Pairs of regional indicators are not kept together: at 8 bytes they are
+ * looked up one by one either way. */
 static size_t cluster(struct str s, size_t i)
 {
-	utf8proc_int32_t state = 0;
 	uint32_t c = utf8_next(s, &i);
+	unsigned p = join_bits(c);
+	int conjunct = p & JOIN_CONSONANT ? 1 : 0;   /* 2: a consonant and a linker have been seen */
+	int pictograph = p & JOIN_PICTOGRAPH ? 1 : 0; /* 2: with a joiner at its end */
+	int h = hangul(c);
 	while (i < s.n) {
 		size_t k = i;
 		uint32_t d = utf8_next(s, &k);
-		if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)c, (utf8proc_int32_t)d, &state))
+		unsigned q = join_bits(d);
+		if (c == '\r' && d == '\n')
+			return k;
+		if ((p | q) & JOIN_CONTROL)
 			break;
+		int g = hangul(d);
+		if (!(q & JOIN_MARK) && !(p & JOIN_PREPEND) && !hangul_joins(h, g) &&
+		    !(q & JOIN_CONSONANT && conjunct == 2) && !(q & JOIN_PICTOGRAPH && pictograph == 2))
+			break;
+		conjunct = q & JOIN_CONSONANT ? 1 : !(q & (JOIN_LINKER | JOIN_INSIDE)) ? 0 : q & JOIN_LINKER && conjunct ? 2 : conjunct;
+		pictograph = q & JOIN_PICTOGRAPH ? 1 : d == 0x200d && pictograph == 1 ? 2 : q & JOIN_EXTEND && pictograph == 1 ? 1 : 0;
 		c = d;
+		p = q;
+		h = g;
 		i = k;
 	}
 	return i;

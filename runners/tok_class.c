@@ -1,4 +1,5 @@
-/* tok_class.c - classes of characters that only one component asks for: BertNormalizer's accents, UnicodeScripts' scripts.
+/* tok_class.c - classes of characters that only one component asks for: BertNormalizer's accents, UnicodeScripts' scripts,
+ * grapheme clusters of Precompiled.
  *
  * tokenizers has old tables of its own for them; tok_tables.h has what it answers. Properties that more ask for: uniprop.h.
  */
@@ -36,4 +37,10 @@ int class_script(uint32_t c)
 {
 	int k = row_of(ROWS(tok_script), c);
 	return k < 0 ? 0 : (int)tok_script[k][1];
+}
+
+unsigned class_join(uint32_t c)
+{
+	int k = row_of(ROWS(tok_join), c);
+	return k < 0 ? 0 : tok_join[k][1];
 }

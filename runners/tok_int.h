@@ -315,6 +315,17 @@ int wordlevel_piece(struct enc *x, struct piece pc);
 
 bool class_nonspacing(uint32_t c); /* what BertNormalizer's strip_accents takes away */
 int class_script(uint32_t c);      /* equal numbers: one script; 0: joins any */
+enum { /* how a character joins its neighbours to a grapheme cluster (UAX 29) */
+	JOIN_MARK = 1,                 /* Extend, SpacingMark, ZWJ: joins what is before it */
+	JOIN_PREPEND = 2,
+	JOIN_CONTROL = 4,
+	JOIN_EXTEND = 8,               /* of the marks, those that may stand between a pictograph and its joiner */
+	JOIN_PICTOGRAPH = 16,
+	JOIN_CONSONANT = 32,
+	JOIN_LINKER = 64,
+	JOIN_INSIDE = 128,             /* may stand beside a linker inside a conjunct */
+};
+unsigned class_join(uint32_t c);
 
 /* ---- added tokens (tok_added.c) ---- */
 

@@ -1,5 +1,6 @@
 /* test_tokenizer_hostile.c - broken and malicious tokenizer files: each one is refused with one clear sentence, none crashes. */
 #include <sys/stat.h>
+#include <time.h>
 
 #include "runners/tokenizer.h"
 #include "tests/test.h"
@@ -76,6 +77,40 @@ static void test_model(void)
 		{ "{\"model\":{\"fuse_unk\":1,\"vocab\":{\"a\":0},\"merges\":[]}}", "true or false" },
 		{ "{\"model\":{\"unk_token\":[],\"vocab\":{\"a\":0},\"merges\":[]}}", "a string or null" },
 		{ "{\"model\":{\"continuing_subword_prefix\":\"###########################################################################\",\"vocab\":{\"a\":0},\"merges\":[]}}", "may have" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0}}", "no vocab" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":{\"a\":0}}}", "a list should stand" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"vocab\":[[\"a\",-1]]}}", "stands twice" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[\"a\"]}}", "a list should stand" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[]]}}", "a string and a score" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}}", "a string and a score" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1,2]]}}", "a string and a score" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[1,\"a\"]]}}", "a string should stand" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",\"-1\"]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",NaN]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-Infinity]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",null]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e309]]}}", "too large" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1e99999999999999999999]]}}", "too large" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",01]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-.5]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1.]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",1e]]}}", "must be a number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1}}", "should stand" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"unk_id\":1}}", "unk_id is 1" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"unk_id\":-1}}", "a whole number" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"unk_id\":16777216}}", "too large" },
+		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"byte_fallback\":1}}", "true or false" },
+		{ "{\"model\":{\"vocab\":[[\"a\",-1]],\"unk_id\":7}}", "unk_id is 7" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0}}}", "no unk_token" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"a\"}}", "no continuing_subword_prefix" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\"}}", "no max_input_chars_per_word" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":null,\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":9}}", "must be a string" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":-1}}", "a whole number" },
+		{ "{\"model\":{\"type\":\"WordPiece\",\"vocab\":[],\"unk_token\":\"a\"}}", "an object should stand" },
+		{ "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{},\"unk_token\":\"a\"}}", "is empty" },
+		{ "{\"model\":{\"type\":\"WordLevel\",\"unk_token\":\"a\"}}", "no vocab" },
+		{ "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"a\",\"unk_token\":\"b\"}}", "stands twice" },
+		{ "{\"model\":{\"type\":\"WordLvel\",\"vocab\":{\"a\":0}}}", "did you mean 'WordLevel'" },
 		{ "{\"version\":\"2.0\"," MODEL "}", "version" },
 		{ "{" MODEL "," MODEL "}", "stands twice" },
 		{ "{" MODEL "}x", "behind the object" },
@@ -100,6 +135,19 @@ static void test_components(void)
 		{ "\"normalizer\":[]", "a type" },
 		{ "\"normalizer\":{\"type\":\"Lowercse\"}", "did you mean 'Lowercase'" },
 		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"\"}", "a trie of 0 bytes" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA\"}", "not base64" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAA*\"}", "not base64" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AA=A\"}", "not base64" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAB=\"}", "not base64" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"====\"}", "not base64" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", "a trie of 0 bytes" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"BAAAAA==\"}", "a trie of 4 bytes" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"/////wAAAAA=\"}", "a trie of 4294967292 bytes" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AwAAAAAAAAA=\"}", "a trie of 0 bytes" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"BAAAAAAAAAD/\"}", "not UTF-8" },
+		{ "\"normalizer\":{\"type\":\"Precompiled\"}", "must be a string" },
+		{ "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true}", "lowercase must be" },
+		{ "\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,\"handle_chinese_chars\":true,\"lowercase\":true,\"strip_accents\":1}", "strip_accents must be" },
 		{ "\"normalizer\":{\"type\":\"Sequence\"}", "must be a list" },
 		{ "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[null]}", "is null" },
 		{ "\"normalizer\":{\"type\":\"Strip\"}", "strip_left" },
@@ -128,6 +176,18 @@ static void test_components(void)
 		{ "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"always\",\"add_prefix_space\":false}", "contradicts" },
 		{ "\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":\"yes\"}", "true or false" },
 		{ "\"post_processor\":{\"type\":\"RobertaProcessing\"}", "cls must be a token" },
+		{ "\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"ab\"}", "one character" },
+		{ "\"pre_tokenizer\":{\"type\":\"CharDelimiterSplit\",\"delimiter\":\"\"}", "one character" },
+		{ "\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":0}", "a whole number from 1" },
+		{ "\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":-1}", "a whole number from 1" },
+		{ "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",0]}", "sep must be a token" },
+		{ "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",0],\"sep\":[\"b\",99]}", "no token has" },
+		{ "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",-1],\"sep\":[\"b\",1]}", "no token has" },
+		{ "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",\"0\"],\"sep\":[\"b\",1]}", "cls must be a token" },
+		{ "\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"a\",0],\"sep\":[\"b\",1]}", "trim_offsets" },
+		{ "\"decoder\":{\"type\":\"CTC\",\"pad_token\":\"a\",\"word_delimiter_token\":\"b\",\"cleanup\":true}", "'CTC' is not supported" },
+		{ "\"decoder\":{\"type\":\"BPEDecoder\"}", "suffix must be a string" },
+		{ "\"decoder\":{\"type\":\"WordPiece\",\"prefix\":\"##\"}", "cleanup must be" },
 		{ "\"post_processor\":{\"type\":\"TemplateProcessing\"}", "single must be a list" },
 		{ "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}", "0 times" },
 		{ "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[\"$A\"]}", "neither" },
@@ -280,6 +340,131 @@ static void test_patterns(void)
 	}
 }
 
+/* Opens json; encodes text: must it fail, with which message? NULL: must it pass, with n ids (-1: any)? */
+static void encodes(const char *json, struct str text, const char *want, int n)
+{
+	struct tokenizer *t = NULL;
+	struct err e = { 0 };
+	struct arena a;
+	struct ids ids = { 0 };
+	arena_init(&a);
+	put("tokenizer.json", json, strlen(json));
+	CHECK(tokenizer_open(&t, dir, &e) == 0, "%.200s: %s", json, e.msg);
+	if (t) {
+		int rc = tokenizer_encode(t, text, TOK_OFFSETS, &a, &ids, &e);
+		CHECK(want ? rc < 0 && strstr(e.msg, want) : rc == 0, "%.200s: '%s'", json, e.msg);
+		CHECK(want || n < 0 || ids.n == n, "%.200s: %d ids", json, ids.n);
+	}
+	tokenizer_close(t);
+	arena_fini(&a);
+}
+
+static void put_u32(struct buf *b, uint32_t v)
+{
+	char p[4] = { (char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24) };
+	buf_add(b, p, 4);
+}
+
+/* A tokenizer whose charsmap has these units and replacements. */
+static char *charsmap_json(const uint32_t *unit, uint32_t n, struct str text)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	struct buf raw = { 0 }, out = { 0 };
+	put_u32(&raw, 4 * n);
+	for (uint32_t i = 0; i < n; i++)
+		put_u32(&raw, unit[i]);
+	buf_str(&raw, text);
+	buf_puts(&out, "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
+	for (size_t i = 0; i < raw.n; i += 3) {
+		uint32_t v = 0;
+		for (size_t k = 0; k < 3; k++)
+			v = v << 8 | (i + k < raw.n ? (unsigned char)raw.p[i + k] : 0);
+		for (size_t k = 0; k < 4; k++)
+			buf_add(&out, i + k <= raw.n ? &digits[v >> (18 - 6 * k) & 63] : "=", 1);
+	}
+	buf_add(&out, "\"}," MODEL "}", strlen("\"}," MODEL "}") + 1);
+	buf_fini(&raw);
+	return out.p;
+}
+
+/* Tries whose links lead out of them, to themselves or to strange places. */
+static void test_charsmaps(void)
+{
+	enum { N = 512, LEAF = 1 << 8 };
+	uint32_t unit[N];
+	const char *wants[3] = { NULL, "no place", "no place" };
+	for (uint32_t k = 0; k < 3; k++) { /* 'a' at 256 ^ 'a', its value behind: none, beyond the text, inside a character */
+		memset(unit, 0, sizeof unit);
+		unit[0] = 256u << 10;
+		unit[256 ^ 'a'] = 'a' | LEAF | (uint32_t)((256 ^ 'a') ^ (k ? 300 : 70000)) << 10;
+		unit[300] = 1u << 31 | (k == 1 ? 77 : 1);
+		char *json = charsmap_json(unit, N, STR("\xc3\xa9"));
+		encodes(json, STR("ab\xc3\xa9 a"), wants[k], -1);
+		free(json);
+	}
+	for (uint32_t i = 0; i < N; i++) /* every byte leads back to the root */
+		unit[i] = (i & 0xff) | 256u << 10;
+	char *loop = charsmap_json(unit, N, STR(""));
+	encodes(loop, STR("abcabcabcabc\xe4\xbb\x8a"), NULL, -1);
+	free(loop);
+	static const uint32_t outside = UINT32_MAX;
+	char *one = charsmap_json(&outside, 1, STR(""));
+	encodes(one, STR("ab"), NULL, -1);
+	free(one);
+	unsigned long long seed = test_seed();
+	for (int round = 0; round < 300; round++) { /* noise */
+		for (uint32_t i = 0; i < N; i++)
+			unit[i] = (uint32_t)test_rand(&seed) & (round & 1 ? 0x0003ffff : 0xffffffff);
+		char *json = charsmap_json(unit, N, STR("text\0more"));
+		struct tokenizer *t = NULL;
+		struct err e = { 0 };
+		struct arena a;
+		struct ids ids;
+		arena_init(&a);
+		put("tokenizer.json", json, strlen(json));
+		CHECK(tokenizer_open(&t, dir, &e) == 0, "%s", e.msg);
+		for (uint32_t c = 0; t && c < 256; c++) {
+			char text[2] = { (char)c, (char)test_rand(&seed) };
+			int rc = tokenizer_encode(t, (struct str){ text, 2 }, c & 1 ? TOK_OFFSETS : 0, &a, &ids, &e);
+			CHECK(rc == 0 || strstr(e.msg, "no place"), "%s", e.msg);
+		}
+		tokenizer_close(t);
+		arena_fini(&a);
+		free(json);
+	}
+}
+
+/* Texts that a model has no answer for; long runs where pieces overlap without end. */
+static void test_models(void)
+{
+	static const char *const none = "the text needs";
+	encodes("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}", STR("aab"), none, 0);
+	encodes("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}", STR("aaa"), NULL, 3);
+	encodes("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"\",-1],[\"a\",-1],[\"a\",-2]],\"unk_id\":0}}", STR("abba"), NULL, 3);
+	encodes("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"b\"}}", STR("aa"), none, 0);
+	encodes("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"b\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":9}}",
+		STR("aa"), none, 0);
+	enum { LEN = 1 << 20 };
+	char *run = malloc(LEN);
+	memset(run, 'a', LEN);
+	static const char *const vocab[] = {
+		"\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<u>\",0],[\"a\",-1],[\"aa\",-1.5],[\"aaa\",-1.7],[\"aaaaaaaaaaaaaaaa\",-2]]",
+		"\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<u>\",0],[\"b\",-1]]",
+		"\"WordPiece\",\"unk_token\":\"a\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":9999999,\"vocab\":{\"a\":0,\"##aaa\":1,\"##a\":2,\"##aaaaaaaaaaaaaaaa\":3}",
+	};
+	for (int k = 0; k < 3; k++) {
+		char json[500];
+		struct timespec t0, t1;
+		snprintf(json, sizeof json, "{\"model\":{\"type\":%s}}", vocab[k]);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t0);
+		encodes(json, (struct str){ run, LEN }, NULL, k == 0 ? LEN / 16 : k == 1 ? 1 : 1 + 65535 + 15 / 3);
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t1);
+		double s = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
+		CHECK(s < 2, "1 MB of one letter took %.2f s", s);
+	}
+	free(run);
+}
+
 static void test_files(void)
 {
 	struct tokenizer *t = NULL;
@@ -314,6 +499,8 @@ int main(int argc, char **argv)
 		{ "tokenizer_config.json", test_config },
 		{ "size, depth, truncation, noise", test_size },
 		{ "patterns that explode", test_patterns },
+		{ "charsmaps", test_charsmaps },
+		{ "models and texts", test_models },
 		{ "files", test_files },
 		{ NULL, NULL },
 	};

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""Makes runners/tok_tables.h: which characters PyPI's `tokenizers` (0.23) takes for nonspacing marks, and of which script, found by
-asking it about every code point (its Rust crates carry tables of several old Unicode versions).
+"""Makes runners/tok_tables.h: which characters PyPI's `tokenizers` (0.23) takes for nonspacing marks, of which script, and how it joins
+them to grapheme clusters, found by asking it about every code point (its Rust crates carry tables of several old Unicode versions).
 
 Usage: make_tok_tables.py > runners/tok_tables.h
 """
+import base64, os, sys
 from tokenizers import normalizers, pre_tokenizers
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from make_tokenizer_parts import charsmap
 
 CPS = [c for c in range(0x110000) if not 0xd800 <= c < 0xe000]
 
@@ -48,11 +52,47 @@ def script_runs():
     return out
 
 
+class Byte(str):
+    """A key of a charsmap that is one byte, whatever follows it."""
+    def encode(self, *_):
+        return bytes([ord(self)])
+
+
+# Every character that is not ASCII becomes an R, x an X; a cluster of less than 6 bytes becomes one of them as a whole.
+probe = normalizers.Precompiled(base64.b64decode(charsmap({Byte(chr(b)): 'R' for b in range(0xc2, 0xf5)} | {Byte('x'): 'X'})['precompiled_charsmap']))
+
+
+def joins(c):
+    """Bits as in tok_class.c; each test gives one R less where the cluster at its end stands alone."""
+    def is_r(s, n):
+        return probe.normalize_str(s).count('R') == n
+
+    if ord(c) < 0x80:
+        return 0
+    bits = 1 * (probe.normalize_str('x' + c) == 'X') | 2 * (probe.normalize_str(c + 'x') == 'R')
+    bits |= 4 * (len(c.encode()) < 4 and is_r(c + '\u0301', 2) and not is_r('\u0600' + c, 1) and not bits & 1)
+    bits |= 8 * is_r('\u2764' + c + '\u200d\u2764\u0301', 5)
+    bits |= 16 * is_r(c + '\u200d\u2764\u0301', 4)
+    bits |= 64 * is_r('\u0915' + c + '\u0915\u0301', 4)
+    bits |= 128 * is_r('\u0915' + c + '\u094d\u0915\u0301', 5)
+    # a mark answers some tests of what is no mark, and the other way round
+    return bits & (0x1f | 0x40 | 0x80) & ~(8 | 64 | 128) | bits & (8 | 64 | 128) * (bits & 1) | 32 * (bits >> 7 & ~bits & 1)
+
+
+def join_runs():
+    out = []
+    for c in CPS:
+        b = joins(chr(c))
+        if not out or out[-1][1] != b:
+            out.append((c, b))
+    return out
+
+
 def show(name, comment, rows):
     print('\n/* %s */\nstatic const uint32_t %s[][2] = {' % (comment, name))
     line = ''
     for a, b in rows:
-        item = '{ 0x%x, %s }, ' % (a, '0x%x' % b if name != 'tok_script' else b)
+        item = '{ 0x%x, %s }, ' % (a, '0x%x' % b if 'first, last' in comment else b)
         if len(line) + len(item) > 110:
             print('\t' + line.rstrip())
             line = ''
@@ -65,4 +105,5 @@ if __name__ == '__main__':
           '#ifndef ASSAY_TOK_TABLES_H\n#define ASSAY_TOK_TABLES_H\n\n#include <stdint.h>')
     show('tok_nonspacing', 'what BertNormalizer\'s strip_accents removes: [first, last]', ranges(lambda c: marks.normalize_str(c) == ''))
     show('tok_script', 'UnicodeScripts: [first, script] of each run; 0 joins whatever is before it', script_runs())
+    show('tok_join', 'how characters join to clusters: [first, bits] of each run', join_runs())
     print('\n#endif')
