@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/bench_tokens.h"
 #include "harness/cmd.h"
 #include "kernels/selfcheck.h"
 #include "runners/runner.h"
@@ -90,6 +91,23 @@ static int bench_ops(const struct args *args, const struct globals *g, struct er
 	return bench_kernels(g->device, g->numerics, g->cpu_mask, g->threads ? g->threads : 1, print_row, &head, e);
 }
 
+static int bench_text(const struct args *args, const struct globals *g, struct err *e)
+{
+	struct arena a;
+	bool head = false;
+	int n, rc = -1;
+	const char *const *w = args_words(args, &n);
+	const char *model = args_str(args, "model", NULL), *path = args_str(args, "tokenizer", NULL), *name;
+	(void)g;
+	if (!model == !path)
+		return err_set(e, E_USAGE, "bench tokens wants one of --model and --tokenizer");
+	arena_init(&a);
+	if (!model || model_resolve(model, &a, &path, &name, e) == 0)
+		rc = bench_tokens(path, w + 1, n - 1, print_row, &head, e);
+	arena_fini(&a);
+	return rc;
+}
+
 static int bench_prefill(const struct args *args, const struct globals *g, struct err *e)
 {
 	return bench_model(args, g, false, e);
@@ -107,6 +125,7 @@ static const struct subject {
 	{ "kernels", bench_ops },
 	{ "prefill", bench_prefill },
 	{ "decode", bench_decode },
+	{ "tokens", bench_text },
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
 
@@ -121,16 +140,19 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	signal(SIGTERM, SIG_DFL);
 	for (int i = 0; i < SUBJECTS; i++) {
 		known[i] = subjects[i].name;
+		if (strcmp(what, subjects[i].name) == 0 && n > 1 && subjects[i].exec != bench_text)
+			return err_set(e, E_USAGE, "'%s' is one word too many (bench %s)", w[1], what);
 		if (strcmp(what, subjects[i].name) == 0)
 			return subjects[i].exec(args, g, e) ? -1 : EXIT_DONE;
 	}
-	return err_set(e, E_USAGE, "nothing to bench under '%s'%s (there is: kernels, prefill, decode)", what,
+	return err_set(e, E_USAGE, "nothing to bench under '%s'%s (there is: kernels, prefill, decode, tokens)", what,
 		       err_hint(hint, sizeof hint, what, known));
 }
 
 static const struct opt opts[] = {
-	{ "model", 0, OPT_STRING, "MODEL", "prefill, decode: a model's directory, or the name of an embedded one.", 0, 0, NULL, false, false },
+	{ "model", 0, OPT_STRING, "MODEL", "prefill, decode, tokens: a model's directory, or the name of an embedded one.", 0, 0, NULL, false, false },
 	{ "shape", 0, OPT_STRING, "NAME", "prefill, decode: random weights in this shape, made on the device (assay list shapes).", 0, 0, NULL, false, false },
+	{ "tokenizer", 0, OPT_STRING, "FILE", "tokens: a tokenizer by itself.", 0, 0, NULL, false, false },
 	{ "dtype", 0, OPT_CHOICE, "TYPE", "Type of random weights: bf16 (default), f16, f32.", 0, 0, "bf16|f16|f32", false, false },
 	{ "tokens", 0, OPT_INT, "N", "prefill: tokens of the prompt (2048).", 1, 1 << 20, NULL, false, false },
 	{ "context", 0, OPT_INT, "N", "decode: tokens before (512).", 0, 1 << 20, NULL, false, false },
@@ -140,15 +162,17 @@ static const struct opt opts[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.usage = "[kernels|prefill|decode] [--model MODEL|--shape NAME] [options]",
-	.summary = "Measures operations and forward passes against the machine's own limits.",
+	.usage = "[kernels|prefill|decode|tokens] [--model MODEL|--shape NAME|--tokenizer FILE] [options] [TEXT...]",
+	.summary = "Measures operations, forward passes and tokenizers, where there are limits against those of the machine.",
 	.description =
 		"Prints CSV: what, shape, numerics, device, value, unit, floor, fraction of the floor. kernels: every operation beside the device's "
 		"limits (fused multiply-adds in registers, a plain read and copy of memory), measured in the same run. prefill: tokens a "
 		"second of a prompt. decode: tokens a second of sequences at once, behind a context. The floor of these two is what floating-point "
-		"operations and bytes of the model allow at those limits. On a processor one thread unless --threads says otherwise.",
+		"operations and bytes of the model allow at those limits. On a processor one thread unless --threads says otherwise. tokens: "
+		"load time, and text a second of processor time by one thread: files named behind it or rows of the embedded suites, and long runs of one "
+		"character.",
 	.opts = opts,
-	.max_words = 1,
+	.max_words = -1,
 	.word = "what to bench",
 	.exec = exec,
 };

@@ -12,7 +12,7 @@ bin_PROGRAMS += assay
 assay_SOURCES = \
 	%D%/main.c %D%/cmd.h %D%/cmd.c %D%/args.c %D%/common.c %D%/common.h %D%/planfile.c %D%/planfile.h %D%/libraries.c %D%/libraries.h %D%/paths.c %D%/progress.c %D%/progress.h \
 	%D%/cmd_run.c %D%/cmd_board.c %D%/cmd_score.c %D%/cmd_tokens.c %D%/cmd_render.c %D%/cmd_explain.c \
-	%D%/cmd_list.c %D%/cmd_doctor.c %D%/cmd_help.c %D%/manual.c %D%/manual.h %D%/cmd_bench.c %D%/jsonlines.c %D%/jsonlines.h
+	%D%/cmd_list.c %D%/cmd_doctor.c %D%/cmd_help.c %D%/manual.c %D%/manual.h %D%/cmd_bench.c %D%/bench_tokens.c %D%/bench_tokens.h %D%/jsonlines.c %D%/jsonlines.h
 assay_LDADD = $(ASSAY_LIBS)
 
 # The man page and the shell completion come from the program's own tables.

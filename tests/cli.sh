@@ -67,6 +67,9 @@ t 0 '^decode bench-tiny f16,"batch 3, context 9",chain32/1,"cpu [^"]*",[0-9.e+]+
 [ "$(wc -l <"$tmp/out")" -eq 3 ] && head -1 "$tmp/out" | grep -q '^what,shape,numerics,device,value,unit,floor,fraction$' || { echo "bench: a head and a line for each batch"; cat "$tmp/out"; bad=1; }
 timeout 1 "$assay" bench kernels >"$tmp/out" 2>&1
 [ $? -eq 124 ] || { echo "bench: does not end at SIGTERM"; bad=1; }
+t 2 "one of --model and --tokenizer" bench tokens
+t 2 "'x' is one word too many" bench kernels x
+t 0 '^tokens warm,tiny-cloze [0-9]+ x [0-9]+ ids,-,"cpu, 1 thread",[0-9.e+]+,MB/s,,$' bench tokens --model stories260k
 t 0 '^prefill stories260k,20 tokens,' bench prefill --model stories260k --tokens 20
 
 # a copy of the program that carries suites along looks beside itself, unless ASSAY_DATADIR is set
