@@ -452,7 +452,7 @@ int jx_round(struct jx *x, struct value v, int64_t digits, struct value *out)
 			for (int64_t d = digits; d < 0 && d > -330; d++)
 				unit *= 10;
 			snprintf(text, sizeof text, fabs(v.f) > unit / 2 && digits > -309 ? "%s1e%lld" : "%s0",
-				 v.f < 0 ? "-" : "", -(long long)digits);
+				 signbit(v.f) ? "-" : "", -(long long)digits);
 		}
 	}
 	*out = v_float(strtod(text, NULL));

@@ -325,9 +325,25 @@ int jx_subscript(struct jx *x, struct value obj, struct value key, struct value 
 	return 0;
 }
 
+/* Python's own attributes of an undefined value: the sandbox finds them, and gives another undefined value instead. */
+static bool undefined_has(struct str name)
+{
+	static const char *const names[] = { "__add__", "__bool__", "__call__", "__class__", "__doc__", "__eq__", "__float__", "__format__",
+		"__getattr__", "__getattribute__", "__getitem__", "__hash__", "__init__", "__int__", "__iter__", "__len__", "__module__", "__new__",
+		"__reduce__", "__repr__", "__slots__", "__str__", "__sub__", "__subclasshook__", NULL };
+	const char *const *n = names;
+	while (*n && !str_is(name, *n))
+		n++;
+	return *n;
+}
+
 static int getattr_with(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out)
 {
 	bool found;
+	if (obj.type == V_UNDEFINED && x->j->env == JINJA_CHAT && is_dunder(name) && undefined_has(name)) {
+		*out = jx_undef_hint(x, "access to an attribute of an undefined value is unsafe");
+		return 0;
+	}
 	if (obj.type == V_UNDEFINED)
 		return jx_undef_fail(x, obj);
 	int rc = jx_attribute(x, obj, name, m, out);

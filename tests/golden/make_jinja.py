@@ -359,6 +359,9 @@ Answer: {{answer}}
 {{ 'aé'|regex_replace('\\u00e9|\\v', 'x') }}
 {{ 'a'|regex_replace('\\h', 'x') }}
 {% for i in 'ab' %}{{ loop }}{% endfor %}
+{{ (-0.0)|round(-1) }}|{{ (-0.0001)|round(3)|round(-2) }}|{{ 0.1|round(-2) }}
+{{ nope.__class__ }}|
+{{ nope.__foo__ }}
 """
 
 
