@@ -151,12 +151,15 @@ static int dec_replace(struct arena *a, const struct dec *d, struct str **tok, s
 	for (size_t i = 0; i < *n && rc >= 0; i++) {
 		struct str s = (*tok)[i];
 		struct buf b = { NULL, 0, 0 };
-		size_t pos = 0, last = SIZE_MAX, done = 0, from, to;
-		while (s.n && (rc = tokrx_next(d->rx, &sc, s, &pos, &last, &from, &to, e)) > 0) {
+		size_t done = 0, from, to;
+		struct rxscan r;
+		rxscan_begin(&r, d->rx, s);
+		while (s.n && (rc = rxscan_next(&r, &sc, &from, &to, e)) > 0) {
 			buf_add(&b, s.p + done, from - done);
 			buf_str(&b, d->text);
 			done = to;
 		}
+		rxscan_end(&r);
 		if (done || b.n) {
 			buf_add(&b, s.p + done, s.n - done);
 			s = arena_str(a, b.p, b.n);

@@ -51,8 +51,19 @@ struct scan { /* what matching needs per call */
 };
 int tokrx_open(struct tokrx **out, struct str pattern, bool literal, struct err *e);
 void tokrx_close(struct tokrx *rx);
-/* The next match at or after *pos in s: 1 and [*from, *to), 0: none. last: end of the match before, SIZE_MAX at first. */
-int tokrx_next(const struct tokrx *rx, struct scan *sc, struct str s, size_t *pos, size_t *last, size_t *from, size_t *to, struct err *e);
+/* One walk over the matches in s: begin, next until 0, end (in every case). next: 1 and bytes [*from, *to) of s, 0: no more. */
+struct rxscan {
+	const struct tokrx *rx;
+	struct str s;
+	size_t n, pos, last; /* characters */
+	uint8_t *kind;
+	uint32_t *at;        /* character -> byte */
+	uint8_t small[256];
+	uint32_t small_at[256];
+};
+void rxscan_begin(struct rxscan *r, const struct tokrx *rx, struct str s);
+int rxscan_next(struct rxscan *r, struct scan *sc, size_t *from, size_t *to, struct err *e);
+void rxscan_end(struct rxscan *r);
 void scan_fini(struct scan *sc);
 
 /* ---- well-known patterns as code (tok_scan.c) ---- */

@@ -290,27 +290,29 @@ int norm_replace(struct enc *x, struct piece *pc, const struct tokrx *rx, struct
 	const struct span *old = NULL;
 	struct span *al = NULL;
 	char *p = NULL;
-	size_t n = 0, cap = 0, done = 0, pos = 0, last = SIZE_MAX, from, to;
-	int rc;
-	while (s.n && (rc = tokrx_next(rx, &x->scan, s, &pos, &last, &from, &to, x->e)) != 0) {
-		if (rc < 0)
-			return -1;
+	size_t n = 0, cap = 0, done = 0, from, to;
+	struct rxscan r;
+	int rc = 0;
+	rxscan_begin(&r, rx, s);
+	while (s.n && (rc = rxscan_next(&r, &x->scan, &from, &to, x->e)) > 0) {
 		size_t need = n + (s.n - done) + content.n + 1;
 		if (need > cap) { /* room for everything that may still follow when matches do not grow much */
 			cap = need + need / 2;
-			if (cap > TOK_MAX_TEXT)
-				return err_set(x->e, E_LIMIT, "the text grows beyond %d bytes when it is normalized",
-					       TOK_MAX_TEXT);
+			if (cap > TOK_MAX_TEXT) {
+				rc = err_set(x->e, E_LIMIT, "the text grows beyond %d bytes when it is normalized",
+					     TOK_MAX_TEXT);
+				break;
+			}
 			char *q = arena_alloc(&x->scratch, cap);
 			if (n)
 				memcpy(q, p, n);
 			p = q;
 			if (x->track) {
 				old = old ? old : spans(x, *pc);
-				struct span *r = ARENA_ARRAY(&x->scratch, cap, struct span);
+				struct span *more = ARENA_ARRAY(&x->scratch, cap, struct span);
 				if (n)
-					memcpy(r, al, n * sizeof *r);
-				al = r;
+					memcpy(more, al, n * sizeof *more);
+				al = more;
 			}
 		}
 		memcpy(p + n, s.p + done, from - done);
@@ -325,8 +327,9 @@ int norm_replace(struct enc *x, struct piece *pc, const struct tokrx *rx, struct
 		n += content.n;
 		done = to;
 	}
-	if (!p)
-		return 0;
+	rxscan_end(&r);
+	if (rc < 0 || !p)
+		return rc;
 	memcpy(p + n, s.p + done, s.n - done);
 	if (al)
 		memcpy(al + n, old + done, (s.n - done) * sizeof *al);

@@ -4,8 +4,11 @@
  */
 #include "runners/text/uniprop.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/arena.h"
+#include "runners/text/uni_case.h"
 #include "runners/text/uni_tables.h"
 
 char uni_class_high(uint32_t cp)
@@ -60,4 +63,71 @@ const uint32_t (*uni_script(struct str name, size_t *n))[2]
 				return script_ranges + scripts[i].at;
 			}
 	return NULL;
+}
+
+uint32_t (*uni_ranges(uint64_t mask, size_t *n))[2]
+{
+	enum { NHIGH = sizeof high / sizeof high[0] };
+	uint32_t (*r)[2] = NULL;
+	size_t cap = 0, count = 0;
+	for (uint32_t c = 0, step, k = 0; c <= 0x10ffff; c += step) {
+		step = 1;
+		if (c >= UNI_HIGH) {
+			step = (k + 1 < NHIGH ? high[k + 1].from : 0x110000) - c;
+			k++;
+		}
+		if (!(uni_props(c) & mask))
+			continue;
+		if (count && r[count - 1][1] + 1 == c) {
+			r[count - 1][1] = c + step - 1;
+			continue;
+		}
+		if (count == cap) {
+			cap = cap ? 2 * cap : 64;
+			r = xrealloc(r, cap * sizeof *r);
+		}
+		r[count][0] = c;
+		r[count++][1] = c + step - 1;
+	}
+	*n = count;
+	return r;
+}
+
+uint32_t uni_fold(uint32_t cp)
+{
+	for (size_t lo = 0, hi = sizeof folds / sizeof folds[0]; lo < hi;) {
+		size_t mid = (lo + hi) / 2;
+		if (cp > folds[mid].to)
+			lo = mid + 1;
+		else if (cp < folds[mid].from)
+			hi = mid;
+		else
+			return (int64_t)(cp - folds[mid].from) % folds[mid].step
+				       ? cp
+				       : (uint32_t)((int64_t)cp + folds[mid].add);
+	}
+	return cp;
+}
+
+void uni_fold_each(void (*one)(void *ctx, uint32_t cp, uint32_t smallest), void *ctx)
+{
+	for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++)
+		for (uint32_t c = folds[i].from; c <= folds[i].to; c += (uint32_t)folds[i].step)
+			one(ctx, c, (uint32_t)((int64_t)c + folds[i].add));
+}
+
+bool uni_folds_to_many(uint32_t cp)
+{
+	for (size_t i = 0; i < sizeof fold_many / sizeof fold_many[0]; i++)
+		if (cp >= fold_many[i][0] && cp <= fold_many[i][1])
+			return true;
+	return false;
+}
+
+bool uni_begins_many(uint32_t a, uint32_t b)
+{
+	for (size_t i = 0; i < sizeof fold_begin / sizeof fold_begin[0]; i++)
+		if (uni_fold(a) == uni_fold(fold_begin[i][0]) && uni_fold(b) == uni_fold(fold_begin[i][1]))
+			return true;
+	return false;
 }

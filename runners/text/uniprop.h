@@ -93,4 +93,14 @@ uint32_t uni_rust_lower(uint32_t cp); /* char::to_lowercase; U+0130, which gives
 /* A script by its name ("Han", "Latn", ...; case, blanks, _ and - do not count): its n ranges, NULL when unknown. */
 const uint32_t (*uni_script(struct str name, size_t *n))[2];
 
+/* The code points that have any of the properties in mask: *n ranges, rising, apart from each other; free() them. */
+uint32_t (*uni_ranges(uint64_t mask, size_t *n))[2];
+
+/* Equality without case, one character to one, as Oniguruma has it: the smallest character equal to cp. */
+uint32_t uni_fold(uint32_t cp);
+/* Calls one() for every character that has others equal to it, with the smallest of them, in no order. */
+void uni_fold_each(void (*one)(void *ctx, uint32_t cp, uint32_t smallest), void *ctx);
+bool uni_folds_to_many(uint32_t cp);              /* like U+00DF, which equals "ss" */
+bool uni_begins_many(uint32_t a, uint32_t b);     /* may ab be the beginning of what such a character equals? */
+
 #endif

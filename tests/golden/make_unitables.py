@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Makes runners/text/uni_tables.h from what PyPI `tokenizers` itself does with every code point (Oniguruma's properties for
+"""Makes runners/text/uni_tables.h and uni_case.h from what PyPI `tokenizers` itself does with every code point (Oniguruma's properties for
 patterns; the tables of its Rust crates for normalizers and pre-tokenizers), and from Perl's Unicode data which code points
 exist since Unicode 9.0 (the version whose normal forms `tokenizers` computes).
 
-usage: make_unitables.py > runners/text/uni_tables.h        needs: pip install tokenizers; perl
+usage: make_unitables.py tables > runners/text/uni_tables.h; make_unitables.py case > runners/text/uni_case.h        needs: pip install tokenizers; perl
 """
+import contextlib
+import io
 import subprocess
+import sys
 from tokenizers import Regex, normalizers, pre_tokenizers, __version__
 
 CPS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
@@ -143,7 +146,10 @@ def main():
     wrap(['{ { %s }, %d, %d },' % (', '.join('"%s"' % ''.join(x for x in n.lower() if x.isalnum()) for n in dict.fromkeys(ok)), at, n) for ok, at, n in rows])
     print('};\n\nstatic const uint32_t script_ranges[][2] = {')
     wrap(['{ 0x%x, 0x%x },' % tuple(r) for r in all_ranges])
-    print('};\n\n/* one-character lower case (Rust\'s char::to_lowercase): from, to, step, what is added */')
+    print('};\n\n#endif')
+    print('/* uni_case.h - lower case, and equality without case; made by tests/golden/make_unitables.py from tokenizers %s. */' % __version__)
+    print('#ifndef ASSAY_UNI_CASE_H\n#define ASSAY_UNI_CASE_H')
+    print('\n/* one-character lower case (Rust\'s char::to_lowercase): from, to, step, what is added */')
     low = normalizers.Lowercase()
     rows = []
     for c in CPS:
@@ -163,7 +169,43 @@ def main():
         rows.append([c, c, 1, d])
     print('static const struct {\n\tuint32_t from, to;\n\tint32_t step, add;\n} lower[] = {')
     wrap(['{ 0x%x, 0x%x, %d, %d },' % tuple(r) for r in rows])
+    print('};\n\n/* matching without case: a character, the smallest that it is equal to (from, to, step, what is added) */')
+    cased = sorted(props['UNI_UPPERCASE'] | props['UNI_LOWERCASE'] | {c for c in CPS if gc[c] == 'Lt' or len(chr(c).casefold()) > 1 or chr(c).casefold() != chr(c)})
+    text = '\x00'.join(map(chr, cased))
+    smallest = {}
+    for c in cased:
+        if c in smallest:
+            continue
+        left = {i for _, (a, b) in pre_tokenizers.Split(Regex('(?i:\\x{%x})' % c), 'removed').pre_tokenize_str(text) for i in range(a, b, 1)}
+        same = [d for i, d in enumerate(cased) if 2 * i not in left]
+        assert c in same and c == min(same), hex(c)
+        for d in same:
+            smallest[d] = c
+    rows = []
+    for c in sorted(smallest):
+        d = smallest[c] - c
+        if not d:
+            continue
+        if rows and rows[-1][3] == d:
+            r = rows[-1]
+            step = c - r[1]
+            if (r[0] == r[1] and step <= 2) or step == r[2]:
+                r[1], r[2] = c, step
+                continue
+        rows.append([c, c, 1, d])
+    print('static const struct {\n\tuint32_t from, to;\n\tint32_t step, add;\n} folds[] = {')
+    wrap(['{ 0x%x, 0x%x, %d, %d },' % tuple(r) for r in rows])
+    many = {c: chr(c).casefold() for c in CPS if len(chr(c).casefold()) > 1}
+    print('};\n\n/* characters that equal several others without case, and how those begin */')
+    print('static const uint32_t fold_many[][2] = {')
+    wrap(['{ 0x%x, 0x%x },' % tuple(r) for r in ranges(many)])
+    print('};\n\nstatic const uint32_t fold_begin[][2] = {')
+    wrap(['{ 0x%x, 0x%x },' % x for x in sorted({(ord(f[0]), ord(f[1])) for f in many.values()})])
     print('};\n\n#endif')
 
 
-main()
+out = io.StringIO()
+with contextlib.redirect_stdout(out):
+    main()
+both = out.getvalue().split('/* uni_case.h')
+print(both[0] if sys.argv[1:] == ['tables'] else '/* uni_case.h' + both[1], end='')
