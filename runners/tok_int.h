@@ -72,7 +72,7 @@ struct scanner;
 const struct scanner *scanner_find(struct arena *a, struct str pattern); /* NULL: none for this pattern */
 enum { SCANNER_GPT2 };
 const char *scanner_pattern(size_t k);                                   /* the patterns there are; NULL behind them */
-bool scanner_next(const struct scanner *sc, struct str s, size_t *pos, size_t *from, size_t *to); /* as tokrx_next */
+bool scanner_next(const struct scanner *sc, struct str s, size_t *pos, size_t *from, size_t *to); /* as rxscan_next */
 
 /* ---- pieces and one call ---- */
 

@@ -77,34 +77,42 @@ static int part(struct cut *c, size_t from, size_t to, bool match)
 	return 0;
 }
 
+/* The next match at or after *pos: 1, 0: none. */
+static int next_match(struct rxscan *r, struct enc *x, const struct pre *p, struct str s, size_t *pos, size_t *from, size_t *to)
+{
+	int rc = 0;
+	if (p->scan)
+		return scanner_next(p->scan, s, pos, from, to);
+	if (p->rx)
+		return rxscan_next(r, &x->scan, from, to, x->e);
+	while (*pos < s.n && !rc) {
+		*from = *pos;
+		rc = p->match(utf8_next(s, pos), p);
+	}
+	*to = *pos;
+	return rc;
+}
+
 static int cut_run(struct enc *x, size_t stage, struct piece pc)
 {
 	const struct pre *p = &x->t->pre[stage];
 	struct cut c = { .x = x, .stage = stage, .pc = pc, .behavior = p->behavior };
 	struct str s = { pc.p, pc.n };
-	size_t done = 0, pos = 0, last = SIZE_MAX, from = 0, to = 0;
-	for (;;) {
-		int rc = 0;
-		if (p->scan) {
-			rc = scanner_next(p->scan, s, &pos, &from, &to);
-		} else if (p->rx) {
-			rc = tokrx_next(p->rx, &x->scan, s, &pos, &last, &from, &to, x->e);
-		} else {
-			while (pos < s.n && !rc) {
-				from = pos;
-				rc = p->match(utf8_next(s, &pos), p);
-			}
-			to = pos;
-		}
-		if (rc < 0)
-			return -1;
-		if (!rc)
+	struct rxscan r;
+	size_t done = 0, pos = 0, from = 0, to = 0;
+	int rc;
+	if (p->rx && !p->scan)
+		rxscan_begin(&r, p->rx, s);
+	while ((rc = next_match(&r, x, p, s, &pos, &from, &to)) > 0) {
+		if ((done != from && part(&c, done, from, p->invert) < 0) || part(&c, from, to, !p->invert) < 0) {
+			rc = -1;
 			break;
-		if ((done != from && part(&c, done, from, p->invert) < 0) || part(&c, from, to, !p->invert) < 0)
-			return -1;
+		}
 		done = to;
 	}
-	if (done != s.n && part(&c, done, s.n, p->invert) < 0)
+	if (p->rx && !p->scan)
+		rxscan_end(&r);
+	if (rc < 0 || (done != s.n && part(&c, done, s.n, p->invert) < 0))
 		return -1;
 	return c.has ? put(&c, c.from, c.to) : 0;
 }

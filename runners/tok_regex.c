@@ -120,13 +120,13 @@ static int put_named(struct tr *t, char letter, bool inverse, struct err *e)
 	return put_set(t, &s, e);
 }
 
-/* Text in which N stands for newline, V and R for line ends and \r, W for a word's character; A for any. */
+/* Text in which N stands for newline, V and R for line ends and \r, W for a word's character, @ for any. */
 static int put_text(struct tr *t, const char *p, struct err *e)
 {
 	for (; *p; p++) {
 		int rc = 0;
-		if (strchr("NVRWA", *p))
-			rc = put_named(t, (char)(*p | 32), *p == 'A', e);
+		if (strchr("NVRW@", *p))
+			rc = put_named(t, (char)(*p | 32), *p == '@', e);
 		else
 			buf_putc(&t->out, *p);
 		if (rc < 0)
@@ -142,7 +142,7 @@ static int escape(struct tr *t, struct err *e)
 		const char *text;
 	} anchors[] = {
 		{ 'A', "\\A" }, { 'z', "\\z" }, { 'Z', "(?=N?\\z)" }, { 'b', "(?:(?<=W)(?!W)|(?<!W)(?=W))" },
-		{ 'B', "(?:(?<=W)(?=W)|(?<!W)(?!W))" }, { 'R', "(?>RN|V)" }, { 'O', "A" },
+		{ 'B', "(?:(?<=W)(?=W)|(?<!W)(?!W))" }, { 'R', "(?>RN|V)" }, { 'O', "@" },
 	};
 	size_t at = t->i;
 	char c = at + 1 < t->s.n ? t->s.p[at + 1] : 0;
@@ -374,7 +374,7 @@ static int one_atom(struct tr *t, char c, struct err *e)
 		t->before = UINT32_MAX;
 		t->i++;
 		if (c == '.')
-			return t->dotall ? put_text(t, "A", e) : put_named(t, 'n', true, e);
+			return t->dotall ? put_text(t, "@", e) : put_named(t, 'n', true, e);
 		return put_text(t, c == '^' ? "(?:\\A|(?<=N)(?!\\z))" : "(?:(?=N)|\\z)", e);
 	}
 	if (c == '[') {

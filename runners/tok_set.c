@@ -185,7 +185,7 @@ static const struct {
 	{ "format", UNI_CF },     { "cs", UNI_CS },           { "surrogate", UNI_CS }, { "co", UNI_CO },
 	{ "privateuse", UNI_CO }, { "cn", UNI_CN },           { "unassigned", UNI_CN }, { "any", ~0ull },
 	{ "assigned", ~(UNI_CN | UNI_ALPHABETIC) & (UNI_CN - 1) }, { "alphabetic", UNI_ALPHABETIC },
-	{ "alpha", UNI_ALPHABETIC }, { "alnum", UNI_ALPHABETIC | UNI_ND }, { "uppercase", UNI_UPPERCASE },
+	{ "alpha", UNI_ALPHABETIC }, { "word", UNI_WORD }, { "alnum", UNI_ALPHABETIC | UNI_ND }, { "uppercase", UNI_UPPERCASE },
 	{ "upper", UNI_UPPERCASE }, { "lowercase", UNI_LOWERCASE }, { "lower", UNI_LOWERCASE },
 	{ "whitespace", UNI_SPACE }, { "space", UNI_SPACE },  { "emoji", UNI_EMOJI },
 	{ "extendedpictographic", UNI_PICTOGRAPH }, { "extpict", UNI_PICTOGRAPH },

@@ -54,13 +54,16 @@ static void find_skipped(void)
 		struct tokrx *rx = open_rx(same[k].pattern);
 		for (uint32_t c = 0; c < 0x110000; c++) {
 			char p[4];
-			size_t pos = 0, last = SIZE_MAX, from, to;
+			size_t from, to;
+			struct rxscan r;
 			struct str s = { p, utf8_put(c, p) };
 			if (c >= 0xd800 && c < 0xe000) {
 				skip[c] = 1;
 				continue;
 			}
-			bool hit = tokrx_next(rx, &sc, s, &pos, &last, &from, &to, &e) == 1;
+			rxscan_begin(&r, rx, s);
+			bool hit = rxscan_next(&r, &sc, &from, &to, &e) == 1;
+			rxscan_end(&r);
 			n += !skip[c] && hit != !!(uni_props(c) & same[k].props);
 			skip[c] |= hit != !!(uni_props(c) & same[k].props);
 		}
@@ -72,18 +75,23 @@ static void find_skipped(void)
 
 static bool agree(const struct scanner *scan, const struct tokrx *rx, struct scan *sc, struct str s, const char *pattern)
 {
-	size_t p = 0, q = 0, last = SIZE_MAX, f1 = 0, t1 = 0, f2 = 0, t2 = 0;
+	size_t p = 0, f1 = 0, t1 = 0, f2 = 0, t2 = 0;
 	struct err e = { 0 };
+	struct rxscan r;
+	rxscan_begin(&r, rx, s);
 	for (;;) {
 		bool a = scanner_next(scan, s, &p, &f1, &t1);
-		int b = tokrx_next(rx, sc, s, &q, &last, &f2, &t2, &e);
+		int b = rxscan_next(&r, sc, &f2, &t2, &e);
 		if (a == (b == 1) && (!a || (f1 == f2 && t1 == t2))) {
-			if (!a)
+			if (!a) {
+				rxscan_end(&r);
 				return true;
+			}
 			continue;
 		}
 		CHECK(false, "%.20s...: code %d %zu..%zu, expression %d %zu..%zu in '%.*s'", pattern, a, f1, t1, b, f2,
 		      t2, (int)s.n, s.p);
+		rxscan_end(&r);
 		return false;
 	}
 }
