@@ -162,10 +162,13 @@ static int escape(struct tr *t, struct err *e)
 		bool negated;
 		if (class_name(&name, &negated, t->s, &t->i, e) < 0)
 			return -1;
-		if (class_property(&s, name, e) < 0)
-			return -1;
-		if (name.n == 4 && !strncasecmp(name.p, "word", 4)) /* \p{Word} is \w */
+		bool inverse = name.n == 5 && name.p[0] == '^';
+		if (name.n - inverse == 4 && !strncasecmp(name.p + inverse, "word", 4)) { /* outside of brackets: \w */
 			class_type(&s, 'w', true);
+			negated ^= inverse;
+		} else if (class_property(&s, name, e) < 0) {
+			return -1;
+		}
 		if (negated)
 			cpset_invert(&s);
 		return put_set(t, &s, e);
