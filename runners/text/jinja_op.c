@@ -329,12 +329,11 @@ int jx_subscript(struct jx *x, struct value obj, struct value key, struct value 
 static bool undefined_has(struct str name)
 {
 	static const char *const names[] = { "__add__", "__bool__", "__call__", "__class__", "__doc__", "__eq__", "__float__", "__format__",
-		"__getattr__", "__getattribute__", "__getitem__", "__hash__", "__init__", "__int__", "__iter__", "__len__", "__module__", "__new__",
-		"__reduce__", "__repr__", "__slots__", "__str__", "__sub__", "__subclasshook__", NULL };
-	const char *const *n = names;
-	while (*n && !str_is(name, *n))
-		n++;
-	return *n;
+		"__getattr__", "__getattribute__", "__getitem__", "__hash__", "__init__", "__int__", "__iter__", "__len__", "__module__", "__new__", "__repr__", "__slots__", "__str__", "__sub__", NULL };
+	for (const char *const *n = names; *n; n++)
+		if (str_is(name, *n))
+			return true;
+	return false;
 }
 
 static int getattr_with(struct jx *x, struct value obj, struct str name, const struct method *m, struct value *out)
