@@ -62,6 +62,7 @@ TESTPROGS += tests/test_task
 TESTPROGS += tests/test_tokenizer
 TESTPROGS += tests/test_tokenizer_files
 TESTPROGS += tests/test_tokenizer_hostile
+TESTPROGS += tests/test_tok_patterns
 TESTPROGS += tests/test_tok_scan
 TESTPROGS += tests/test_utf8
 TESTPROGS += tests/test_value
