@@ -130,25 +130,43 @@ static int32_t alone(const struct bpe *b, struct str s, uint32_t *rank)
 	return id[0];
 }
 
+enum { MEETS = 24, CHARACTER = (1 << MEETS) - 1 }; /* struct ends: a character, and how it is met above */
+
+static struct ends *find_ends(const struct bpe *b)
+{
+	struct ends *ends = xmalloc(b->v->ntok * sizeof *ends);
+	for (uint32_t id = 0; id < b->v->ntok; id++) {
+		struct str s = b->raw[id];
+		uint32_t head = 0, tail = 0;
+		ends[id] = (struct ends){ 0, 0 }; /* NOT */
+		if (!s.n)
+			continue;
+		ends[id].head = (uint32_t)head_of(s, &head) << MEETS;
+		ends[id].tail = (uint32_t)tail_of(s, &tail) << MEETS;
+		ends[id].head |= head;
+		ends[id].tail |= tail;
+	}
+	return ends;
+}
+
 static void flag_borders(struct tokenizer *t)
 {
 	struct bpe *b = &t->bpe;
 	struct chars *c = b->chars;
+	struct ends *ends = find_ends(b);
 	for (size_t i = 0; i <= b->merge_mask; i++) {
-		merge_warm(b, b->raw, i);
-		if (b->merge[i].key == UINT64_MAX)
+		uint64_t key = b->merge[i].key;
+		if (key == UINT64_MAX)
 			continue;
-		struct str l = b->raw[b->merge[i].key >> 32], r = b->raw[(uint32_t)b->merge[i].key];
-		uint32_t lc = 0, rc = 0;
-		if (!l.n || !r.n)
-			continue;
-		enum meets tail = tail_of(l, &lc), head = head_of(r, &rc);
+		uint32_t lc = ends[key >> 32].tail & CHARACTER, rc = ends[(uint32_t)key].head & CHARACTER;
+		enum meets tail = ends[key >> 32].tail >> MEETS, head = ends[(uint32_t)key].head >> MEETS;
 		if (tail == NOT || head == NOT)
 			continue;
 		if (tail == WITH_WHOLE && head == WITH_WHOLE) {
 			edge_put(b, lc, rc);
 			continue;
 		}
+		struct str l = b->raw[key >> 32], r = b->raw[(uint32_t)key];
 		unsigned char flag = tail == WITH_WHOLE ? WHOLE_PART : head == WITH_WHOLE ? PART_WHOLE : PART_PART;
 		if (tail == WITH_WHOLE)
 			page_of(t, lc)->tail |= flag;
@@ -159,6 +177,7 @@ static void flag_borders(struct tokenizer *t)
 		else
 			flag_head(c, r, flag);
 	}
+	free(ends);
 }
 
 /* The flags of parts, put into the pages, so that a look at one place tells all. */

@@ -120,18 +120,26 @@ struct strmap {
 };
 static inline uint32_t str_hash(const char *p, size_t n)
 {
-	uint64_t h = 0x9e3779b97f4a7c15ull ^ n, w;
-	for (; n >= 8; p += 8, n -= 8) {
+	uint64_t h = 0x9e3779b97f4a7c15ull ^ n, w = 0;
+	const char *end = p + n;
+	for (; end - p > 8; p += 8) {
 		memcpy(&w, p, 8);
 		h = (h ^ w) * 0xff51afd7ed558ccdull;
 		h ^= h >> 32;
 	}
-	if (n) {
-		w = 0;
-		memcpy(&w, p, n);
-		h = (h ^ w) * 0xff51afd7ed558ccdull;
-		h ^= h >> 32;
+	/* the last bytes by loads of fixed size, which may overlap */
+	if (n >= 8) {
+		memcpy(&w, end - 8, 8);
+	} else if (n >= 4) {
+		uint32_t lo, hi;
+		memcpy(&lo, p, 4);
+		memcpy(&hi, end - 4, 4);
+		w = (uint64_t)hi << 32 | lo;
+	} else if (n) {
+		w = (uint64_t)(unsigned char)p[0] | (uint64_t)(unsigned char)p[n / 2] << 8 | (uint64_t)(unsigned char)end[-1] << 16;
 	}
+	h = (h ^ w) * 0xff51afd7ed558ccdull;
+	h ^= h >> 32;
 	h *= 0xc4ceb9fe1a85ec53ull;
 	return (uint32_t)(h >> 32);
 }
@@ -238,20 +246,10 @@ static inline const struct merge *pair_find(const struct bpe *b, int32_t l, int3
 			return NULL;
 	}
 }
-/* For a walk over all merges that reads the sides of each in tok: fetches what will be read a little later. */
-static inline void merge_warm(const struct bpe *b, const struct str *tok, size_t i)
-{
-	const struct merge *m = &b->merge[(i + 32) & b->merge_mask];
-	if (m->key != UINT64_MAX) {
-		__builtin_prefetch(&tok[m->key >> 32]);
-		__builtin_prefetch(&tok[(uint32_t)m->key]);
-	}
-	m = &b->merge[(i + 16) & b->merge_mask];
-	if (m->key != UINT64_MAX) {
-		__builtin_prefetch(tok[m->key >> 32].p + (tok[m->key >> 32].n ? tok[m->key >> 32].n - 1 : 0));
-		__builtin_prefetch(tok[(uint32_t)m->key].p);
-	}
-}
+/* How a token begins and ends, for walks over all merges: 8 bytes a token stay in cache where the tokens would not. */
+struct ends {
+	uint32_t head, tail;           /* a character; what else there is, is for who fills it in to say */
+};
 static inline uint64_t edge_hash(const struct bpe *b, uint32_t l, uint32_t r)
 {
 	return ((uint64_t)l << 21 | r) * 0x9e3779b97f4a7c15ull >> b->edge_shift;

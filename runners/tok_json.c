@@ -28,8 +28,12 @@ int js_fail(struct js *j, struct err *e, const char *fmt, ...)
 	return err_set(e, E_FORMAT, "%s:%ld: %s", j->name, line, msg);
 }
 
+enum { EIGHT = 8 }; /* bytes looked at together */
+
 static void blanks(struct js *j)
 {
+	while (j->end - j->p >= EIGHT && !memcmp(j->p, "        ", EIGHT))
+		j->p += EIGHT;
 	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t'))
 		j->p++;
 }
@@ -127,13 +131,27 @@ static int unicode_escape(struct js *j, const char **p, uint32_t *cp, struct err
 	return 0;
 }
 
+/* The first byte from p on that is a quote, a backslash or a control character; end if there is none. */
+static const char *plain(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	for (uint64_t w; end - p >= EIGHT; p += EIGHT) {
+		memcpy(&w, p, EIGHT);
+		uint64_t quote = w ^ '"' * ones, back = w ^ '\\' * ones;
+		uint64_t hit = (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ' ' * ones) & ~w)) & tops;
+		if (hit) /* the lowest mark is exact: borrows go upwards only */
+			return p + (__builtin_ctzll(hit) >> 3);
+	}
+	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 32)
+		p++;
+	return p;
+}
+
 int js_str(struct js *j, struct str *out, struct err *e)
 {
 	if (js_peek(j) != '"')
 		return unexpected(j, e, "a string");
-	const char *start = ++j->p, *p = start;
-	while (p < j->end && *p != '"' && *p != '\\' && (unsigned char)*p >= 32)
-		p++;
+	const char *start = ++j->p, *p = plain(j->p, j->end);
 	if (p < j->end && *p == '"') {
 		*out = (struct str){ start, (size_t)(p - start) };
 		j->p = p + 1;

@@ -132,10 +132,9 @@ static void index_merges(struct tokenizer *t, const struct merge *v, size_t n)
 	size_t size = 16;
 	while (size < n + n / 2)
 		size *= 2;
-	b->merge = ARENA_ARRAY(&t->a, size, struct merge);
+	b->merge = arena_bytes(&t->a, size * sizeof *b->merge);
 	b->merge_mask = (uint32_t)(size - 1);
-	for (size_t i = 0; i < size; i++)
-		b->merge[i].key = UINT64_MAX;
+	memset(b->merge, 0xff, size * sizeof *b->merge); /* keys of UINT64_MAX */
 	for (size_t i = 0; i < n; i++) {
 		if (i + AHEAD < n)
 			__builtin_prefetch(&b->merge[pair_hash(v[i + AHEAD].key) & b->merge_mask], 1);
@@ -347,21 +346,29 @@ void edge_put(struct bpe *b, uint32_t l, uint32_t r)
 	b->edge[h >> 6] |= 1ull << (h & 63);
 }
 
+enum { EMPTY = 0x110000 }; /* of struct ends: no character */
+
 static void prepare_edges(struct tokenizer *t)
 {
 	struct bpe *b = &t->bpe;
 	if (b->bytes || b->prefix.n || b->suffix.n)
 		return;
 	edge_init(t, b->merge_mask / 2);
-	for (size_t i = 0; i <= b->merge_mask; i++) {
-		merge_warm(b, b->v->tok, i);
-		if (b->merge[i].key == UINT64_MAX)
-			continue;
-		struct str l = b->v->tok[b->merge[i].key >> 32], r = b->v->tok[(uint32_t)b->merge[i].key];
+	struct ends *ends = xmalloc(b->v->ntok * sizeof *ends);
+	for (uint32_t id = 0; id < b->v->ntok; id++) {
+		struct str s = b->v->tok[id];
 		size_t k = 0;
-		if (l.n && r.n)
-			edge_put(b, last_char(l), utf8_next(r, &k));
+		ends[id] = s.n ? (struct ends){ utf8_next(s, &k), last_char(s) } : (struct ends){ EMPTY, EMPTY };
 	}
+	for (size_t i = 0; i <= b->merge_mask; i++) {
+		uint64_t key = b->merge[i].key;
+		if (key == UINT64_MAX)
+			continue;
+		uint32_t l = ends[key >> 32].tail, r = ends[(uint32_t)key].head;
+		if (l != EMPTY && r != EMPTY)
+			edge_put(b, l, r);
+	}
+	free(ends);
 }
 
 int bpe_finish(struct tokenizer *t, struct err *e)

@@ -13,9 +13,8 @@ void strmap_init(struct strmap *m, struct arena *a, size_t count)
 	size_t n = 16;
 	while (n < 2 * count)
 		n *= 2;
-	m->slot = ARENA_ARRAY(a, n, struct strslot);
-	for (size_t i = 0; i < n; i++)
-		m->slot[i].id = -1;
+	m->slot = arena_bytes(a, n * sizeof *m->slot);
+	memset(m->slot, 0xff, n * sizeof *m->slot); /* ids of -1 */
 	m->mask = (uint32_t)(n - 1);
 }
 
@@ -57,7 +56,7 @@ void vocab_init(struct tokenizer *t, uint32_t n, size_t count, size_t bytes)
 	v->ntok = n;
 	v->count = (uint32_t)count;
 	v->tok = ARENA_ARRAY(&t->a, n, struct str);
-	v->pool = arena_alloc(&t->a, bytes + 1);
+	v->pool = arena_bytes(&t->a, bytes + 1);
 	strmap_init(&v->map, &t->a, count);
 }
 

@@ -104,6 +104,18 @@ bool utf8_valid(struct str s)
 {
 	for (size_t i = 0; (i = skip_ascii(s, i)) < s.n;) {
 		size_t at = i;
+		const unsigned char *p = (const unsigned char *)s.p + i;
+		/* what most characters are: two bytes, or three that need no look at ranges */
+		if (s.n - i >= 3 && p[0] >= 0xc2 && (p[1] & 0xc0) == 0x80) {
+			if (p[0] < 0xe0) {
+				i += 2;
+				continue;
+			}
+			if (p[0] > 0xe0 && p[0] < 0xf0 && p[0] != 0xed && (p[2] & 0xc0) == 0x80) {
+				i += 3;
+				continue;
+			}
+		}
 		/* U+FFFD itself is three bytes EF BF BD; the replacement of a bad sequence never reads so */
 		if (utf8_next(s, &i) == 0xfffd &&
 		    !(i - at == 3 && (unsigned char)s.p[at + 2] == 0xbd && (unsigned char)s.p[at] == 0xef))
