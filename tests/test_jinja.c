@@ -157,6 +157,32 @@ static void test_unit(void)
 	printf("%zu of %zu ", passed, all);
 }
 
+static void test_e2e(void)
+{
+	struct value u;
+	const char *folder = templates();
+	size_t passed = 0;
+	char path[4300];
+	if (folder)
+		snprintf(path, sizeof path, "%s/e2e.json", folder);
+	if (!folder || access(path, R_OK) != 0) {
+		SKIP("no e2e.json (set ASSAY_TEMPLATES)");
+		return;
+	}
+	struct err e = { 0 };
+	CU_ASSERT_FATAL(json_parse(&arena, read_file(folder, "e2e.json"), "e2e.json", &u, &e) == 0);
+	for (size_t i = 0; i < u.list->n; i++) {
+		struct value c = u.list->v[i];
+		const struct value *want = v_getc(c, "python_render") ? v_getc(c, "python_render") : v_getc(c, "target");
+		struct str got = STR("");
+		int rc = render(JINJA_CHAT, v_getc(c, "chat_template")->s, *v_getc(c, "data"), NULL, &got, &e);
+		passed += rc == 0 && str_eq(got, want->s);
+		CHECK(rc == 0 && str_eq(got, want->s), "%s: %s, not %s", v_getc(c, "name")->s.p, rc ? e.msg : got.p, want->s.p);
+		arena_reset(&item);
+	}
+	printf("%zu of %zu ", passed, u.list->n);
+}
+
 static void expect(enum jinja_env env, const char *source, const char *want_error)
 {
 	struct err e;
@@ -238,7 +264,7 @@ static void test_speed(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { { "golden cases", test_golden }, { "published chat templates", test_published }, { "unit cases", test_unit },
+	static const struct test tests[] = { { "golden cases", test_golden }, { "published chat templates", test_published }, { "unit cases", test_unit }, { "end-to-end cases", test_e2e },
 		{ "messages", test_messages }, { "interface", test_api }, { "speed", test_speed }, { NULL, NULL } };
 	arena_init(&arena);
 	arena_init(&item);
