@@ -171,7 +171,7 @@ static void decompose(struct str s, bool compat, struct edits *ed)
 /* The primary composite of a and b, 0: none. */
 static uint32_t composite(uint32_t a, uint32_t b)
 {
-	if (b < 0x300)
+	if (b < 0x300 || b == 0x11a7) /* one below the first final jamo: it joins nothing, though utf8proc swallows it */
 		return 0;
 	utf8proc_int32_t v[2] = { (utf8proc_int32_t)a, (utf8proc_int32_t)b };
 	if (utf8proc_normalize_utf32(v, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) != 1 ||

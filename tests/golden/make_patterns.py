@@ -49,7 +49,8 @@ FAMILIES = [r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
             r'\s?\p{L}+|\s?\p{N}+|\s?[^\s\p{L}\p{N}]+|\s+', r'[\r\n]', '\\s?[A-Za-z\u00b5\u00c0-\u00d6]+', r'\p{Han}+|[\p{L}&&[^\p{Han}]]+', r'[^\r\n]+']
 SIGMAS = ['\u03a3', '\u0391\u03a3', '\u0391\u03a3.', '\u0391\u03a3\u0391', '\u0391\u03a3\u0301', '\u0391\u03a3\'\u0392', '\u0391.\u03a3 \u03a3\u0391\u03a3 1\u03a3', '\u0391\u00ad\u03a3\u00ad', '\u0391\u03a3\U00010d50', '\U0001e4d0\u03a3',
           '\u1c89\u03a3', '\u0391\u0897\u03a3\u0897\u0391', '\ua7cb\ua7da\ua7dc\U00010d51\u0130I\u1e9e']
-ACCENTS = ['e\u0301\u0327', 'a\u0897b', '\U00011f12\U00011f00\U00011f03', '\U0001e4d0\U0001e4ec', '\U00010d50\U00010d69', '\u0915\u093f\u094d\u20dd', '\u1ab0\u1dff\u0f39\u0eba\u0ec8', '\u00e9\u1ed9', '\U00016100\U0001611e']
+ACCENTS = ["\u1109\u1173\u11a7\u1109\u1173\u11a8 \uc2a4\u11a7",  # U+11A7 is no final jamo
+           'e\u0301\u0327', 'a\u0897b', '\U00011f12\U00011f00\U00011f03', '\U0001e4d0\U0001e4ec', '\U00010d50\U00010d69', '\u0915\u093f\u094d\u20dd', '\u1ab0\u1dff\u0f39\u0eba\u0ec8', '\u00e9\u1ed9', '\U00016100\U0001611e']
 
 
 def split(pattern, behavior='Isolated', invert=False):
