@@ -3,13 +3,13 @@
 #include "harness/jsonlines.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "harness/cmd.h"
+#include "runners/text/base64.h"
 #include "runners/text/json.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 20)
@@ -227,20 +227,6 @@ int line_known(const struct line *x, const char *const *names, struct err *e)
 	return 0;
 }
 
-static int decode_base64(const struct line *x, const char *name, struct str s, struct arena *a, struct str *out, struct err *e)
-{
-	if (s.n % 4 || s.n > (size_t)1 << 30)
-		return err_set(e, E_FORMAT, "line %ld: field '%s': base64 of a length that is no multiple of 4", x->number, name);
-	size_t pad = s.n && s.p[s.n - 1] == '=' ? s.p[s.n - 2] == '=' ? 2 : 1 : 0;
-	unsigned char *p = arena_alloc(a, s.n / 4 * 3 + 1);
-	int n = EVP_DecodeBlock(p, (const unsigned char *)s.p, (int)s.n);
-	/* the decoder trims blanks and takes '=' anywhere */
-	if (n < 0 || (size_t)n != s.n / 4 * 3 || memchr(s.p, '=', s.n - pad))
-		return err_set(e, E_FORMAT, "line %ld: field '%s': not base64", x->number, name);
-	*out = (struct str){ (const char *)p, (size_t)n - pad };
-	return 0;
-}
-
 int line_str(const struct line *x, const char *name, struct arena *a, struct str *out, bool *has, struct err *e)
 {
 	const struct value *v = v_getc(x->v, name);
@@ -253,7 +239,7 @@ int line_str(const struct line *x, const char *name, struct arena *a, struct str
 	}
 	const struct value *b = v->type == V_DICT && v->dict->n == 1 ? v_getc(*v, "base64") : NULL;
 	if (b && b->type == V_STR)
-		return decode_base64(x, name, b->s, a, out, e);
+		return base64_decode(a, b->s, out) < 0 ? err_set(e, E_FORMAT, "line %ld: field '%s': not base64", x->number, name) : 0;
 	return err_set(e, E_FORMAT, "line %ld: field '%s' must be a string or {\"base64\":\"...\"}, not %s", x->number, name,
 		       v_type_name(*v));
 }

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "runners/text/base64.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
@@ -209,35 +210,6 @@ int norm_charsmap(struct enc *x, const struct norm *n, struct piece *pc)
 
 /* ---- loading ---- */
 
-static int sextet(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Standard base64 with its padding: the bytes in the arena, or p NULL. */
-static struct str decode64(struct arena *a, struct str s)
-{
-	size_t pad = s.n > 0 && s.p[s.n - 1] == '=' ? s.n > 1 && s.p[s.n - 2] == '=' ? 2 : 1 : 0, n = 0;
-	if (s.n % 4)
-		return (struct str){ NULL, 0 };
-	char *out = arena_alloc(a, s.n / 4 * 3 + 4);
-	for (size_t i = 0; i < s.n; i += 4) {
-		uint32_t v = 0;
-		size_t p = i + 4 == s.n ? pad : 0;
-		for (size_t k = 0; k < 4; k++) {
-			int b = k < 4 - p ? sextet(s.p[i + k]) : 0;
-			if (b < 0)
-				return (struct str){ NULL, 0 };
-			v = v << 6 | (uint32_t)b;
-		}
-		if (p && (v & ((1u << 8 * p) - 1))) /* bits that stand for nothing */
-			return (struct str){ NULL, 0 };
-		for (size_t k = 0; k < 3 - p; k++)
-			out[n++] = (char)(v >> (16 - 8 * k));
-	}
-	return (struct str){ out, n };
-}
-
 static uint32_t read_u32(const char *p)
 {
 	const unsigned char *b = (const unsigned char *)p;
@@ -250,8 +222,7 @@ int charsmap_load(struct tokenizer *t, struct norm *n, struct value v, struct er
 	struct str s, raw;
 	if (comp_str(t, v, where, "precompiled_charsmap", &s, e) < 0)
 		return -1;
-	raw = decode64(&t->a, s);
-	if (!raw.p)
+	if (base64_decode(&t->a, s, &raw) < 0)
 		return err_set(e, E_FORMAT, "%s: %s: precompiled_charsmap is not base64", t->name, where);
 	uint32_t size = raw.n < 4 ? 0 : read_u32(raw.p) / 4 * 4;
 	if (size < 4 || size > raw.n - 4)

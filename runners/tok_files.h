@@ -93,7 +93,7 @@ void make_merge(struct make *m, struct str left, struct str right);
 int make_text(struct make *m, struct buf *out, struct err *e);
 
 int spm_make(struct make *m, struct str file, struct err *e);
-bool tiktoken_is(struct str file);     /* looks like base64 and a rank */
+bool tiktoken_is(struct str file);     /* begins with a word and a rank; SentencePiece models begin with a line feed */
 int tiktoken_make(struct make *m, struct str file, const char *path, struct err *e);
 int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path, struct err *e);
 

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "runners/text/base64.h"
 #include "runners/text/json.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
@@ -322,24 +323,10 @@ static void rename_pieces(struct make *m, const struct spm *s)
 	}
 }
 
-static void write_base64(struct buf *out, struct str s)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < s.n; i += 3) {
-		size_t left = s.n - i;
-		unsigned v = (unsigned)(unsigned char)s.p[i] << 16 |
-			     (left > 1 ? (unsigned)(unsigned char)s.p[i + 1] << 8 : 0) |
-			     (left > 2 ? (unsigned)(unsigned char)s.p[i + 2] : 0);
-		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-				 left > 2 ? digits[v & 63] : '=' };
-		buf_add(out, four, 4);
-	}
-}
-
 static void write_charsmap(struct buf *out, struct str charsmap)
 {
 	buf_puts(out, "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"");
-	write_base64(out, charsmap);
+	base64_write(out, charsmap);
 	buf_puts(out, "\"}");
 }
 

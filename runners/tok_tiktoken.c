@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runners/text/base64.h"
 #include "runners/text/json.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
@@ -85,34 +86,6 @@ static const struct family *find_family(const struct tokconf *c, const char *pat
 
 /* ---- lines ---- */
 
-static int digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-	return p ? (int)(p - digits) : -1;
-}
-
-/* The bytes that s spells in base64, into out (3/4 of s.n); -1: it spells none. */
-static long unbase64(struct str s, char *out)
-{
-	size_t pad = s.n && s.p[s.n - 1] == '=' ? s.n > 1 && s.p[s.n - 2] == '=' ? 2 : 1 : 0, n = 0;
-	if (!s.n || s.n % 4)
-		return -1;
-	for (size_t i = 0; i < s.n; i += 4) {
-		unsigned v = 0;
-		int take = i + 4 == s.n ? 3 - (int)pad : 3;
-		for (size_t k = 0; k < 4; k++) {
-			int d = i + k >= s.n - pad ? 0 : digit(s.p[i + k]);
-			if (d < 0)
-				return -1;
-			v = v << 6 | (unsigned)d;
-		}
-		for (int k = 0; k < take; k++)
-			out[n++] = (char)(v >> (16 - 8 * k));
-	}
-	return (long)n;
-}
-
 /* "base64 rank": 0 and the parts, -1: something else. */
 static int split_line(struct str s, struct str *b64, uint32_t *rank)
 {
@@ -143,11 +116,10 @@ bool tiktoken_is(struct str file)
 	size_t i = 0;
 	struct str b64, line;
 	uint32_t rank;
-	char out[MAX_BYTES + 4];
 	if (!file.n)
 		return false;
 	line = next_line(file, &i);
-	return split_line(line, &b64, &rank) == 0 && b64.n / 4 * 3 <= MAX_BYTES && unbase64(b64, out) >= 0;
+	return split_line(line, &b64, &rank) == 0;
 }
 
 static int read_line(struct make *m, struct str line, long number, uint32_t *cap, struct err *e)
@@ -159,9 +131,8 @@ static int read_line(struct make *m, struct str line, long number, uint32_t *cap
 			       TOK_MAX_ID);
 	if (b64.n / 4 * 3 > MAX_BYTES)
 		return err_set(e, E_LIMIT, "%s:%ld: a token of more than %d bytes", m->t->name, number, MAX_BYTES);
-	char *bytes = arena_alloc(&m->a, b64.n / 4 * 3 + 4);
-	long n = unbase64(b64, bytes);
-	if (n <= 0)
+	struct str bytes;
+	if (base64_decode(&m->a, b64, &bytes) < 0)
 		return err_set(e, E_FORMAT, "%s:%ld: '%.*s' is not base64", m->t->name, number, (int)(b64.n < 60 ? b64.n : 60), b64.p);
 	if (rank >= *cap) {
 		uint32_t size = *cap ? *cap : 4096;
@@ -175,7 +146,7 @@ static int read_line(struct make *m, struct str line, long number, uint32_t *cap
 	}
 	if (m->tok[rank].p)
 		return err_set(e, E_FORMAT, "%s:%ld: rank %u stands twice", m->t->name, number, rank);
-	m->tok[rank] = (struct str){ bytes, (size_t)n };
+	m->tok[rank] = bytes;
 	m->ntok = rank >= m->ntok ? rank + 1 : m->ntok;
 	return 0;
 }
