@@ -149,7 +149,7 @@ static int read_one(struct tokenizer *t, struct value v, struct added *a, struct
 		return -1;
 	if (!id || id->type != V_INT || id->i < 0 || id->i >= TOK_MAX_ID)
 		return err_set(e, E_FORMAT, "%s: added token '%.*s': id must be a whole number from 0 to %d", t->name,
-			       (int)(a->content.n < 60 ? a->content.n : 60), a->content.p, TOK_MAX_ID - 1);
+			       str_shown(a->content), a->content.p, TOK_MAX_ID - 1);
 	a->id = (int32_t)id->i;
 	if (a->content.n > TOK_MAX_TOKEN)
 		return err_set(e, E_LIMIT, "%s: an added token has %zu bytes, the limit is %d", t->name, a->content.n,
@@ -189,7 +189,7 @@ static int check_id(struct tokenizer *t, const struct added *a, int32_t *next, s
 	}
 	if (id != a->id)
 		return err_set(e, E_FORMAT, "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d",
-			       t->name, (int)(a->content.n < 60 ? a->content.n : 60), a->content.p, a->id, id);
+			       t->name, str_shown(a->content), a->content.p, a->id, id);
 	return 0;
 }
 

@@ -109,11 +109,14 @@ static const struct {
 /* Model types whose checkpoints name a wrong class: transformers takes its own. */
 static const char wrong[] = " qwen2 qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen4_exp hyperclovax_vision_v2 ";
 
-static bool in_words(const char *words, struct str w)
+bool tok_listed(const char *words, struct str w)
 {
-	for (const char *p = words; w.n && w.n < 100 && (p = strstr(p, w.p)) != NULL; p++)
-		if (p[-1] == ' ' && p[w.n] == ' ')
+	for (size_t n = 0; *words; words += n) {
+		words += strspn(words, " ");
+		n = strcspn(words, " ");
+		if (n && str_eq(w, (struct str){ words, n }))
 			return true;
+	}
 	return false;
 }
 
@@ -139,17 +142,14 @@ const struct tokclass *tokclass_find(const struct tokconf *c)
 	struct str own = { NULL, 0 };
 	struct str hub = without_fast(c->class.n ? c->class : c->model_class);
 	for (size_t i = 0; i < sizeof models / sizeof models[0] && !own.n; i++)
-		if (in_words(models[i].types, c->model_type))
+		if (tok_listed(models[i].types, c->model_type))
 			own = str_of(models[i].class);
 	if (own.n && hub.n && !str_eq(own, hub))
-		hub = str_is(own, tok_generic.name) || in_words(wrong, c->model_type) ? own : hub;
+		hub = str_is(own, tok_generic.name) || tok_listed(wrong, c->model_type) ? own : hub;
 	else if (!hub.n)
 		hub = own;
-	char name[100] = "";
-	if (hub.n && hub.n < sizeof name)
-		memcpy(name, hub.p, hub.n);
-	if (in_words(refused, str_of(name)))
+	if (tok_listed(refused, hub))
 		return NULL;
-	const struct tokclass *k = by_name(str_of(name));
+	const struct tokclass *k = by_name(hub);
 	return k ? k : &tok_generic;
 }

@@ -60,6 +60,7 @@ struct tokclass {
 	bool sentinels;                /* T5's <extra_id_99> ... <extra_id_0> stand behind the pieces */
 	bool prefix;                   /* default of add_prefix_space */
 };
+bool tok_listed(const char *words, struct str w); /* words between blanks */
 extern const struct tokclass tok_generic; /* unknown classes: TokenizersBackend */
 /* The class that transformers' AutoTokenizer would take; NULL: one that is known and refused. */
 const struct tokclass *tokclass_find(const struct tokconf *c);
@@ -73,7 +74,7 @@ struct make {
 	const struct tokclass *cls;
 	struct str *tok;               /* by id; p NULL: a hole */
 	double *score;                 /* Unigram, else NULL */
-	uint32_t ntok, count;
+	uint32_t ntok, count, cap;
 	struct strmap map;
 	struct addtok *first;          /* added tokens that the file itself has; they stand before all others */
 	size_t nfirst;
@@ -84,6 +85,9 @@ struct make {
 	struct buf normalizer, pre, decoder, post, merges, model; /* JSON */
 };
 void make_fini(struct make *m);
+struct str make_line(struct str file, size_t *i);            /* the line at *i, which goes to the next one */
+/* The place of a token: tok and ntok grow to have it. */
+struct str *make_room(struct make *m, uint32_t id);
 int32_t make_id(const struct make *m, struct str token);
 /* Indexes tok: two ids of one token are an error. */
 int make_index(struct make *m, struct err *e);

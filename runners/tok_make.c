@@ -19,13 +19,36 @@
 
 /* ---- the vocabulary ---- */
 
+struct str make_line(struct str file, size_t *i)
+{
+	const char *nl = memchr(file.p + *i, '\n', file.n - *i);
+	struct str s = { file.p + *i, nl ? (size_t)(nl - file.p) - *i : file.n - *i };
+	*i += s.n + 1;
+	if (s.n && s.p[s.n - 1] == '\r')
+		s.n--;
+	return s;
+}
+
+struct str *make_room(struct make *m, uint32_t id)
+{
+	if (id >= m->cap) {
+		uint32_t size = m->cap ? m->cap : 4096;
+		while (size <= id)
+			size *= 2;
+		struct str *tok = ARENA_ARRAY(&m->a, size, struct str);
+		if (m->cap)
+			memcpy(tok, m->tok, m->cap * sizeof *tok);
+		m->tok = tok;
+		m->cap = size;
+	}
+	m->ntok = id >= m->ntok ? id + 1 : m->ntok;
+	return &m->tok[id];
+}
+
 int32_t make_id(const struct make *m, struct str token)
 {
-	uint32_t h = str_hash(token.p, token.n);
-	for (uint32_t k = h & m->map.mask; m->map.slot[k].id >= 0; k = (k + 1) & m->map.mask)
-		if (m->map.slot[k].hash == h && str_eq(m->tok[m->map.slot[k].id], token))
-			return m->map.slot[k].id;
-	return -1;
+	uint32_t at;
+	return strmap_find(&m->map, m->tok, token, str_hash(token.p, token.n), &at);
 }
 
 int make_index(struct make *m, struct err *e)
@@ -39,7 +62,7 @@ int make_index(struct make *m, struct err *e)
 		m->count++;
 		if (strmap_put(&m->map, m->tok, (int32_t)i, &other) < 0)
 			return err_set(e, E_FORMAT, "%s: the token '%.*s' has two ids, %d and %u", m->t->name,
-				       (int)(m->tok[i].n < 60 ? m->tok[i].n : 60), m->tok[i].p, other, i);
+				       str_shown(m->tok[i]), m->tok[i].p, other, i);
 	}
 	return m->count ? 0 : err_set(e, E_FORMAT, "%s: no tokens", m->t->name);
 }
@@ -80,11 +103,9 @@ struct tokens_list {
 
 static struct listed *list_find(const struct tokens_list *l, struct str s)
 {
-	uint32_t h = str_hash(s.p, s.n);
-	for (uint32_t k = h & l->map.mask; l->map.slot[k].id >= 0; k = (k + 1) & l->map.mask)
-		if (l->map.slot[k].hash == h && str_eq(l->text[l->map.slot[k].id], s))
-			return &l->v[l->map.slot[k].id];
-	return NULL;
+	uint32_t at;
+	int32_t i = strmap_find(&l->map, l->text, s, str_hash(s.p, s.n), &at);
+	return i < 0 ? NULL : &l->v[i];
 }
 
 static void list_add(const struct make *m, struct tokens_list *l, struct addtok tok)
@@ -177,7 +198,7 @@ static int list_build(const struct make *m, struct arena *a, struct tokens_list 
 		if (it && it->id != c->added_id[i])
 			return err_set(e, E_FORMAT,
 				       "%s: added token '%.*s' says id %d, but its place in the vocabulary is %d",
-				       c->dir.p, (int)(tok.content.n < 60 ? tok.content.n : 60), tok.content.p,
+				       c->dir.p, str_shown(tok.content), tok.content.p,
 				       c->added_id[i], it->id);
 	}
 	size_t fixed = l->n;
@@ -481,7 +502,7 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 		struct str name = c->class.n ? c->class : c->model_class.n ? c->model_class : c->model_type;
 		return err_set(e, E_UNSUPPORTED,
 			       "%s: the tokenizer of '%.*s' is not supported without a tokenizer.json", dir,
-			       (int)(name.n < 60 ? name.n : 60), name.p);
+			       str_shown(name), name.p);
 	}
 	if (tok_read_file(path, TOK_MAX_FILE, &file, e) < 0)
 		return -1;

@@ -64,21 +64,13 @@ static const struct family {
 	  { { "<|endoftext|>", 50256 } } },
 };
 
-static bool word(const char *words, struct str w)
-{
-	for (const char *p = words; w.n && w.n < 100 && (p = strstr(p, w.p)) != NULL; p++)
-		if (p > words && p[-1] == ' ' && p[w.n] == ' ')
-			return true;
-	return false;
-}
-
 static const struct family *find_family(const struct tokconf *c, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	struct str name = str_of(slash ? slash + 1 : path);
 	for (int by = 0; by < 3; by++)
 		for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-			if (word(by == 0 ? families[i].classes : by == 1 ? families[i].models : families[i].files,
+			if (tok_listed(by == 0 ? families[i].classes : by == 1 ? families[i].models : families[i].files,
 				 by == 0 ? c->class : by == 1 ? c->model_type : name))
 				return &families[i];
 	return NULL;
@@ -101,16 +93,6 @@ static int split_line(struct str s, struct str *b64, uint32_t *rank)
 	return i == s.n && i > b64->n + 1 && v < TOK_MAX_ID ? 0 : -1;
 }
 
-static struct str next_line(struct str file, size_t *i)
-{
-	const char *nl = memchr(file.p + *i, '\n', file.n - *i);
-	struct str s = { file.p + *i, nl ? (size_t)(nl - file.p) - *i : file.n - *i };
-	*i += s.n + 1;
-	if (s.n && s.p[s.n - 1] == '\r')
-		s.n--;
-	return s;
-}
-
 bool tiktoken_is(struct str file)
 {
 	size_t i = 0;
@@ -118,11 +100,11 @@ bool tiktoken_is(struct str file)
 	uint32_t rank;
 	if (!file.n)
 		return false;
-	line = next_line(file, &i);
+	line = make_line(file, &i);
 	return split_line(line, &b64, &rank) == 0;
 }
 
-static int read_line(struct make *m, struct str line, long number, uint32_t *cap, struct err *e)
+static int read_line(struct make *m, struct str line, long number, struct err *e)
 {
 	struct str b64;
 	uint32_t rank;
@@ -133,21 +115,10 @@ static int read_line(struct make *m, struct str line, long number, uint32_t *cap
 		return err_set(e, E_LIMIT, "%s:%ld: a token of more than %d bytes", m->t->name, number, MAX_BYTES);
 	struct str bytes;
 	if (base64_decode(&m->a, b64, &bytes) < 0)
-		return err_set(e, E_FORMAT, "%s:%ld: '%.*s' is not base64", m->t->name, number, (int)(b64.n < 60 ? b64.n : 60), b64.p);
-	if (rank >= *cap) {
-		uint32_t size = *cap ? *cap : 4096;
-		while (size <= rank)
-			size *= 2;
-		struct str *tok = ARENA_ARRAY(&m->a, size, struct str);
-		if (*cap)
-			memcpy(tok, m->tok, *cap * sizeof *tok);
-		m->tok = tok;
-		*cap = size;
-	}
-	if (m->tok[rank].p)
+		return err_set(e, E_FORMAT, "%s:%ld: '%.*s' is not base64", m->t->name, number, str_shown(b64), b64.p);
+	if (make_room(m, rank)->p)
 		return err_set(e, E_FORMAT, "%s:%ld: rank %u stands twice", m->t->name, number, rank);
 	m->tok[rank] = bytes;
-	m->ntok = rank >= m->ntok ? rank + 1 : m->ntok;
 	return 0;
 }
 
@@ -300,7 +271,6 @@ static void write_parts(struct make *m, const struct family *f)
 int tiktoken_make(struct make *m, struct str file, const char *path, struct err *e)
 {
 	const struct family *f = find_family(m->conf, path);
-	uint32_t cap = 0;
 	long line = 0;
 	if (!f) {
 		char known[300] = "";
@@ -309,13 +279,13 @@ int tiktoken_make(struct make *m, struct str file, const char *path, struct err 
 		return err_set(e, E_UNSUPPORTED,
 			       "%s: a tiktoken file does not say how text is cut, and neither tokenizer_class '%.*s' nor model_type '%.*s' is of a known "
 			       "family (%s): convert it to a tokenizer.json",
-			       path, (int)(m->conf->class.n < 60 ? m->conf->class.n : 60), m->conf->class.n ? m->conf->class.p : "",
-			       (int)(m->conf->model_type.n < 60 ? m->conf->model_type.n : 60), m->conf->model_type.n ? m->conf->model_type.p : "", known);
+			       path, str_shown(m->conf->class), m->conf->class.n ? m->conf->class.p : "",
+			       str_shown(m->conf->model_type), m->conf->model_type.n ? m->conf->model_type.p : "", known);
 	}
 	for (size_t i = 0; i < file.n;) {
-		struct str s = next_line(file, &i);
+		struct str s = make_line(file, &i);
 		line++;
-		if (s.n && read_line(m, s, line, &cap, e) < 0)
+		if (s.n && read_line(m, s, line, e) < 0)
 			return -1;
 	}
 	m->cls = &tok_generic;

@@ -11,39 +11,23 @@
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
 
-static int shown(struct str s)
-{
-	return (int)(s.n < 60 ? s.n : 60);
-}
-
 static int read_vocab(struct make *m, struct js *j, struct err *e)
 {
 	struct str key;
 	bool first = true;
 	int more;
-	uint32_t id, cap = 0;
+	uint32_t id;
 	if (js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
 		if (js_uint(j, TOK_MAX_ID, &id, e) < 0)
 			return -1;
-		if (id >= cap) {
-			uint32_t size = cap ? cap : 4096;
-			while (size <= id)
-				size *= 2;
-			struct str *tok = ARENA_ARRAY(&m->a, size, struct str);
-			if (cap)
-				memcpy(tok, m->tok, cap * sizeof *tok);
-			m->tok = tok;
-			cap = size;
-		}
-		if (m->tok[id].p)
-			return js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", shown(m->tok[id]),
-				       m->tok[id].p, shown(key), key.p, id);
+		if (make_room(m, id)->p)
+			return js_fail(j, e, "the tokens '%.*s' and '%.*s' both have id %u", str_shown(m->tok[id]),
+				       m->tok[id].p, str_shown(key), key.p, id);
 		if (key.n > TOK_MAX_TOKEN)
 			return js_fail(j, e, "a token of %zu bytes, the limit is %d", key.n, TOK_MAX_TOKEN);
 		m->tok[id] = key;
-		m->ntok = id >= m->ntok ? id + 1 : m->ntok;
 	}
 	if (more < 0)
 		return -1;
@@ -55,7 +39,7 @@ static int known(const struct make *m, struct str s, long line, const char *verb
 	if (make_id(m, s) >= 0)
 		return 0;
 	return err_set(e, E_FORMAT, "%s:%ld: the merge %s '%.*s', which is not in the vocabulary", path, line, verb,
-		       shown(s), s.p);
+		       str_shown(s), s.p);
 }
 
 static int read_merges(struct make *m, struct str file, const char *path, struct err *e)
@@ -64,18 +48,14 @@ static int read_merges(struct make *m, struct str file, const char *path, struct
 	int rc = 0;
 	long line = 0;
 	for (size_t i = 0; i < file.n && rc == 0;) {
-		const char *nl = memchr(file.p + i, '\n', file.n - i);
-		struct str s = { file.p + i, nl ? (size_t)(nl - file.p) - i : file.n - i };
-		i += s.n + 1;
+		struct str s = make_line(file, &i);
 		line++;
-		if (s.n && s.p[s.n - 1] == '\r')
-			s.n--;
 		if (str_starts(s, STR("#version")))
 			continue;
 		const char *blank = memchr(s.p, ' ', s.n);
 		if (!blank || memchr(blank + 1, ' ', s.n - (size_t)(blank + 1 - s.p))) {
 			rc = err_set(e, E_FORMAT, "%s:%ld: '%.*s' must be two tokens with one blank between", path,
-				     line, shown(s), s.p);
+				     line, str_shown(s), s.p);
 			break;
 		}
 		struct str l = { s.p, (size_t)(blank - s.p) }, r = { blank + 1, s.n - l.n - 1 };

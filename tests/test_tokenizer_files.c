@@ -346,6 +346,16 @@ static void test_text(void)
 		{ "an empty vocabulary", "vocab.json", "{}", "no tokens" },
 		{ "a class that is not made from it", "config.json", "{\"model_type\":\"nosuch\"}",
 		  "tokenizer_class in tokenizer_config.json" },
+		{ "a blank before a known name", "config.json", "{\"model_type\":\" audioflamingo3\"}",
+		  "tokenizer_class in tokenizer_config.json" },
+		{ "a known name, NUL, more", "config.json", "{\"model_type\":\"vibevoice\\u0000xxxxxxxxxxxxxxx\"}",
+		  "tokenizer_class in tokenizer_config.json" },
+		{ "two known names", "config.json", "{\"model_type\":\"qwen2 qwen2_5_omni\"}",
+		  "tokenizer_class in tokenizer_config.json" },
+		{ "a long name", "config.json",
+		  "{\"model_type\":\"gpt2xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}",
+		  "tokenizer_class in tokenizer_config.json" },
+		{ "no vocabulary", "vocab.json", "", "vocab.json:1: " },
 		{ NULL, NULL, NULL, NULL },
 	};
 	static const struct broken config[] = {
