@@ -510,8 +510,9 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 	digest_field(d, file.p, file.n);
 	for (int k = 0; k < 4; k++)
 		digest_field(d, c->file[k].p, c->file[k].n);
+	bool ranks = str_ends(str_of(path), STR(".tiktoken")) || tiktoken_is(file);
 	int rc = str_ends(str_of(path), STR(".json")) ? read_vocab(&m, dir, file, d, e)
-		 : tiktoken_is(file)		      ? tiktoken_make(&m, file, path, e)
+		 : ranks			      ? tiktoken_make(&m, file, path, e)
 						      : spm_make(&m, file, e);
 	if (rc == 0)
 		rc = make_text(&m, out, e);

@@ -96,7 +96,7 @@ static int pb_next(struct pb *b, struct field *f, struct err *e)
 		 : f->wire == 1 ? fixed(b, 8, &f->v, e)
 		 : f->wire == 5 ? fixed(b, 4, &f->v, e)
 		 : f->wire == 2 ? varint(b, &n, e)
-				: pb_fail(b, e, "a protobuf wire type that SentencePiece models do not have");
+				: pb_fail(b, e, "a protobuf wire type that SentencePiece models do not have, so this is none");
 	if (rc < 0)
 		return -1;
 	if (f->wire == 2) {

@@ -17,7 +17,7 @@
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
 
-enum { MAX_BYTES = 2048 };
+enum { MAX_BYTES = 2048, MAX_SPECIAL = 1 << 16 };
 
 #define CUT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define TAIL "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -179,6 +179,9 @@ static int add_specials(struct make *m, const struct family *f, struct err *e)
 			end = (uint32_t)c->added_id[i] + 1;
 	if (m->count != m->ntok && end > from)
 		return err_set(e, E_FORMAT, "%s: rank %u is missing", m->t->name, m->count);
+	if (end - from > MAX_SPECIAL)
+		return err_set(e, E_LIMIT, "%s/tokenizer_config.json: added_tokens_decoder has id %u, but the ranks end at %u: at most %d special tokens stand behind them",
+			       c->dir.p, end - 1, from, MAX_SPECIAL);
 	m->first = ARENA_ARRAY(&m->a, end - from + 1, struct addtok);
 	const char *w = f->special;
 	int numbered = 0;

@@ -330,6 +330,9 @@ static void test_text(void)
 		{ "a rank twice", "tokenizer.model", "IQ== 0\nIg== 0\n", "tokenizer.model:2: rank 0 stands twice" },
 		{ "a token twice", "tokenizer.model", "IQ== 0\nIQ== 1\n", "'!' has two ids, 0 and 1" },
 		{ "a rank too large", "tokenizer.model", "IQ== 0\nIg== 99999999999999999999\n", "rank below" },
+		{ "an id far behind the ranks", "tokenizer_config.json",
+		  "{\"added_tokens_decoder\":{\"16777215\":{\"content\":\"<far>\"}}}",
+		  "tokenizer_config.json: added_tokens_decoder has id 16777215, but the ranks end at 700" },
 		{ "a hole", "tokenizer.model", "IQ== 0\nIg== 2\n", "rank 2 is missing" },
 		{ NULL, NULL, NULL, NULL },
 	};
@@ -398,6 +401,11 @@ static void test_text(void)
 	CU_ASSERT_FATAL(json_parse(&a, str_of(files), "files", &v, &e) == 0);
 	for (size_t i = 0; i < 3; i++)
 		break_files(&a, v.list->v[i], rows[i]);
+	fresh();
+	put("cl100k_base.tiktoken", "", 0);
+	refuses("no ranks", "cl100k_base.tiktoken: no tokens");
+	put("cl100k_base.tiktoken", "IQ==\n", 5);
+	refuses("no rank in the first line", "cl100k_base.tiktoken:1: a line must be");
 	fresh();
 	put("a.tiktoken", "IQ== 0\n", 7);
 	put("b.tiktoken", "IQ== 0\n", 7);
