@@ -2,7 +2,10 @@
 """Makes tests/golden/tokenizer_parts.json: tokenizers trained with PyPI's `tokenizers` (0.23) on this project's own documents, one for each
 model kind and component and their options, with what `tokenizers` encodes and decodes with them.
 
-Usage: make_tokenizer_parts.py OUT.json [DIR]   (DIR: write each tokenizer as DIR/NAME/tokenizer.json, too)
+Training gives another model each time, so the trained models are those of the tokenizer_parts.json that is there: the rest of the file
+is made again, byte for byte. `--train` trains new ones.
+
+Usage: make_tokenizer_parts.py [--train] OUT.json [DIR]   (DIR: write each tokenizer as DIR/NAME/tokenizer.json, too)
 """
 import base64, itertools, json, os, struct, sys
 from tokenizers import Tokenizer, models, trainers, pre_tokenizers
@@ -17,39 +20,44 @@ FOREIGN = ['\u4eca\u5929\u5929\u6c14\u5f88\u597d\uff0c\u6211\u4eec\u53bb\u516c\u
 
 
 def corpus():
-    out = []
-    for f in 'README.md', 'NUMERICS.md', 'MODELS.md':
-        out += open(os.path.join(TOP, f), encoding='utf-8').read().splitlines()[:60]
-    return out + FOREIGN * 5
+    return open(os.path.join(TOP, 'COPYING'), encoding='utf-8').read().splitlines() + FOREIGN * 5
 
 
-def trained(model, trainer, pre, **kw):
+TRAIN = '--train' in sys.argv
+ARGS = [a for a in sys.argv[1:] if a != '--train']
+KEPT = {} if TRAIN else json.load(open(os.path.join(HERE, 'tokenizer_parts.json')))['families']
+
+
+def trained(name, model, trainer, pre):
+    """name: of a tokenizer that has the model as it is."""
+    if KEPT:
+        return KEPT[name]['tokenizer']['model']
     t = Tokenizer(model)
     t.pre_tokenizer = pre
     t.train_from_iterator(corpus(), trainer)
-    return json.loads(t.to_str())['model'] | kw
+    return json.loads(t.to_str())['model']
 
 
-def unigram(**kw):
-    return trained(models.Unigram(), trainers.UnigramTrainer(vocab_size=220, unk_token='<unk>', special_tokens=['<pad>', '</s>', '<unk>'], show_progress=False,
-                                                             initial_alphabet=['\u2581', 'e', 't']), pre_tokenizers.Metaspace(), **kw)
+def unigram():
+    return trained('unigram', models.Unigram(), trainers.UnigramTrainer(vocab_size=220, unk_token='<unk>', special_tokens=['<pad>', '</s>', '<unk>'], show_progress=False,
+                                                             initial_alphabet=['\u2581', 'e', 't']), pre_tokenizers.Metaspace())
 
 
-def wordpiece(**kw):
-    return trained(models.WordPiece(unk_token='[UNK]'), trainers.WordPieceTrainer(vocab_size=290, special_tokens=['[PAD]', '[UNK]', '[CLS]', '[SEP]'], show_progress=False),
-                   pre_tokenizers.BertPreTokenizer(), **kw)
+def wordpiece():
+    return trained('bert-11n1', models.WordPiece(unk_token='[UNK]'), trainers.WordPieceTrainer(vocab_size=290, special_tokens=['[PAD]', '[UNK]', '[CLS]', '[SEP]'], show_progress=False),
+                   pre_tokenizers.BertPreTokenizer())
 
 
-def wordlevel(pre, **kw):
-    return trained(models.WordLevel(unk_token='<unk>'), trainers.WordLevelTrainer(vocab_size=200, special_tokens=['<unk>', '<s>'], show_progress=False), pre, **kw)
+def wordlevel():
+    return trained('level-whitespace', models.WordLevel(unk_token='<unk>'), trainers.WordLevelTrainer(vocab_size=200, special_tokens=['<unk>', '<s>'], show_progress=False), pre_tokenizers.Whitespace())
 
 
-def bpe(suffix='', bytes=True, prefix=''):
+def bpe(name, suffix='', bytes=True, prefix=''):
     kw = dict(end_of_word_suffix=suffix) if suffix else {}
     if prefix:
         kw['continuing_subword_prefix'] = prefix
     alphabet = pre_tokenizers.ByteLevel.alphabet() if bytes else []
-    return trained(models.BPE(unk_token=None if bytes else '<unk>', **({'end_of_word_suffix': suffix} if suffix else {}), **({'continuing_subword_prefix': prefix} if prefix else {})),
+    return trained(name, models.BPE(unk_token=None if bytes else '<unk>', **({'end_of_word_suffix': suffix} if suffix else {}), **({'continuing_subword_prefix': prefix} if prefix else {})),
                    trainers.BpeTrainer(vocab_size=300, special_tokens=['<unk>', '<s>', '</s>'], show_progress=False, initial_alphabet=alphabet, **kw),
                    pre_tokenizers.ByteLevel() if bytes else pre_tokenizers.Whitespace())
 
@@ -103,7 +111,7 @@ def bert(clean=True, chinese=True, accents=None, lower=True):
 
 def suite():
     S = {}
-    uni, wp, wl = unigram(), wordpiece(), wordlevel(pre_tokenizers.Whitespace())
+    uni, wp, wl = unigram(), wordpiece(), wordlevel()
     piece = {p: i for i, (p, _) in enumerate(uni['vocab'])}
     pad = [('<pad>', 's'), ('</s>', 's'), ('<unk>', 's')]
     metadec = meta()
@@ -143,16 +151,16 @@ def suite():
                           mixed=seq('pretokenizers', {'type': 'UnicodeScripts'}, {'type': 'FixedLength', 'length': 4}, {'type': 'CharDelimiterSplit', 'delimiter': 'e'}), bert={'type': 'BertPreTokenizer'}).items():
         S['level-' + name] = tok(wl, None, pre, None, None, [('<s>', 's'), ('cat', 'w')])
     S['level-untyped'] = tok({'vocab': wl['vocab'], 'unk_token': '<unk>'}, {'type': 'Lowercase'}, {'type': 'WhitespaceSplit'}, None, None)
-    b = bpe()
+    b = bpe('roberta-11')
     for trim, prefix in itertools.product((True, False), (True, False)):
         S['roberta-%d%d' % (trim, prefix)] = tok(b, None, bl(prefix=prefix), {'type': 'RobertaProcessing', 'sep': ['</s>', b['vocab']['</s>']], 'cls': ['<s>', b['vocab']['<s>']], 'trim_offsets': trim, 'add_prefix_space': prefix}, bl(),
                                                  [('<s>', 's'), ('</s>', 's'), ('<mask>', 'ls')])
     S['roberta-then-template'] = tok(b, None, bl(), seq('processors', {'type': 'RobertaProcessing', 'sep': ['</s>', b['vocab']['</s>']], 'cls': ['<s>', b['vocab']['<s>']], 'trim_offsets': True, 'add_prefix_space': False},
                                                         template(['<s>'], [], {'<s>': b['vocab']['<s>']})), bl(), [('<s>', 's'), ('</s>', 's')])
     S['bpe-byte-normalizer'] = tok(b, {'type': 'ByteLevel'}, split('\u0120', 'MergedWithNext', False, 'String'), None, bl(), [('<E>', 'n')])
-    S['bpe-suffix'] = tok(bpe('</w>', False), bert(), {'type': 'BertPreTokenizer'}, None, {'type': 'BPEDecoder', 'suffix': '</w>'}, [('<s>', 's')])
-    S['bpe-prefix'] = tok(bpe('', False, '##'), None, {'type': 'Whitespace'}, None, {'type': 'WordPiece', 'prefix': '##', 'cleanup': False}, [('<s>', 's')])
-    S['bpe-decoder-empty'] = tok(bpe('', False), None, {'type': 'Whitespace'}, None, seq('decoders', {'type': 'BPEDecoder', 'suffix': ''}, {'type': 'Fuse'}))
+    S['bpe-suffix'] = tok(bpe('bpe-suffix', '</w>', False), bert(), {'type': 'BertPreTokenizer'}, None, {'type': 'BPEDecoder', 'suffix': '</w>'}, [('<s>', 's')])
+    S['bpe-prefix'] = tok(bpe('bpe-prefix', '', False, '##'), None, {'type': 'Whitespace'}, None, {'type': 'WordPiece', 'prefix': '##', 'cleanup': False}, [('<s>', 's')])
+    S['bpe-decoder-empty'] = tok(bpe('bpe-decoder-empty', '', False), None, {'type': 'Whitespace'}, None, seq('decoders', {'type': 'BPEDecoder', 'suffix': ''}, {'type': 'Fuse'}))
     return S
 
 
@@ -163,13 +171,13 @@ if __name__ == '__main__':
     out = {}
     for name, t in suite().items():
         T = Tokenizer.from_str(json.dumps(t))
-        if len(sys.argv) > 2:
-            os.makedirs(os.path.join(sys.argv[2], name), exist_ok=True)
-            json.dump(t, open(os.path.join(sys.argv[2], name, 'tokenizer.json'), 'w'))
+        if len(ARGS) > 1:
+            os.makedirs(os.path.join(ARGS[1], name), exist_ok=True)
+            json.dump(t, open(os.path.join(ARGS[1], name, 'tokenizer.json'), 'w'))
         cases = []
         for text in TEXTS:
             e, s = T.encode(text, add_special_tokens=False), T.encode(text, add_special_tokens=True)
             cases.append({'ids': e.ids, 'ids_special': s.ids, 'off': [x for o in e.offsets for x in o], 'dec': T.decode(e.ids, skip_special_tokens=False),
                           'dec_skip': T.decode(s.ids, skip_special_tokens=True)})
         out[name] = {'tokenizer': t, 'cases': cases}
-    json.dump({'texts': TEXTS, 'families': out}, open(sys.argv[1], 'w'), ensure_ascii=True, separators=(',', ':'))
+    json.dump({'texts': TEXTS, 'families': out}, open(ARGS[0], 'w'), ensure_ascii=True, separators=(',', ':'))
