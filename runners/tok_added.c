@@ -9,7 +9,7 @@
  */
 #include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
-#include "runners/tok_int.h"
+#include "runners/tok_files.h"
 
 static int32_t new_node(struct trie *tr, unsigned char byte)
 {
@@ -131,6 +131,15 @@ int added_scan(struct enc *x, const struct trie *tr, struct piece pc, int (*rest
 	return done < s.n ? rest(x, piece_slice(pc, done, s.n)) : 0;
 }
 
+struct added *added_find(const struct tokenizer *t, struct str content)
+{
+	uint32_t h = str_hash(content.p, content.n);
+	for (uint32_t k = h & t->added_map.mask; t->nadded && t->added_map.slot[k].id >= 0; k = (k + 1) & t->added_map.mask)
+		if (t->added_map.slot[k].hash == h && str_eq(t->added[t->added_map.slot[k].id].content, content))
+			return &t->added[t->added_map.slot[k].id];
+	return NULL;
+}
+
 const struct added *added_by_id(const struct tokenizer *t, int32_t id)
 {
 	return id >= 0 && id < t->vocab && t->added_of[id] >= 0 ? &t->added[t->added_of[id]] : NULL;
@@ -201,24 +210,48 @@ static void map_put(struct strmap *m, uint32_t h, int32_t i)
 	m->slot[k] = (struct strslot){ h, i };
 }
 
+static void put(struct tokenizer *t, struct added a)
+{
+	t->added[t->nadded] = a;
+	map_put(&t->added_map, str_hash(a.content.p, a.content.n), t->nadded);
+	t->nadded++;
+}
+
+/* added_tokens_decoder, as transformers takes it: a token that is there gets its flags, others the next free ids, whatever
+ * ids the configuration gives them. */
+static int add_decoder(struct tokenizer *t, int32_t *next, int32_t *max, struct err *e)
+{
+	for (size_t i = 0; i < t->ndecoder; i++) {
+		const struct addtok *w = &t->decoder[i];
+		struct added *old = added_find(t, w->content);
+		struct added a = { .content = w->content, .single_word = w->single_word, .lstrip = w->lstrip, .rstrip = w->rstrip,
+				   .normalized = w->normalized, .special = w->special };
+		if (!a.content.n)
+			continue;
+		if (normalize_content(t, &a, e) < 0)
+			return -1;
+		a.id = old ? old->id : vocab_find(&t->voc, a.content);
+		if (a.id < 0)
+			a.id = (*next)++;
+		if (old)
+			*old = a;
+		else
+			put(t, a);
+		*max = a.id > *max ? a.id : *max;
+	}
+	return 0;
+}
+
 /* Tokens that the configuration names are special, as transformers makes them; those not in the vocabulary are left out. */
 static void add_named(struct tokenizer *t)
 {
 	for (int i = 0; i < t->nnamed; i++) {
-		int32_t id = tokenizer_id(t, t->named[i]);
-		struct added *a = NULL;
-		for (int k = 0; k < t->nadded && !a; k++)
-			if (str_eq(t->added[k].content, t->named[i]))
-				a = &t->added[k];
-		if (a) {
+		struct added *a = added_find(t, t->named[i]);
+		int32_t id = a ? a->id : vocab_find(&t->voc, t->named[i]);
+		if (a)
 			a->special = true;
-		} else if (id >= 0) {
-			t->added[t->nadded] = (struct added){
-				.content = t->named[i], .normal = t->named[i], .id = id, .special = true
-			};
-			map_put(&t->added_map, str_hash(t->named[i].p, t->named[i].n), t->nadded);
-			t->nadded++;
-		}
+		else if (id >= 0)
+			put(t, (struct added){ .content = t->named[i], .normal = t->named[i], .id = id, .special = true });
 	}
 }
 
@@ -231,8 +264,8 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		return err_set(e, E_FORMAT, "%s: added_tokens must be a list", t->name);
 	if (n > TOK_MAX_ID)
 		return err_set(e, E_LIMIT, "%s: too many added tokens", t->name);
-	t->added = ARENA_ARRAY(&t->a, n + (size_t)t->nnamed + 1, struct added);
-	strmap_init(&t->added_map, &t->a, n + (size_t)t->nnamed);
+	t->added = ARENA_ARRAY(&t->a, n + t->ndecoder + (size_t)t->nnamed + 1, struct added);
+	strmap_init(&t->added_map, &t->a, n + t->ndecoder + (size_t)t->nnamed);
 	int32_t next = (int32_t)t->voc.count, max = (int32_t)t->voc.ntok - 1;
 	for (size_t i = 0; i < n; i++) {
 		struct added *a = &t->added[t->nadded];
@@ -243,9 +276,10 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		if (check_id(t, a, &next, e) < 0 || normalize_content(t, a, e) < 0)
 			return -1;
 		max = a->id > max ? a->id : max;
-		map_put(&t->added_map, str_hash(a->content.p, a->content.n), t->nadded);
-		t->nadded++;
+		put(t, *a);
 	}
+	if (add_decoder(t, &next, &max, e) < 0)
+		return -1;
 	add_named(t);
 	t->vocab = max + 1;
 	t->added_of = ARENA_ARRAY(&t->a, (size_t)t->vocab + 1, int32_t);

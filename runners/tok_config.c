@@ -2,7 +2,8 @@
  * config.json.
  *
  * Beside a tokenizer.json only the first is read, for the bos, eos and unk tokens, the longest input, what counts as
- * special and whether decoded text is cleaned up; transformers 5 ignores its add_bos_token and add_eos_token there.
+ * special, added_tokens_decoder and whether decoded text is cleaned up; transformers 5 ignores its add_bos_token and
+ * add_eos_token there.
  * Where there is no tokenizer.json all four are read as transformers 5 does: added_tokens_decoder stands for the two
  * older files, which are looked at only without it; config.json gives model_type and tokenizer_class.
  *
@@ -23,12 +24,12 @@
 const char *const tok_special_keys[SP_KEYS + 1] = { "bos_token", "eos_token", "unk_token",  "sep_token",
 						    "pad_token", "cls_token", "mask_token", NULL };
 static const char *const small_keys[] = { "additional_special_tokens", "extra_special_tokens",
-					  "clean_up_tokenization_spaces",
+					  "added_tokens_decoder", "clean_up_tokenization_spaces",
 					  "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
 					  NULL };
 /* wanted only where there is no tokenizer.json */
 static const char *const all_keys[] = { "add_bos_token",   "add_eos_token",	   "legacy",	"add_prefix_space",
-					"tokenizer_class", "added_tokens_decoder", "extra_ids", NULL };
+					"tokenizer_class", "extra_ids", NULL };
 
 int tok_read_file(const char *path, size_t limit, struct str *out, struct err *e)
 {
@@ -325,15 +326,14 @@ int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool a
 	int rc = small_file(t, c, 0, "tokenizer_config.json", &j, e);
 	if (rc < 0 || (rc && read_keys(t, c, &j, all, e) < 0))
 		return -1;
+	const struct value *cls = v_getc(c->config, "tokenizer_class"), *d = v_getc(c->config, "added_tokens_decoder");
+	if (d && read_decoder(t, c, *d, e) < 0)
+		return -1;
 	if (!all)
 		return 0;
 	rename_extra(t, c);
-	const struct value *cls = v_getc(c->config, "tokenizer_class"), *d = v_getc(c->config, "added_tokens_decoder");
 	if (cls && cls->type == V_STR)
 		c->class = cls->s;
-	c->has_decoder = d != NULL;
-	if (d && read_decoder(t, c, *d, e) < 0)
-		return -1;
 	if (!d) {
 		if ((rc = small_file(t, c, 1, "special_tokens_map.json", &j, e)) < 0 ||
 		    (rc && read_map(t, c, &j, e) < 0) || (rc = small_file(t, c, 2, "added_tokens.json", &j, e)) < 0 ||

@@ -30,7 +30,6 @@ struct tokconf {
 	struct addtok *added;          /* by ascending id */
 	int32_t *added_id;
 	size_t nadded;
-	bool has_decoder;              /* added_tokens_decoder stands in the configuration */
 	double max_length;
 };
 /* Reads tokenizer_config.json alone (beside a tokenizer.json), or all four (`all`). */

@@ -355,6 +355,7 @@ struct trie {
 int added_load(struct tokenizer *t, struct value list, struct err *e);
 /* Cuts pc at added tokens; what lies between goes to rest(). */
 int added_scan(struct enc *x, const struct trie *tr, struct piece pc, int (*rest)(struct enc *x, struct piece pc));
+struct added *added_find(const struct tokenizer *t, struct str content); /* NULL: none */
 const struct added *added_by_id(const struct tokenizer *t, int32_t id);
 
 /* ---- normalizers, pre-tokenizers, post-processors, decoders ---- */
@@ -460,6 +461,8 @@ struct tokenizer {
 	bool has_decoder, byte_level_last, needs_track, trims;
 	struct str named[TOK_MAX_NAMED]; /* by tokenizer_config.json */
 	int nnamed;
+	const struct addtok *decoder;  /* added_tokens_decoder beside a tokenizer.json, by id */
+	size_t ndecoder;
 	int32_t bos, eos, unk;
 	double max_length;
 	bool clean_up;                 /* blanks in decoded text, as tokenizer_config.json wishes */

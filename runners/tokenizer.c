@@ -247,6 +247,8 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 	t->max_length = c.max_length;
 	if (rc == 0 && c.file[0].p)
 		name_tokens(t, c.config);
+	t->decoder = c.added;
+	t->ndecoder = c.nadded;
 	if (rc == 0)
 		rc = load(t, file, e);
 	if (rc == 0 && c.file[0].p &&
@@ -441,16 +443,8 @@ int tokenizer_vocab(const struct tokenizer *t)
 
 int32_t tokenizer_id(const struct tokenizer *t, struct str token)
 {
-	if (t->nadded) {
-		uint32_t h = str_hash(token.p, token.n);
-		for (uint32_t k = h & t->added_map.mask; t->added_map.slot[k].id >= 0;
-		     k = (k + 1) & t->added_map.mask) {
-			const struct added *a = &t->added[t->added_map.slot[k].id];
-			if (t->added_map.slot[k].hash == h && str_eq(a->content, token))
-				return a->id;
-		}
-	}
-	return vocab_find(&t->voc, token);
+	const struct added *a = added_find(t, token);
+	return a ? a->id : vocab_find(&t->voc, token);
 }
 
 struct str tokenizer_token(const struct tokenizer *t, int32_t id)

@@ -2,7 +2,7 @@
  * tiktoken), and broken files.
  *
  * Each row of cases.json is a folder: it is put together here, opened, and asked for ids, offsets and text both ways.
- * With the development material the real tokenizer.model files are held against the tokenizer.json beside them.
+ * Llama 2's own tokenizer.model is held against llama.cpp's vectors in test_tokenizer.c.
  */
 #include <sys/stat.h>
 
@@ -413,6 +413,42 @@ static void test_text(void)
 	arena_fini(&a);
 }
 
+/* added_tokens_decoder beside a tokenizer.json, as transformers 5.24 and tokenizers 0.23 take it: flags of tokens that are
+ * there, next free ids for others. */
+static void test_decoder(void)
+{
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":3,\"content\":\"<x>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
+		"\"normalized\":true,\"special\":false}],\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+		"\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"b\":1,\"z\":9},\"unk_token\":\"a\"}}";
+	static const char config[] =
+		"{\"bos_token\":\"<y>\",\"added_tokens_decoder\":{\"77\":{\"content\":\"<w>\",\"special\":true},\"5\":{\"content\":\"<x>\","
+		"\"lstrip\":true,\"rstrip\":false,\"single_word\":false,\"normalized\":false,\"special\":true},"
+		"\"6\":{\"content\":\"z\",\"special\":true},\"7\":{\"content\":\"<y>\",\"normalized\":true}}}";
+	static const int32_t want[] = { 0, 3, 1, 4, 9, 5 }, offsets[] = { 0, 1, 1, 5, 6, 7, 7, 10, 10, 11, 11, 14 };
+	struct arena a;
+	struct ids ids = { 0 };
+	struct str text;
+	struct err e = { 0 };
+	struct tokenizer *t = NULL;
+	arena_init(&a);
+	fresh();
+	put("tokenizer.json", json, sizeof json - 1);
+	put("tokenizer_config.json", config, sizeof config - 1);
+	CHECK(tokenizer_open(&t, dir, &e) == 0, "%s", e.msg);
+	if (t) {
+		CHECK(tokenizer_vocab(t) == 10 && tokenizer_bos(t) == 4, "%d ids, bos %d", tokenizer_vocab(t), tokenizer_bos(t));
+		CHECK(tokenizer_is_special(t, 3) && tokenizer_is_special(t, 4) && tokenizer_is_special(t, 9), "special");
+		CHECK(tokenizer_encode(t, STR("a <x> b<y>z<w>"), TOK_OFFSETS, &a, &ids, &e) == 0, "%s", e.msg);
+		CHECK(ids.n == 6 && !memcmp(ids.id, want, sizeof want) && !memcmp(ids.offset, offsets, sizeof offsets), "ids");
+		CHECK(tokenizer_decode(t, want, 6, true, &a, &text, &e) == 0 && str_is(text, "a b"), "decoded '%s'", text.p);
+	}
+	tokenizer_close(t);
+	put("tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":3}}", 32);
+	refuses("a token that is a number", "tokenizer_config.json: added_tokens_decoder: '1' must be an object");
+	arena_fini(&a);
+}
+
 /* A file by its own name is the folder's; the digest covers each file that is read. */
 static void test_digest(void)
 {
@@ -459,7 +495,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "folders", test_golden },  { "protobuf", test_protobuf },	   { "noise", test_noise },
-		{ "text files", test_text }, { "names and digests", test_digest }, { NULL, NULL },
+		{ "text files", test_text }, { "names and digests", test_digest }, { "decoder", test_decoder }, { NULL, NULL },
 	};
 	int rc = test_main("tokenizer_files", tests, argc, argv);
 	if (dir)
