@@ -97,8 +97,8 @@ int make_text(struct make *m, struct buf *out, struct err *e);
 
 int spm_make(struct make *m, struct str file, struct err *e);
 bool tiktoken_is(struct str file);     /* begins with a word and a rank; SentencePiece models begin with a line feed */
-int tiktoken_make(struct make *m, struct str file, const char *path, struct err *e);
-int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path, struct err *e);
+int tiktoken_make(struct make *m, struct str file, struct err *e);
+int vocab_make(struct make *m, struct str vocab, struct str merges, const char *merges_path, struct err *e);
 
 /* Opens what a folder has when there is no tokenizer.json, or the file `only` in it: out is the text, digest gets every file. */
 int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out, struct digest *d,

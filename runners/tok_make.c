@@ -483,7 +483,7 @@ static int read_vocab(struct make *m, const char *dir, struct str file, struct d
 	if (tok_read_file(merges_path, TOK_MAX_FILE, &merges, e) < 0)
 		return -1;
 	digest_field(d, merges.p, merges.n);
-	int rc = vocab_make(m, file, merges, m->t->name, merges_path, e);
+	int rc = vocab_make(m, file, merges, merges_path, e);
 	free((char *)merges.p);
 	return rc;
 }
@@ -512,7 +512,7 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 		digest_field(d, c->file[k].p, c->file[k].n);
 	bool ranks = str_ends(str_of(path), STR(".tiktoken")) || tiktoken_is(file);
 	int rc = str_ends(str_of(path), STR(".json")) ? read_vocab(&m, dir, file, d, e)
-		 : ranks			      ? tiktoken_make(&m, file, path, e)
+		 : ranks			      ? tiktoken_make(&m, file, e)
 						      : spm_make(&m, file, e);
 	if (rc == 0)
 		rc = make_text(&m, out, e);

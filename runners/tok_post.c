@@ -7,12 +7,13 @@
  */
 #include <stdlib.h>
 
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_int.h"
 
 static bool is_blank(uint32_t c) /* Rust's char::is_whitespace, or the byte-level stand-in of the blank */
 {
-	return c == 0x120 || (uni_is_space(c) && !(c >= 0x1c && c <= 0x1f));
+	return c == 0x120 || uni_props(c) & UNI_SPACE;
 }
 
 static void trim(struct enc *x, const struct post *p)
@@ -84,7 +85,7 @@ int post_run(struct enc *x, bool special)
 
 static int special_ids(struct tokenizer *t, struct value specials, struct str name, struct post_piece *q, struct err *e)
 {
-	int n = (int)(name.n < 60 ? name.n : 60);
+	int n = str_shown(name);
 	const struct value *s = specials.type == V_DICT ? v_get(specials, name) : NULL;
 	const struct value *ids = s && s->type == V_DICT ? v_getc(*s, "ids") : NULL;
 	const struct value *tokens = s && s->type == V_DICT ? v_getc(*s, "tokens") : NULL;

@@ -271,9 +271,9 @@ static void write_parts(struct make *m, const struct family *f)
 		m->special[SP_EOS] = str_of(f->eos);
 }
 
-int tiktoken_make(struct make *m, struct str file, const char *path, struct err *e)
+int tiktoken_make(struct make *m, struct str file, struct err *e)
 {
-	const struct family *f = find_family(m->conf, path);
+	const struct family *f = find_family(m->conf, m->t->name);
 	long line = 0;
 	if (!f) {
 		char known[300] = "";
@@ -282,7 +282,7 @@ int tiktoken_make(struct make *m, struct str file, const char *path, struct err 
 		return err_set(e, E_UNSUPPORTED,
 			       "%s: a tiktoken file does not say how text is cut, and neither tokenizer_class '%.*s' nor model_type '%.*s' is of a known "
 			       "family (%s): convert it to a tokenizer.json",
-			       path, str_shown(m->conf->class), m->conf->class.n ? m->conf->class.p : "",
+			       m->t->name, str_shown(m->conf->class), m->conf->class.n ? m->conf->class.p : "",
 			       str_shown(m->conf->model_type), m->conf->model_type.n ? m->conf->model_type.p : "", known);
 	}
 	for (size_t i = 0; i < file.n;) {

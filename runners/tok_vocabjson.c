@@ -72,10 +72,9 @@ static int read_merges(struct make *m, struct str file, const char *path, struct
 	return rc;
 }
 
-int vocab_make(struct make *m, struct str vocab, struct str merges, const char *vocab_path, const char *merges_path,
-	       struct err *e)
+int vocab_make(struct make *m, struct str vocab, struct str merges, const char *merges_path, struct err *e)
 {
-	struct js j = { vocab.p, vocab.p, vocab.p + vocab.n, vocab_path, &m->a };
+	struct js j = { vocab.p, vocab.p, vocab.p + vocab.n, m->t->name, &m->a };
 	if (!(m->cls->reads & READS_VOCAB))
 		return err_set(e, E_UNSUPPORTED,
 			       "%s: vocab.json and merges.txt say nothing about how text is cut, and the class %s is "
@@ -84,7 +83,7 @@ int vocab_make(struct make *m, struct str vocab, struct str merges, const char *
 			       "Qwen2Tokenizer ...)",
 			       m->conf->dir.p, m->cls->name);
 	if (!utf8_valid(vocab) || !utf8_valid(merges))
-		return err_set(e, E_FORMAT, "%s: not UTF-8", utf8_valid(vocab) ? merges_path : vocab_path);
+		return err_set(e, E_FORMAT, "%s: not UTF-8", utf8_valid(vocab) ? merges_path : m->t->name);
 	if (read_vocab(m, &j, e) < 0 || make_index(m, e) < 0 || read_merges(m, merges, merges_path, e) < 0)
 		return -1;
 	if (str_is(str_of(m->cls->name), "CodeGenTokenizer"))

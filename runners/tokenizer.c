@@ -172,20 +172,14 @@ static int load(struct tokenizer *t, struct str file, struct err *e)
 
 /* ---- tokenizer_config.json ---- */
 
-/* A token named by the configuration: a string or an object with content; absent or null: -1. */
-static int config_token(struct tokenizer *t, struct value c, const char *path, const char *key, int32_t *id,
-			struct err *e)
+/* The id of a token that the configuration names; absent, null or unknown: -1. */
+static int config_token(struct tokenizer *t, const struct tokconf *c, const char *key, int32_t *id, struct err *e)
 {
-	const struct value *v = v_getc(c, key);
-	*id = -1;
-	if (!v || v->type == V_NONE)
-		return 0;
-	if (v->type == V_DICT)
-		v = v_getc(*v, "content");
-	if (!v || v->type != V_STR)
-		return err_set(e, E_FORMAT, "%s: %s must be a string or an object with content", path, key);
-	*id = tokenizer_id(t, v->s);
-	return 0;
+	struct addtok tok;
+	bool given;
+	int rc = tokconf_token(c, key, &tok, &given, e);
+	*id = rc > 0 ? tokenizer_id(t, tok.content) : -1;
+	return rc < 0 ? -1 : 0;
 }
 
 /* Remembers a token that the configuration names: added_load makes it a special one when the vocabulary has it. */
@@ -243,7 +237,6 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 	if (tok_read_file(t->name, TOK_MAX_FILE, &file, e) < 0)
 		return -1;
 	int rc = dir ? tokconf_load(t, &c, dir, false, e) : 0;
-	const char *path = dir ? arena_printf(&t->a, "%s/tokenizer_config.json", dir).p : "";
 	t->max_length = c.max_length;
 	if (rc == 0 && c.file[0].p)
 		name_tokens(t, c.config);
@@ -252,9 +245,9 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 	if (rc == 0)
 		rc = load(t, file, e);
 	if (rc == 0 && c.file[0].p &&
-	    (config_token(t, c.config, path, "bos_token", &t->bos, e) < 0 ||
-	     config_token(t, c.config, path, "eos_token", &t->eos, e) < 0 ||
-	     config_token(t, c.config, path, "unk_token", &t->unk, e) < 0))
+	    (config_token(t, &c, "bos_token", &t->bos, e) < 0 ||
+	     config_token(t, &c, "eos_token", &t->eos, e) < 0 ||
+	     config_token(t, &c, "unk_token", &t->unk, e) < 0))
 		rc = -1;
 	if (rc == 0)
 		rc = read_clean_up(t, &c, e);
