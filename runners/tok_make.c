@@ -92,10 +92,9 @@ struct listed {
 };
 struct tokens_list {
 	struct listed *v;
-	size_t n, cap;
+	size_t n;
 	struct strmap map; /* by content */
 	struct str *text;
-	struct str named[SP_KEYS + TOK_MAX_NAMED];
 	struct addtok special[SP_KEYS + TOK_MAX_NAMED];
 	size_t nnamed;
 	int32_t next;
@@ -112,7 +111,7 @@ static void list_add(const struct make *m, struct tokens_list *l, struct addtok 
 {
 	struct listed *old = list_find(l, tok.content);
 	for (size_t i = 0; i < l->nnamed; i++)
-		tok.special |= str_eq(l->named[i], tok.content);
+		tok.special |= str_eq(l->special[i].content, tok.content);
 	if (!tok.content.n || old) {
 		if (old)
 			old->tok = tok;
@@ -139,9 +138,7 @@ static int name_tokens(const struct make *m, struct tokens_list *l, struct err *
 			return -1;
 		if (!rc && (given || !fallback.n))
 			continue;
-		l->special[l->nnamed] = rc ? tok : (struct addtok){ .content = fallback, .special = true };
-		l->named[l->nnamed] = l->special[l->nnamed].content;
-		l->nnamed++;
+		l->special[l->nnamed++] = rc ? tok : (struct addtok){ .content = fallback, .special = true };
 	}
 	const struct value *x = v_getc(c->config, "extra_special_tokens");
 	for (int pass = 0; pass < 2; pass++) {
@@ -159,8 +156,7 @@ static int name_tokens(const struct make *m, struct tokens_list *l, struct err *
 				return err_set(e, E_LIMIT, "%s: more than %d named tokens", m->t->name, TOK_MAX_NAMED);
 			if (tokconf_extra(c, d->dict->v[i].val, &tok, e) < 0)
 				return -1;
-			l->special[l->nnamed] = tok;
-			l->named[l->nnamed++] = tok.content;
+			l->special[l->nnamed++] = tok;
 		}
 	}
 	return 0;
@@ -183,10 +179,10 @@ static int list_build(const struct make *m, struct arena *a, struct tokens_list 
 	if (!own && !m->nextra)
 		x = old;
 	size_t nx = x && x->type == V_LIST ? x->list->n : 0;
-	l->cap = m->nfirst + c->nadded + l->nnamed + nx + m->nextra;
-	l->v = ARENA_ARRAY(a, l->cap + 1, struct listed);
-	l->text = ARENA_ARRAY(a, l->cap + 1, struct str);
-	strmap_init(&l->map, a, l->cap + 1);
+	size_t cap = m->nfirst + c->nadded + l->nnamed + nx + m->nextra;
+	l->v = ARENA_ARRAY(a, cap + 1, struct listed);
+	l->text = ARENA_ARRAY(a, cap + 1, struct str);
+	strmap_init(&l->map, a, cap + 1);
 	l->next = (int32_t)m->count;
 	for (size_t i = 0; i < m->nfirst; i++)
 		list_add(m, l, m->first[i]);
@@ -203,7 +199,7 @@ static int list_build(const struct make *m, struct arena *a, struct tokens_list 
 	}
 	size_t fixed = l->n;
 	for (size_t i = 0; i < l->nnamed; i++) {
-		const struct listed *it = list_find(l, l->named[i]);
+		const struct listed *it = list_find(l, l->special[i].content);
 		if (!it || (size_t)(it - l->v) >= fixed)
 			list_add(m, l, l->special[i]);
 	}

@@ -32,9 +32,9 @@ struct piece_sp {
 struct spm {
 	struct piece_sp *piece;
 	uint32_t n, cap;
-	int64_t model_type, unk_id, bos_id, eos_id, pad_id;
+	int64_t model_type, unk_id, bos_id, eos_id;
 	int64_t suffix, byte_fallback, dummy_prefix, remove_extra, escape;
-	struct str unk, bos, eos, pad, charsmap;
+	struct str unk, bos, eos, charsmap;
 };
 
 /* ---- protobuf ---- */
@@ -201,11 +201,9 @@ static int read_model(const char *name, struct str file, struct spm *s, struct e
 		{ 40, "unk_id", &s->unk_id, NULL },
 		{ 41, "bos_id", &s->bos_id, NULL },
 		{ 42, "eos_id", &s->eos_id, NULL },
-		{ 43, "pad_id", &s->pad_id, NULL },
 		{ 45, "unk_piece", NULL, &s->unk },
 		{ 46, "bos_piece", NULL, &s->bos },
 		{ 47, "eos_piece", NULL, &s->eos },
-		{ 48, "pad_piece", NULL, &s->pad },
 		{ 0, NULL, NULL, NULL },
 	};
 	const struct known normalizer[] = {
@@ -235,8 +233,8 @@ static int read_model(const char *name, struct str file, struct spm *s, struct e
 	}
 	if (more < 0)
 		return -1;
-	struct str named[] = { s->unk, s->bos, s->eos, s->pad };
-	for (int k = 0; k < 4; k++)
+	struct str named[] = { s->unk, s->bos, s->eos };
+	for (int k = 0; k < 3; k++)
 		if (!utf8_valid(named[k]) || memchr(named[k].p, 0, named[k].n))
 			return err_set(e, E_FORMAT, "%s: the name of a special piece is no text", name);
 	if (!s->n)
@@ -313,11 +311,13 @@ static void write_merges(struct make *m, const struct spm *s, bool generic)
 static void rename_pieces(struct make *m, const struct spm *s)
 {
 	const struct tokconf *c = m->conf;
+	bool *listed = ARENA_ARRAY(&m->a, m->ntok, bool);
+	for (size_t i = 0; i < c->nadded; i++)
+		if ((uint32_t)c->added_id[i] < m->ntok)
+			listed[c->added_id[i]] = true;
 	for (size_t i = 0; i < c->nadded; i++) {
 		int32_t id = c->added_id[i], other = make_id(m, c->added[i].content);
-		bool keeps = other >= 0 && other != id;
-		for (size_t k = 0; keeps && k < c->nadded; k++)
-			keeps = c->added_id[k] != other;
+		bool keeps = other >= 0 && other != id && !listed[other];
 		if (id < (int32_t)s->n && c->added[i].content.n && !keeps)
 			m->tok[id] = c->added[i].content;
 	}
@@ -515,14 +515,12 @@ int spm_make(struct make *m, struct str file, struct err *e)
 	struct spm s = { .model_type = UNIGRAM,
 			 .bos_id = 1,
 			 .eos_id = 2,
-			 .pad_id = -1,
 			 .dummy_prefix = 1,
 			 .remove_extra = 1,
 			 .escape = 1,
 			 .unk = STR("<unk>"),
 			 .bos = STR("<s>"),
-			 .eos = STR("</s>"),
-			 .pad = STR("<pad>") };
+			 .eos = STR("</s>") };
 	int rc = read_model(m->t->name, file, &s, e);
 	if (rc == 0)
 		rc = check(m, &s, e);

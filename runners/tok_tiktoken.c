@@ -185,11 +185,12 @@ static int add_specials(struct make *m, const struct family *f, struct err *e)
 	m->first = ARENA_ARRAY(&m->a, end - from + 1, struct addtok);
 	const char *w = f->special;
 	int numbered = 0;
+	size_t k = 0;
 	for (uint32_t id = from; id < end; id++) {
 		struct str s = { NULL, 0 };
-		for (size_t i = 0; i < c->nadded; i++)
-			if ((uint32_t)c->added_id[i] == id)
-				s = c->added[i].content;
+		for (; k < c->nadded && (uint32_t)c->added_id[k] <= id; k++)
+			if ((uint32_t)c->added_id[k] == id)
+				s = c->added[k].content;
 		size_t n = strcspn(w, " ");
 		bool pattern = memchr(w, '%', n) != NULL;
 		if (!s.p && n) {
