@@ -2,7 +2,7 @@
  *
  * Linked with --wrap=main: what the emulated device is like, and where it fails, is read here from the environment before the
  * program's own main() begins. The program itself knows none of these variables:
- *   ASSAY_EMU_DEVICES  number of devices; 0: none; -1: the driver is too old
+ *   ASSAY_EMU_DEVICES  number of devices; 0: none; -1: the driver is too old; -2: there is no driver
  *   ASSAY_EMU_MEMORY   bytes of memory of the device
  *   ASSAY_EMU_LOSE     LAUNCHES:ERROR - that many kernels run, then the device is lost with this error number
  *   ASSAY_EMU_FAIL     CALL:N:ERROR - the N-th next call of CALL gives this error number

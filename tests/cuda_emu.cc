@@ -2,8 +2,10 @@
  *
  * A block's threads are fibers on stacks of their own with a guard page below each. A fiber runs until it waits: at a
  * barrier until all threads of the block stand at the same line of text, at a warp operation until all lanes that its
- * mask names stand at the same operation. When nobody can run, the report says who waits where. Stack tops are
- * staggered, since 128 stacks whose tops share a cache set would cost more than a switch does.
+ * mask names stand at the same operation. When nobody can run, the report says who waits where. Behind a warp operation either
+ * the other warps come first, so that all go in step (EMU_FORWARD), or the warp goes on alone to the next barrier
+ * (EMU_BACKWARD); EMU_RANDOM draws which at each barrier. Stack tops are staggered, since 128 stacks whose tops share a cache set
+ * would cost more than a switch does.
  * A fault leaves by siglongjmp to emu_expect_fault, or prints and exits. One thread of the process at a time.
  */
 #undef _FORTIFY_SOURCE /* its longjmp refuses to leave a fiber */
@@ -86,7 +88,8 @@ unsigned long emu_block;
 
 static struct fiber fibers[MAX_THREADS], host;
 static int stacks;              /* fibers that have one */
-static int perm[MAX_THREADS];   /* order of the threads */
+static int perm[MAX_THREADS];   /* order of the threads, those of a warp together */
+static bool ahead;              /* a warp goes on alone behind a warp operation */
 static int n, pos, cur, at_barrier, live;
 static unsigned arrived[MAX_THREADS / 32]; /* lanes at a warp operation */
 static const struct emu_launch *launch;    /* the running one */
@@ -270,13 +273,29 @@ static uint64_t draw(uint64_t below)
 	return (rng * 0x2545f4914f6cdd1dull >> 32) * below >> 32;
 }
 
+static void mix(int *p, int count)
+{
+	for (int i = count - 1; i > 0; i--) {
+		int j = (int)draw((uint64_t)i + 1), t = p[i];
+		p[i] = p[j];
+		p[j] = t;
+	}
+}
+
+/* A random order of the warps, of the threads in each, and whether warps keep step. */
 static void shuffle(void)
 {
-	for (int i = n - 1; i > 0; i--) {
-		int j = (int)draw((uint64_t)i + 1), t = perm[i];
-		perm[i] = perm[j];
-		perm[j] = t;
+	int warps[MAX_THREADS / 32], count = (n + 31) / 32, k = 0;
+	for (int i = 0; i < count; i++)
+		warps[i] = 32 * i;
+	mix(warps, count);
+	for (int i = 0; i < count; i++) {
+		int from = k;
+		for (int t = warps[i]; t < n && t < warps[i] + 32; t++)
+			perm[k++] = t;
+		mix(perm + from, k - from);
 	}
+	ahead = draw(2);
 }
 
 static const char *op_name(enum emu_op op)
@@ -463,6 +482,10 @@ static void release_warp(struct fiber *warp, const struct fiber *first)
 		warp[l].state = RUN;
 	}
 	arrived[(warp - fibers) / 32] &= ~mask;
+	if (!ahead)
+		return;
+	while (pos >= 0 && &fibers[perm[pos] & ~31] == warp)
+		pos--; /* the warp's first thread is next */
 }
 
 uint64_t emu_warp(enum emu_op op, unsigned mask, uint64_t v, unsigned arg, int width, const char *file, int line)
@@ -620,6 +643,7 @@ static void run_block(void)
 #endif
 		emu_context_make(&f->context, f->stack, f->stack + STACK_BYTES - (u % 29) * 128, entry);
 	}
+	ahead = order == EMU_BACKWARD;
 	if (order == EMU_RANDOM)
 		shuffle();
 	pos = n - 1;

@@ -6,10 +6,10 @@
  * (-mfma where the machine that runs it has it: __fmaf_rn is then one instruction; the bits are the same without.)
  *
  * Every thread of a block is a fiber; fibers run one after the other from barrier to barrier, in an order that the test
- * chooses (emu_order), and blocks run in an order drawn from the seed. What is wrong in a kernel is reported with kernel,
- * block and thread: access out of range of a cudaMalloc or of a shared array (guard pages; bytes between the end and the
- * guard page are checked afterwards), use after cudaFree, a host pointer passed to a kernel, a barrier or a warp
- * operation that not all reach, a shuffle from a lane outside the mask, too much shared memory, too many threads.
+ * chooses (emu_order), warps in step or one ahead of the others, and blocks run in an order drawn from the seed. What is wrong in a
+ * kernel is reported with kernel, block and thread: access out of range of a cudaMalloc or of a shared array (guard pages; bytes
+ * between the end and the guard page are checked afterwards), use after cudaFree, a host pointer passed to a kernel, a barrier or a
+ * warp operation that not all reach, a shuffle from a lane outside the mask, too much shared memory, too many threads.
  * Fresh memory, shared and global, is filled with a NaN pattern that differs from order to order. A race shows as a
  * result that differs between orders: run a kernel under each of enum emu_order and compare with memcmp.
  *
@@ -30,7 +30,8 @@ extern "C" {
 
 enum emu_order { EMU_FORWARD, EMU_BACKWARD, EMU_RANDOM, EMU_ORDERS };
 
-/* The order of a block's threads between two barriers, from the next launch on. First: EMU_FORWARD. */
+/* The order of a block's threads between two barriers, from the next launch on. First: EMU_FORWARD. Behind a warp operation all warps
+ * keep step in EMU_FORWARD, one is ahead up to the barrier in EMU_BACKWARD, and either is drawn in EMU_RANDOM. */
 void emu_order(enum emu_order o);
 const char *emu_order_name(enum emu_order o);
 
@@ -51,8 +52,8 @@ void emu_summary(FILE *f);
 /* Where the guard page is that an allocation touches: behind it (0, at first) or before it (1). From the next cudaMalloc on. */
 void emu_guard_front(int front);
 
-/* Limits and failures of the pretended device: bytes of memory, number of devices; the n-th next call of `call`
- * ("cudaMalloc", "launch" ...) gives `error`, 1 being the very next. */
+/* Limits and failures of the pretended device: bytes of memory, number of devices (-1: the driver is old, -2: there is none); the
+ * n-th next call of `call` ("cudaMalloc", "launch" ...) gives `error`, 1 being the very next. */
 void emu_memory(size_t bytes);
 void emu_devices(int n);
 void emu_fail(const char *call, int n, int error);

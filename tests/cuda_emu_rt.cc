@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <vector>
@@ -42,6 +43,7 @@ struct failure {
 
 struct emu_event {
 	double at;
+	unsigned long copies; /* that were queued before it */
 };
 struct CUstream_st {
 	unsigned flags;
@@ -217,8 +219,21 @@ cudaError_t cudaFree(void *p)
 	return release(p, "cudaFree", "cudaMalloc");
 }
 
+/* A device may read pinned memory until the stream, or an event behind the copy, was waited for: the bytes must be the same then. */
+struct departure {
+	cudaStream_t stream;
+	const void *src;
+	std::vector<char> data;
+	unsigned long number;
+};
+static std::vector<struct departure> departures;
+static unsigned long copies;
+
 cudaError_t cudaFreeHost(void *p)
 {
+	const struct block *b = find(p);
+	auto inside = [b](const struct departure &d) { return b && find(d.src) == b; };
+	departures.erase(std::remove_if(departures.begin(), departures.end(), inside), departures.end()); /* it waits itself */
 	return release(p, "cudaFreeHost", "cudaMallocHost");
 }
 
@@ -292,9 +307,26 @@ static void arrive(cudaStream_t s, bool all)
 	arrivals.swap(later);
 }
 
+
+static void depart(cudaStream_t s, bool all, unsigned long before)
+{
+	std::vector<struct departure> done, later;
+	for (struct departure &d : departures)
+		((all || d.stream == s) && d.number < before ? done : later).push_back(std::move(d));
+	departures.swap(later);
+	for (const struct departure &d : done)
+		if (memcmp(d.src, d.data.data(), d.data.size()) != 0)
+			emu_fault("the source of an asynchronous copy of %zu bytes was changed before its stream was waited for", d.data.size());
+}
+
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s)
 {
 	cudaError_t e = copy(dst, src, bytes, kind, "cudaMemcpyAsync");
+	const struct block *b = find(src);
+	if (e == cudaSuccess && bytes && kind == cudaMemcpyHostToDevice && b && strcmp(b->call, "cudaMallocHost") == 0) {
+		const char *p = (const char *)src;
+		departures.push_back({ s, src, std::vector<char>(p, p + bytes), copies++ });
+	}
 	if (e == cudaSuccess && bytes && kind == cudaMemcpyDeviceToHost) {
 		const char *p = (const char *)dst;
 		arrivals.push_back({ s, dst, std::vector<char>(p, p + bytes) });
@@ -372,6 +404,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
 	ENTER("cudaStreamSynchronize");
 	arrive(s, false);
+	depart(s, false, copies);
 	return cudaSuccess;
 }
 
@@ -379,20 +412,22 @@ cudaError_t cudaDeviceSynchronize(void)
 {
 	ENTER("cudaDeviceSynchronize");
 	arrive(nullptr, true);
+	depart(nullptr, true, copies);
 	return cudaSuccess;
 }
 
-cudaError_t cudaEventSynchronize(cudaEvent_t)
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
 	ENTER("cudaEventSynchronize");
 	arrive(nullptr, true);
+	depart(nullptr, true, e->copies);
 	return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
 {
 	ENTER("cudaEventCreate");
-	*e = new emu_event{ 0 };
+	*e = new emu_event{ 0, 0 };
 	return cudaSuccess;
 }
 
@@ -407,6 +442,7 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
 	struct timespec t;
 	ENTER("cudaEventRecord");
 	clock_gettime(CLOCK_MONOTONIC, &t);
+	e->copies = copies;
 	e->at = (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 	return cudaSuccess;
 }
@@ -538,7 +574,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int d)
 
 cudaError_t cudaDriverGetVersion(int *v)
 {
-	*v = devices < 0 ? 11000 : devices ? 13000 : 0;
+	*v = devices < -1 ? 0 : devices < 0 ? 11000 : 13000;
 	return cudaSuccess;
 }
 

@@ -2,7 +2,8 @@
  *
  * Memory copies check that device addresses lie inside one live allocation; an error is a value, as in CUDA, and stays
  * for cudaGetLastError. Kernels run at once, in the order of calls; an asynchronous copy to the host arrives only when its stream
- * is waited for, so that a forgotten wait is seen. Wrong use that CUDA does not define (freeing twice,
+ * is waited for, so that a forgotten wait is seen, and pinned memory that is written before the copy from it was waited for is a
+ * report. Wrong use that CUDA does not define (freeing twice,
  * copying past the end) is a report.
  */
 #ifndef ASSAY_CUDA_EMU_RT_H

@@ -48,6 +48,7 @@ while IFS='|' read -r set device code words; do
 done <<EOF
 ASSAY_EMU_DEVICES=0|cuda|1|there is no CUDA device on this machine
 ASSAY_EMU_DEVICES=-1|cuda|1|the NVIDIA driver is too old
+ASSAY_EMU_DEVICES=-2|cuda|1|there is no NVIDIA driver on this machine
 ASSAY_EMU_DEVICES=2|cuda:2|1|there is no device cuda:2, this machine has 2
 ASSAY_EMU_DEVICES=1|cuda:x|2|behind 'cuda:' comes the number of a device
 ASSAY_EMU_DEVICES=1|cudo|2|did you mean 'cuda'

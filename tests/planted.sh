@@ -43,7 +43,7 @@ plant() { # plant KIND FILE PROGRAM TEST TEXT WITH
 	built "$2" "$3" planted || { echo "$1: the planted $2.cu does not compile"; bad=1; return; }
 	tried planted "$4" $short
 	status=$?
-	if [ $status -eq 0 ] || ! grep -qE 'FAILED|ASSAY_SEED=|tests/test_[a-z_]*\.cc:[0-9]+: ' "$tmp/out"; then
+	if [ $status -eq 0 ] || ! grep -qE 'FAILED|ASSAY_SEED=|host: |tests/test_[a-z_]*\.cc:[0-9]+: ' "$tmp/out"; then
 		echo "$1: not caught in $2.cu by '$4' (exit $status)"
 		bad=1
 	else
@@ -63,6 +63,9 @@ plant 'wrong tie-break' logprob_cuda test_cuda_matmul 'lse: widths' \
 plant 'missing barrier before memory is used again' logprob_cuda test_cuda_matmul 'lse: widths' \
 	's = 0.0f;
 		__syncthreads();' 's = 0.0f;'
+plant 'missing barrier at the end of a round' sample_cuda test_cuda_sample 'every kind' \
+	'hi = hi - lo > step ? lo + step : hi;
+		__syncthreads();' 'hi = hi - lo > step ? lo + step : hi;'
 plant 'wrong lane order in the tree' rowops_cuda test_cuda_rowops 'norms' \
 	's[lane] = __fadd_rn(s[lane], s[lane + h]);' 's[lane] = __fadd_rn(s[lane], s[2 * h - 1 - lane]);'
 plant 'contracted product' rowops_cuda test_cuda_rowops 'rope' \
@@ -75,12 +78,16 @@ plant 'read out of range' rowops_cuda test_cuda_rowops 'embedding' \
 	'at_row(x, rows[row]);' 'at_row(x, rows[row] + 64);'
 plant 'off-by-one page in attention' attend_tile_cuda test_cuda_rowops 'attention of many' \
 	'+ (size_t)w.tile]' '+ (size_t)w.tile + 1]'
+plant 'missing barrier, keys overwritten by values' attend_tile_cuda test_cuda_rowops 'attention of many' \
+	'int marks = __syncthreads_or(scores<L, Q>(j, ln, p, q, k, w));' 'int marks = 1 | scores<L, Q>(j, ln, p, q, k, w);'
 plant 'a window one key too wide' attend_tile_cuda test_cuda_rowops 'attention' \
 	'pos - j.at.window + 1 : 0;' 'pos - j.at.window : 0;'
 plant 'contracted merge of segments' attend_tile_cuda test_cuda_rowops 'denormal' \
 	'o[i] = __fadd_rn(__fmul_rn(o[i], rt),' 'o[i] = __fmaf_rn(o[i], rt,'
 plant 'forgotten wait' device_cuda test_cuda_rowops 'memory' \
 	'cudaError_t r = cudaStreamSynchronize(c->stream);' 'cudaError_t r = cudaSuccess;'
+plant 'staging memory reused too early' device_cuda test_cuda_rowops 'memory' \
+	'noted(c, "put", cudaEventSynchronize(c->half[c->now].done));' ''
 plant 'the first failure overwritten' device_cuda test_cuda_rowops 'a failed operation' \
 	'if (r != cudaSuccess && !c->failed.code)' 'if (r != cudaSuccess)'
 plant 'an odd k read one too far' fast_cuda test_cuda_fast 'results against' \

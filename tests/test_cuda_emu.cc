@@ -261,6 +261,61 @@ static void test_warp(void)
 	emu_order(EMU_FORWARD);
 }
 
+/* Sums of rounds of x, each warp's by shuffles, then all warps': REUSE 0 leaves out the barrier before the next round's. */
+template <int REUSE> static __global__ void k_rounds(float *y, const float *x, int rounds)
+{
+	CU_SHARED(float, part, 4);
+	int t = (int)threadIdx.x;
+	float v = 0.0f;
+	for (int r = 0; r < rounds; r++) {
+		float s = x[r * 128 + t];
+		for (int i = 16; i; i /= 2)
+			s = __fadd_rn(s, __shfl_xor_sync(FULL, s, i));
+		if (t % 32 == 0)
+			part[t / 32] = s;
+		__syncthreads();
+		for (int i = 0; i < 4; i++)
+			v = __fadd_rn(v, part[i]);
+		if (REUSE)
+			__syncthreads();
+	}
+	y[t] = v;
+}
+
+/* Every warp leaves a number in the same place and takes it back behind a shuffle. */
+static __global__ void k_one_place(float *y)
+{
+	CU_SHARED(float, place, 1);
+	float mine = (float)(threadIdx.x / 32);
+	if (threadIdx.x % 32 == 0)
+		place[0] = mine;
+	mine = __shfl_xor_sync(FULL, mine, 1);
+	y[threadIdx.x] = place[0] - mine;
+}
+
+/* Between barriers warps go in step under one order and apart under another: each finds what the other does not. */
+static void test_steps(void)
+{
+	const int rounds = 4;
+	std::vector<float> h = numbers(128 * rounds, 8), want(128, 0.0f);
+	dev<float> x(h);
+	for (size_t at = 0; at < h.size(); at += 32) {
+		float s[32];
+		memcpy(s, &h[at], sizeof s);
+		for (int n = 16; n; n /= 2)
+			for (int i = 0; i < n; i++)
+				s[i] += s[i + n];
+		for (float &v : want)
+			v += s[0];
+	}
+	int right = orders_right(want, [&](float *y) { CU_LAUNCH(k_rounds<1>, 1, 128, 0, 0, y, x.p, rounds); });
+	CHECK(right == EMU_ORDERS, "with both barriers: %d of %d orders", right, EMU_ORDERS);
+	right = orders_right(want, [&](float *y) { CU_LAUNCH(k_rounds<0>, 1, 128, 0, 0, y, x.p, rounds); });
+	CHECK(right < EMU_ORDERS, "no warp goes ahead of the others");
+	right = orders_right(std::vector<float>(128, 0.0f), [&](float *y) { CU_LAUNCH(k_one_place, 1, 128, 0, 0, y); });
+	CHECK(right < EMU_ORDERS, "no warps are in step");
+}
+
 template <int KIND> static __global__ void k_bad_warp(int *out)
 {
 	int l = (int)threadIdx.x;
@@ -565,6 +620,25 @@ static void test_runtime(void)
 	CHECK(back[0] != 7 && back[32] != 7, "a copy is there before its stream was waited for");
 	cudaStreamSynchronize(st);
 	CHECK(back[0] == 7 && back[32] == 7, "cudaMemcpyAsync");
+	char *pinned;
+	cudaEvent_t ev;
+	cudaMallocHost((void **)&pinned, 64);
+	memset(pinned, 1, 64);
+	cudaEventCreateWithFlags(&ev, cudaEventDisableTiming);
+	cudaMemcpyAsync(p, pinned, 32, cudaMemcpyHostToDevice, st);
+	cudaEventRecord(ev, st);
+	cudaMemcpyAsync(p, pinned + 32, 32, cudaMemcpyHostToDevice, st);
+	pinned[32] = 2;
+	CHECK(!emu_expect_fault([](void *e) { cudaEventSynchronize((cudaEvent_t)e); }, ev), "what the event does not wait for");
+	pinned[0] = 2;
+	faults("pinned memory", [&] { cudaStreamSynchronize(st); }, { "copy of 32 bytes was changed before its stream was waited for" });
+	CHECK(!emu_expect_fault([](void *s) { cudaStreamSynchronize((cudaStream_t)s); }, st), "told twice");
+	cudaMemcpyAsync(p, pinned, 32, cudaMemcpyHostToDevice, st);
+	cudaEventRecord(ev, st);
+	pinned[0] = 3;
+	faults("pinned memory", [&] { cudaEventSynchronize(ev); }, { "changed before" });
+	cudaEventDestroy(ev);
+	cudaFreeHost(pinned);
 	cudaStreamDestroy(st);
 	emu_fail("cudaMalloc", 2, cudaErrorMemoryAllocation);
 	void *a = NULL, *b = NULL;
@@ -632,6 +706,7 @@ int main(int argc, char **argv)
 		{ "a tree in shared memory; the same with a missing barrier", test_barrier },
 		{ "a tile loaded again and again; the same without the second barrier", test_reuse },
 		{ "shuffles, votes, reductions", test_warp },
+		{ "warps in step and apart: barriers missing behind shuffles", test_steps },
 		{ "warp operations that not all lanes reach", test_bad_warp },
 		{ "barriers that not all threads reach", test_bad_barrier },
 		{ "global memory out of range", test_global },

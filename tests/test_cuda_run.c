@@ -294,6 +294,7 @@ static void test_open(void)
 	} rows[] = {
 		{ 0, "cuda", "there is no CUDA device on this machine", E_DEVICE },
 		{ -1, "cuda", "the NVIDIA driver is too old: it serves CUDA 11.0, this program needs 12.0", E_DEVICE },
+		{ -2, "cuda", "there is no NVIDIA driver on this machine (libcuda.so.1)", E_DEVICE },
 		{ 1, "cuda:1", "there is no device cuda:1, this machine has 1 (the last is cuda:0)", E_DEVICE },
 		{ 1, "cuda:", "behind 'cuda:' comes the number of a device", E_USAGE },
 		{ 1, "cuda:-1", "behind 'cuda:' comes the number of a device", E_USAGE },
@@ -332,13 +333,5 @@ int main(int argc, char **argv)
 		return gpu_absent(&e);
 	runner_close(r);
 	int rc = test_main("cuda_run", tests, argc, argv);
-#ifdef ASSAY_CUDA_EMU
-	if (emu_allocations()) {
-		printf("%zu blocks of device memory were not released\n", emu_allocations());
-		rc = 1;
-	}
-	emu_summary(stdout);
-	printf("%lu launches, %.1f s in kernels\n", emu_launches(), emu_seconds());
-#endif
-	return rc;
+	return gpu_end(rc);
 }
