@@ -13,6 +13,9 @@
 #include <string.h>
 
 #include "kernels/base/err.h"
+#ifdef ASSAY_CUDA_EMU
+#include "tests/cuda_emu.h"
+#endif
 
 #define GPU_SKIPPED 77
 #define GPU_BROKEN 99
@@ -22,6 +25,20 @@ static inline int gpu_absent(const struct err *e)
 {
 	printf("%s\n", e->msg);
 	return e->code == E_DEVICE && strstr(e->msg, "there is no ") ? GPU_SKIPPED : GPU_BROKEN;
+}
+
+/* The exit status of a test that has closed its devices: rc, or 1 where the emulator holds device memory still. */
+static inline int gpu_end(int rc)
+{
+#ifdef ASSAY_CUDA_EMU
+	emu_summary(stdout);
+	printf("%lu launches, %.1f s in kernels\n", emu_launches(), emu_seconds());
+	if (emu_allocations()) {
+		printf("%zu blocks of device memory were not released\n", emu_allocations());
+		return 1;
+	}
+#endif
+	return rc;
 }
 
 /* `full`, or `few` when the tests are asked to be short: a number of cases, or a step between them. */

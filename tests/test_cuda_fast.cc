@@ -646,11 +646,5 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = test_main("cuda_fast", tests, argc, argv);
 	test_rmdir(cache);
-#ifdef ASSAY_CUDA_EMU
-	if (emu_allocations()) {
-		printf("%zu blocks of device memory were not released\n", emu_allocations());
-		rc = 1;
-	}
-#endif
-	return rc;
+	return gpu_end(rc);
 }

@@ -381,10 +381,7 @@ int main(int argc, char **argv)
 		return GPU_BROKEN;
 	}
 	int rc = test_main("cuda_matmul", tests, argc, argv);
-#ifdef ASSAY_CUDA_EMU
-	emu_summary(stdout);
-#endif
 	pool_close(pool);
 	device_close(gpu);
-	return rc;
+	return gpu_end(rc);
 }

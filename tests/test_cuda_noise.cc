@@ -109,11 +109,5 @@ int main(int argc, char **argv)
 	gpu->close(gpu);
 	cpu3->close(cpu3);
 	cpu->close(cpu);
-#ifdef ASSAY_CUDA_EMU
-	if (emu_allocations()) {
-		printf("%zu blocks of device memory were not released\n", emu_allocations());
-		rc = 1;
-	}
-#endif
-	return rc;
+	return gpu_end(rc);
 }

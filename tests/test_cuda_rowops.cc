@@ -732,12 +732,5 @@ int main(int argc, char **argv)
 	int rc = test_main("cuda_rowops", tests, argc, argv);
 	gpu->close(gpu);
 	cpu->close(cpu);
-#ifdef ASSAY_CUDA_EMU
-	if (emu_allocations()) {
-		printf("%zu blocks of device memory were not released\n", emu_allocations());
-		rc = 1;
-	}
-	emu_summary(stdout);
-#endif
-	return rc;
+	return gpu_end(rc);
 }
