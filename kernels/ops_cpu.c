@@ -54,6 +54,13 @@ struct header {
 	size_t mapped; /* bytes of the mapping; 0: from the heap */
 };
 
+/* Of the machine, in bytes; 0: not known. */
+static size_t physical_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+}
+
 static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 {
 	struct cpu_device *c = cpu_of(dev);
@@ -94,8 +101,8 @@ static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 static size_t cpu_room(struct device *dev)
 {
 	(void)dev;
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-	return (pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30) / 4;
+	size_t all = physical_memory();
+	return (all ? all : (size_t)1 << 30) / 4;
 }
 
 static void cpu_release(struct device *dev, void *p)
@@ -579,8 +586,8 @@ int cpu_device_open(struct device **out, const struct device_opts *o, struct err
 		free(c);
 		return -1;
 	}
-	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-	c->memory = pages > 0 && page > 0 ? (size_t)pages * (size_t)page / 16 * 15 : SIZE_MAX;
+	size_t all = physical_memory();
+	c->memory = all ? all / 16 * 15 : SIZE_MAX;
 	c->base.ops = &cpu_ops;
 	c->base.close = cpu_close;
 	c->base.limit = limit;
