@@ -4,9 +4,11 @@
  * in:   kind n bytes[n]    kind 0: text, ids without special tokens; 1: with them; 2: ids to decode
  * out:  size, then size bytes. Texts: n, n ids, n pairs of offsets, length and text decoded, the same without special tokens.
  *       Ids: both decodings. An error: the number -1 and the message.
+ * Texts are encoded a second time without offsets, as words met before then come from the table of tok_cache.h: other ids are an error.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runners/tokenizer.h"
 
@@ -29,11 +31,14 @@ static int decode(const struct tokenizer *t, struct arena *a, const int32_t *id,
 
 static int answer(const struct tokenizer *t, struct arena *a, uint32_t kind, struct str in, struct buf *out, struct err *e)
 {
-	struct ids r;
+	struct ids r, again;
+	unsigned flags = kind ? TOK_SPECIAL : 0;
 	if (kind == 2)
 		return decode(t, a, (const int32_t *)in.p, (int)(in.n / 4), out, e);
-	if (tokenizer_encode(t, in, TOK_OFFSETS | (kind ? TOK_SPECIAL : 0), a, &r, e) < 0)
+	if (tokenizer_encode(t, in, TOK_OFFSETS | flags, a, &r, e) < 0 || tokenizer_encode(t, in, flags, a, &again, e) < 0)
 		return -1;
+	if (again.n != r.n || (r.n && memcmp(again.id, r.id, (size_t)r.n * sizeof *r.id)))
+		return err_set(e, E_FORMAT, "without offsets the ids are others");
 	put(out, (uint32_t)r.n);
 	buf_add(out, (const char *)r.id, (size_t)r.n * 4);
 	buf_add(out, (const char *)r.offset, (size_t)r.n * 8);
