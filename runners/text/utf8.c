@@ -3,7 +3,7 @@
  * Decoding follows Unicode's "maximal subpart" practice, which is what bytes.decode("utf-8", "replace") does: a lead byte
  * and the continuation bytes that could still belong to it are replaced together by one U+FFFD.
  *
- * utf8proc knows categories, simple case mappings and normalization. Python's str.lower/upper/title use the full mappings
+ * utf8proc knows categories and simple case mappings. Python's str.lower/upper/title use the full mappings
  * (SpecialCasing.txt: one character may become three) and the rule of the final sigma; isupper/islower the derived
  * properties. Those differences sit in utf8_tables.h, made from Python by tests/golden/make_utf8.py.
  *
@@ -11,7 +11,6 @@
  */
 #include "runners/text/utf8.h"
 
-#include <stdlib.h>
 #include <utf8proc.h>
 
 #include "runners/text/utf8_tables.h"
@@ -444,27 +443,4 @@ struct str str_rstrip(struct str s)
 struct str str_strip(struct str s)
 {
 	return str_lstrip(str_rstrip(s));
-}
-
-/* ---- normal forms ---- */
-
-struct str uni_normalize(struct arena *a, struct str s, const char *form)
-{
-	if (skip_ascii(s, 0) == s.n)
-		return s;
-	s = utf8_clean(a, s);
-	bool compose = form[strlen(form) - 1] == 'C';
-	int opt = UTF8PROC_STABLE | (compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
-		  (form[2] == 'K' ? UTF8PROC_COMPAT : 0);
-	utf8proc_uint8_t *r = NULL;
-	utf8proc_ssize_t n =
-		utf8proc_map((const utf8proc_uint8_t *)s.p, (utf8proc_ssize_t)s.n, &r, (utf8proc_option_t)opt);
-	if (n < 0 || !r) { /* out of memory only: the text is valid; fail as every allocation here does */
-		free(r);
-		xmalloc(SIZE_MAX / 2);
-		return s;
-	}
-	struct str out = arena_str(a, (const char *)r, (size_t)n);
-	free(r);
-	return out;
 }

@@ -37,7 +37,5 @@ struct str uni_capitalize(struct arena *a, struct str s); /* str.capitalize(): f
 struct str str_strip(struct str s);                       /* str.strip() */
 struct str str_lstrip(struct str s);
 struct str str_rstrip(struct str s);
-/* NFC, NFD, NFKC, NFKD; form is one of "NFC" ... */
-struct str uni_normalize(struct arena *a, struct str s, const char *form);
 
 #endif
