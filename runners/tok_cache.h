@@ -84,7 +84,7 @@ static inline void cache_put(const struct cache_key *k, const int32_t *id, int n
 	uint64_t old = y >> 32 < x >> 32 ? y : x, v[CACHE_IDS] = { 0 };
 	if ((old & 31) == CACHE_BUSY ||
 	    !atomic_compare_exchange_strong_explicit(&w->what, &old, (old & ~(uint64_t)31) | CACHE_BUSY,
-						     memory_order_relaxed, memory_order_relaxed))
+						     memory_order_acquire, memory_order_relaxed))
 		return; /* somebody else writes there: next time */
 	atomic_thread_fence(memory_order_release);
 	for (int j = 0; j < n; j++)
