@@ -131,7 +131,8 @@ static int unicode_escape(struct js *j, const char **p, uint32_t *cp, struct err
 	return 0;
 }
 
-/* The first byte from p on that is a quote, a backslash or a control character; end if there is none. */
+/* The first byte from p on that is a quote, a backslash or a control character; end if there is none. Eight bytes together say
+ * whether one of them is such a byte; which one, the walk over them tells, on machines of either byte order. */
 static const char *plain(const char *p, const char *end)
 {
 	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
@@ -139,8 +140,8 @@ static const char *plain(const char *p, const char *end)
 		memcpy(&w, p, EIGHT);
 		uint64_t quote = w ^ '"' * ones, back = w ^ '\\' * ones;
 		uint64_t hit = (((quote - ones) & ~quote) | ((back - ones) & ~back) | ((w - ' ' * ones) & ~w)) & tops;
-		if (hit) /* the lowest mark is exact: borrows go upwards only */
-			return p + (__builtin_ctzll(hit) >> 3);
+		if (hit)
+			break;
 	}
 	while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 32)
 		p++;
