@@ -388,7 +388,7 @@ static int pre_delimiter(struct tokenizer *t, struct value v, struct err *e)
 	if (comp_str(t, v, "pre-tokenizer CharDelimiterSplit", "delimiter", &s, e) < 0)
 		return -1;
 	p->cp = s.n ? utf8_next(s, &i) : 0;
-	return s.n && i == s.n ? 0 : err_set(e, E_FORMAT, "delimiter must be one character");
+	return s.n && i == s.n ? 0 : err_set(e, E_FORMAT, "%s: pre-tokenizer CharDelimiterSplit: delimiter must be one character", t->name);
 }
 
 static int pre_fixed_length(struct tokenizer *t, struct value v, struct err *e)
@@ -397,7 +397,7 @@ static int pre_fixed_length(struct tokenizer *t, struct value v, struct err *e)
 	const struct value *n = v_getc(v, "length");
 	p->length = 5;
 	if (n && (n->type != V_INT || n->i < 1))
-		return err_set(e, E_FORMAT, "length must be a whole number from 1 up");
+		return err_set(e, E_FORMAT, "%s: pre-tokenizer FixedLength: length must be a whole number from 1 up", t->name);
 	if (n)
 		p->length = (size_t)n->i;
 	return 0;
@@ -434,10 +434,8 @@ static int pre_one(struct tokenizer *t, struct value v, struct str type, struct 
 		return err_set(e, E_LIMIT, "%s: more than %d pre-tokenizers", t->name, TOK_MAX_COMPONENTS / 3);
 	const char *words[N + 2] = { NULL };
 	for (size_t k = 0; k < N; k++) {
-		if (str_is(type, kinds[k].name)) {
-			int rc = kinds[k].load(t, v, e);
-			return rc < 0 ? err_wrap(e, "%s: pre-tokenizer %s", t->name, kinds[k].name) : 0;
-		}
+		if (str_is(type, kinds[k].name))
+			return kinds[k].load(t, v, e);
 		words[k] = kinds[k].name;
 	}
 	words[N] = "Sequence";
