@@ -229,6 +229,18 @@ static int split_chars(struct enc *x, struct str w, size_t *count)
 	return 0;
 }
 
+/* Puts out the first n symbols; *at as below. */
+static inline int emit(struct enc *x, struct piece pc, size_t n, size_t *at)
+{
+	const struct sym *s = x->sym;
+	for (size_t i = 0; i < n; i++) {
+		if (enc_token(x, s[i].id, pc, *at, *at + s[i].len, NULL) < 0)
+			return -1;
+		*at += s[i].len;
+	}
+	return 0;
+}
+
 /* One word, pc[from..to). *at is where its tokens are said to stand: the sum of the lengths so far. It differs from `from` when
  * characters without a token were dropped, as in tokenizers. */
 static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *at)
@@ -258,12 +270,7 @@ static int word(struct enc *x, struct piece pc, size_t from, size_t to, size_t *
 	if (whole >= 0)
 		atomic_store_explicit(&b->whole[whole], n == 1 && x->sym[0].id == whole && x->sym[0].len == w.n ? 1 : 2,
 				      memory_order_relaxed);
-	for (size_t i = 0; i < n; i++) {
-		if (enc_token(x, x->sym[i].id, pc, *at, *at + x->sym[i].len, NULL) < 0)
-			return -1;
-		*at += x->sym[i].len;
-	}
-	return 0;
+	return emit(x, pc, n, at);
 }
 
 /* ---- words met before ---- */
@@ -313,17 +320,6 @@ static int known_word(struct enc *x, struct piece pc, size_t from, size_t to, si
 }
 
 /* ---- words of bytes ---- */
-
-static inline int emit(struct enc *x, struct piece pc, size_t n, size_t *at)
-{
-	const struct sym *s = x->sym;
-	for (size_t i = 0; i < n; i++) {
-		if (enc_token(x, s[i].id, pc, *at, *at + s[i].len, NULL) < 0)
-			return -1;
-		*at += s[i].len;
-	}
-	return 0;
-}
 
 /* Merges the n symbols of pc[from..to), a part of a word that no merge can leave. */
 static inline int part(struct enc *x, struct piece pc, size_t from, size_t to, size_t n, size_t *at)
