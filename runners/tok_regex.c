@@ -29,6 +29,7 @@ enum {
 	MAX_GROUPS = 100,
 	MAX_SETS = 512,
 	MAX_KINDS = 250,
+	MAX_RANGES = 1000000, /* of all classes together: what a pattern may cost to open */
 	WORDS = MAX_SETS / 64,
 	NPAGES = 0x110000 / 256,
 };
@@ -58,7 +59,7 @@ struct tr {
 	} level[MAX_GROUPS + 1];
 	int depth;
 	struct cpset set[MAX_SETS];
-	size_t nset;
+	size_t nset, ranges;
 };
 
 static int no(struct tr *t, struct err *e, const char *what, size_t from)
@@ -72,6 +73,11 @@ static int no(struct tr *t, struct err *e, const char *what, size_t from)
 static int put_set(struct tr *t, struct cpset *s, struct err *e)
 {
 	size_t k = 0;
+	t->ranges += s->n;
+	if (t->ranges > MAX_RANGES) {
+		cpset_free(s);
+		return err_set(e, E_LIMIT, "the pattern's classes have more than %d ranges of characters together", MAX_RANGES);
+	}
 	while (k < t->nset && !(t->set[k].n == s->n && (!s->n || !memcmp(t->set[k].r, s->r, s->n * sizeof *s->r))))
 		k++;
 	if (k == t->nset) {
@@ -221,12 +227,10 @@ static int options(struct tr *t, size_t at, struct err *e)
 	}
 	if (t->i >= t->s.n)
 		return no(t, e, "the group", at);
-	if (t->s.p[t->i++] == ':') {
+	if (t->s.p[t->i++] == ':')
 		t->depth++;
-		t->level[t->depth].extra = 0;
-	} else {
+	else
 		t->level[t->depth].extra++;
-	}
 	buf_puts(&t->out, "(?:");
 	t->icase = icase;
 	t->dotall = dotall;
@@ -239,12 +243,6 @@ static int group_open(struct tr *t, struct err *e)
 	static const char *const kinds[] = { "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>" };
 	size_t at = t->i;
 	struct str rest = { t->s.p + at, t->s.n - at };
-	if (str_starts(rest, STR("(?#"))) {
-		while (t->i < t->s.n && t->s.p[t->i] != ')')
-			t->i++;
-		t->i++;
-		return 0;
-	}
 	if (t->depth == MAX_GROUPS || t->level[t->depth].extra == MAX_GROUPS)
 		return err_set(e, E_LIMIT, "the pattern has more than %d groups inside each other", MAX_GROUPS);
 	struct level up = { t->out.n, 0, t->icase, t->dotall, t->extended };
@@ -269,11 +267,10 @@ static int group_open(struct tr *t, struct err *e)
 	t->i += len;
 	if (len) {
 		buf_puts(&t->out, open);
-		t->level[++t->depth].extra = 0;
+		t->depth++;
 	}
-	if (t->depth > depth) {
+	if (t->depth > depth)
 		t->level[t->depth] = up;
-	}
 	t->atom = SIZE_MAX;
 	return rc;
 }
@@ -401,6 +398,13 @@ static int translate(struct tr *t, struct err *e)
 		if (t->extended && c == '#') {
 			while (t->i < t->s.n && t->s.p[t->i] != '\n')
 				t->i++;
+			continue;
+		}
+		if (str_starts((struct str){ t->s.p + t->i, t->s.n - t->i }, STR("(?#"))) {
+			const char *end = memchr(t->s.p + t->i, ')', t->s.n - t->i);
+			if (!end)
+				return err_set(e, E_FORMAT, "the pattern has a comment '(?#' without ')' at byte %zu", t->i);
+			t->i = (size_t)(end + 1 - t->s.p);
 			continue;
 		}
 		bool repeat = c == '*' || c == '+' || c == '?' || c == '{';

@@ -33,7 +33,7 @@ CLASSES = r'''\w [\w] \W [\W] [^\w] \d [\d] \D \s [\s] \S \h [\h] \H \p{Word} [\
 RULES = r'''\b \B \b\w \w\b \B\w ^ $ \A \z \Z ^. .$ (?m)a.b (?=b) (?!b) (?<=a) (?<!a) (?<=a)b (?<!a)b a(?=b) a(?!b) \s+(?!\S) \s+(?=\S) (?<=\s)\S+
 a* a+ a? a*? a+? a?? a*+ a++ a?+ a{2} a{1,2} a{,2} a{2,} a{1,2}? a{2}? a{1,2}+ a{2}+ (?:ab)+ (?:a|ab)(?:b|$) (?>a|ab)b (?>a*)a a|b|c aa|a|aaa |a a| (?:|a)b (a(b)?)+ (?:a*)* (?:a?b?){2} x* .*? .+ .* \R+ \O{3}
 (?i)k (?i)s (?i)[k] (?i)[^k] (?i)i (?i)[a-z] (?i)\p{Lu} (?i)\p{Ll} (?i)[A-F] (?i)K|S k(?i)s|i (?:(?i)k)s (?i:'s|'t|'re|'ve|'m|'ll|'d) (?-i:k) (?i)a(?-i)b
-(?x:a\x20b) (?m:a.)b (?<name>a)b (?#comment)a \Aa|b\z \w+|[^\w\s]+ [^\s]+ \d{1,3}(?=(?:\d{3})*\b) (?<=\d)(?=(?:\d{3})+(?!\d))'''.split()
+(?x:a\x20b) (?m:a.)b (?<name>a)b (?#comment)a a*(?#x)+b a{2}(?#x)? a(?#x)*b \Aa|b\z \w+|[^\w\s]+ [^\s]+ \d{1,3}(?=(?:\d{3})*\b) (?<=\d)(?=(?:\d{3})+(?!\d))'''.split()
 RULES += ['(?i:\u03c3)', '(?i)[\u03c3]', '(?i)[^\u03c3]', '(?i)\u017f+', '(?i)[\u212a]', '(?x: a b )', '(?i)\u00e9', '\u4e00', '[\u4e00-\u4eff]+']
 TAIL = r' ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+'
 SHORT = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
