@@ -161,6 +161,7 @@ static void test_components(void)
 		{ "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}", "add_prefix_space" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\"},\"behavior\":\"Isolated\",\"invert\":false}", "'[' without ']'" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a)\"},\"behavior\":\"Isolated\",\"invert\":false}", "')' without '('" },
+		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a(?#b\"},\"behavior\":\"Isolated\",\"invert\":false}", "'(?#' without ')'" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"*a\"},\"behavior\":\"Isolated\",\"invert\":false}", "nothing to repeat" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{Nonsense}\"},\"behavior\":\"Isolated\",\"invert\":false}", "property 'Nonsense'" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a{99999}\"},\"behavior\":\"Isolated\",\"invert\":false}", "does not compile" },
@@ -284,6 +285,12 @@ static void test_size(void)
 	m += (size_t)sprintf(p + m, "]}," MODEL "}");
 	put("tokenizer.json", p, m);
 	refuses("a hundred normalizers", "more than");
+	m = (size_t)sprintf(p, "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"invert\":false,\"pattern\":{\"Regex\":\"");
+	for (int i = 0; i < 32000; i++)
+		m += (size_t)sprintf(p + m, "\\\\b");
+	m += (size_t)sprintf(p + m, "\"}}," MODEL "}");
+	put("tokenizer.json", p, m);
+	refuses("ten thousands of classes", "ranges of characters");
 	free(p);
 
 	static const char whole[] = "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":3,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,"
