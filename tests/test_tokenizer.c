@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "runners/text/json.h"
+#include "runners/tok_cache.h"
 #include "tests/tokens.h"
 
 /* All cases of a family; report: print the counts. */
@@ -456,6 +457,42 @@ static void test_threads(void)
 	arena_fini(&a);
 }
 
+/* Many threads put words into the table of words met before and look for them: far more words than entries. */
+static struct cache shared_words;
+static atomic_int words_known, words_wrong;
+
+static void *words_all(void *arg)
+{
+	uint32_t x = (uint32_t)(uintptr_t)arg;
+	for (int i = 0; i < 200000; i++) {
+		x = x * 1664525 + 1013904223;
+		uint32_t w = (x >> 8) % 60000, n = 1 + w % CACHE_IDS;
+		char p[CACHE_BYTES + 1];
+		size_t len = (size_t)snprintf(p, sizeof p, w & 1 ? "%u" : "%010u", w);
+		int32_t id[CACHE_IDS] = { 0 }, want[CACHE_IDS] = { (int32_t)w, (int32_t)(w * 7), (1 << 24) - 1 - (int32_t)w };
+		struct cache_key k = cache_key(&shared_words, p, len, w & 2);
+		int got = cache_get(&k, id);
+		words_known += got > 0;
+		words_wrong += got && (got != (int)n || memcmp(id, want, n * sizeof *id));
+		if (!got)
+			cache_put(&k, want, (int)n);
+	}
+	return NULL;
+}
+
+static void test_words(void)
+{
+	pthread_t th[4];
+	shared_words.line = calloc((size_t)1 << CACHE_BITS, sizeof *shared_words.line);
+	for (uintptr_t i = 0; i < 4; i++)
+		pthread_create(&th[i], NULL, words_all, (void *)(i + 1));
+	for (int i = 0; i < 4; i++)
+		pthread_join(th[i], NULL);
+	CHECK(words_wrong == 0, "%d words have other tokens than were kept", words_wrong);
+	CHECK(words_known > 10000, "only %d words were known", words_known);
+	free(shared_words.line);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -467,6 +504,7 @@ int main(int argc, char **argv)
 		{ "strange text and ids", test_strange },
 		{ "long runs in n log n", test_long },
 		{ "many threads", test_threads },
+		{ "words met before, many threads", test_words },
 		{ NULL, NULL },
 	};
 	int rc = test_main("tokenizer", tests, argc, argv);
