@@ -191,7 +191,7 @@ static int t_sameas(struct jx *x, struct value v, struct value *arg, struct valu
 	    (v.type == V_LIST || v.type == V_TUPLE || v.type == V_DICT || v.type == V_OBJECT || v.type == V_UNDEFINED))
 		same = v.obj == o.obj || (v.type == V_TUPLE && !v.list->n && !o.list->n);
 	else if (same)
-		same = v_equal(v, o);
+		return jx_equal(x, v, o, &same) || answer(same, out) ? -1 : 0;
 	return answer(same, out);
 }
 

@@ -69,9 +69,9 @@ static OUT_OF_LINE int compare_any(struct jx *x, char op, const struct value *a,
 
 static inline int compare(struct jx *x, char op, const struct value *a, const struct value *b)
 {
-	if (a->type == V_STR && b->type == V_STR && (op == '=' || op == '!'))
+	if (a->type == V_STR && b->type == V_STR && a->s.n < 256 && (op == '=' || op == '!'))
 		return (a->s.n == b->s.n && v_same_bytes(a->s.p, b->s.p, a->s.n)) ^ (op == '!');
-	if (a->type == V_STR && b->type == V_DICT && (op == 'i' || op == 'n'))
+	if (a->type == V_STR && b->type == V_DICT && a->s.n < 256 && (op == 'i' || op == 'n'))
 		return (v_item(b->dict, a->s) != NULL) ^ (op == 'n');
 	return compare_any(x, op, a, b);
 }
@@ -194,6 +194,8 @@ static int eval_dict(struct jx *x, const struct node *n, struct value *out)
 			return jx_undef_fail(x, k);
 		if (!v_hashable(k))
 			return jx_fail(x, "unhashable type: '%s'", v_type_name(k));
+		if (jx_reads(x, k))
+			return -1;
 		v_set_key(x->a, *out, k, v);
 	}
 	return 0;

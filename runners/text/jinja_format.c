@@ -200,8 +200,11 @@ static int percent_text(struct percent *p, const struct spec *s, struct value v)
 		return -1;
 	if (p->safe && !(v.type == V_STR && v.safe))
 		t = jx_escape(p->x, t);
-	if (s->precision >= 0)
+	if (s->precision >= 0) {
+		if (jx_scans(p->x, t.n))
+			return -1;
 		t = str_sub(t, 0, s->precision);
+	}
 	return add_padded(p, s, "", t, false);
 }
 
@@ -262,6 +265,8 @@ static int percent_one(struct percent *p, struct str f, size_t *i)
 		++*i;
 		if (read_number(p, f, i, &s.precision))
 			return -1;
+		if (s.precision > INT32_MAX || s.precision < INT32_MIN)
+			return jx_fail(p->x, "precision too big");
 		s.precision = s.precision < 0 ? 0 : s.precision;
 	}
 	while (*i < f.n && (f.p[*i] == 'h' || f.p[*i] == 'l' || f.p[*i] == 'L'))
@@ -408,8 +413,11 @@ static int format_text(struct jx *x, const struct mini *m, struct str s, struct 
 				  : m->alt   ? "Alternate form (#) not allowed in string format specifier"
 				  : m->group ? "Cannot specify ',' with 's'."
 					     : "'=' alignment not allowed in string format specifier");
-	if (m->precision >= 0)
+	if (m->precision >= 0) {
+		if (jx_scans(x, s.n))
+			return -1;
 		s = str_sub(s, 0, m->precision);
+	}
 	return mini_pad(x, m, '<', STR(""), s, out);
 }
 
@@ -456,26 +464,27 @@ static int format_float(struct jx *x, const struct mini *m, double f, struct str
 	else if (type == 'r') { /* 'g' that switches to an exponent one digit earlier and always shows a fraction */
 		precision = precision ? precision : 1;
 		snprintf(text, size, "%.*e", precision - 1, g);
-		int exp = strchr(text, 'e') ? atoi(strchr(text, 'e') + 1) : 0;
-		if (exp < -4 || exp >= precision - 1) {
-			char *e = strchr(text, 'e');
-			size_t tail = e ? strlen(e) : 0;
-			char *p = e ? e : text + strlen(text);
-			if (memchr(text, '.', (size_t)(p - text))) {
-				while (p[-1] == '0')
-					p--;
-				p -= p[-1] == '.';
-			}
-			if (e)
-				memmove(p, e, tail + 1);
-		} else {
-			snprintf(text, size, "%.*g", precision, g);
+		char *e = strchr(text, 'e'), *p = e ? e : text + strlen(text);
+		int exp = e ? atoi(e + 1) : 0;
+		if (exp >= -4 && exp < precision - 1) {
+			snprintf(text, size, m->alt ? "%#.*g" : "%.*g", precision, g);
 			if (!strpbrk(text, ".en"))
 				strcat(text, ".0");
+		} else if (!m->alt && memchr(text, '.', (size_t)(p - text))) {
+			while (p[-1] == '0')
+				p--;
+			p -= p[-1] == '.';
+			if (e)
+				memmove(p, e, strlen(e) + 1);
 		}
 	} else {
 		snprintf(fmt, sizeof fmt, m->alt ? "%%#.*%c" : "%%.*%c", type);
 		snprintf(text, size, fmt, precision, g);
+	}
+	char *tail = strchr(text, 'e');
+	if (m->alt && type == 'r' && tail && !memchr(text, '.', (size_t)(tail - text))) {
+		memmove(tail + 1, tail, strlen(tail) + 1);
+		*tail = '.';
 	}
 	if (m->positive && sign[0] == '-' && strspn(text, "0.%") == strcspn(text, "eE") && !isinf(f))
 		sign[0] = m->sign == '+' || m->sign == ' ' ? m->sign : 0;

@@ -249,6 +249,11 @@ static inline int jx_reads(struct jx *x, struct value v)
 {
 	return v.type == V_STR && v.s.n >= 256 ? jx_step(x, v.s.n / 4) : 0;
 }
+/* The steps of a comparison or a search, which is fast, over n bytes. */
+static inline int jx_scans(struct jx *x, size_t n)
+{
+	return n >= 256 ? jx_step(x, n / 64) : 0;
+}
 int jx_enter(struct jx *x);                  /* depth */
 int jx_fits(struct jx *x, const struct node *n); /* may a function whose expressions nest as deep as n's run here? */
 #define jx_leave(x) ((void)(x)->depth--)
@@ -435,6 +440,7 @@ int jx_parse_int(struct jx *x, struct str s, int base, int64_t *out, bool *big);
 bool jx_parse_float(struct str s, double *out);
 int jx_strftime(struct jx *x, struct str fmt, struct str *out);
 int jx_regex_sub(struct jx *x, struct str s, struct str pattern, struct str repl, int64_t count, struct str *out);
+int str_find(struct jx *x, struct str s, struct str sub, bool last, const char **hit); /* NULL: not in s */
 int jx_word_chunks(struct jx *x, struct str s, bool hyphens, struct value *list);
 int jx_replace(struct jx *x, struct str s, struct str old, struct str with, int64_t count, struct str *out);
 int jx_split(struct jx *x, struct str s, struct value sep, int64_t max, bool right, struct value *out);

@@ -261,22 +261,6 @@ static int m_splitlines(struct jx *x, struct value s, struct value *arg, struct 
 	return 0;
 }
 
-static const char *last_of(struct str s, struct str sub)
-{
-	for (size_t i = s.n; i >= sub.n; i--) {
-		if (memcmp(s.p + i - sub.n, sub.p, sub.n) == 0)
-			return s.p + i - sub.n;
-		if (i == 0)
-			break;
-	}
-	return NULL;
-}
-
-static const char *first_of(struct str s, struct str sub)
-{
-	return sub.n > s.n ? NULL : sub.n == 0 ? s.p : memmem(s.p, s.n, sub.p, sub.n);
-}
-
 static int partition(struct jx *x, struct value s, struct value sep, bool right, struct value *out)
 {
 	struct str by, t = s.s;
@@ -284,11 +268,13 @@ static int partition(struct jx *x, struct value s, struct value sep, bool right,
 		return -1;
 	if (!by.n)
 		return jx_fail(x, "empty separator");
-	const char *hit = right ? last_of(t, by) : first_of(t, by);
+	const char *hit;
+	if (str_find(x, t, by, right, &hit))
+		return -1;
 	size_t at = hit ? (size_t)(hit - t.p) : right ? 0 : t.n, behind = hit ? at + by.n : right ? 0 : t.n;
 	*out = v_tuple(x->a, 3);
 	v_push(x->a, *out, like(s, (struct str){ t.p, at }));
-	v_push(x->a, *out, like(s, hit ? by : STR("")));
+	v_push(x->a, *out, hit && !s.safe ? sep : like(s, hit ? by : STR("")));
 	v_push(x->a, *out, like(s, (struct str){ t.p + behind, t.n - behind }));
 	return 0;
 }
@@ -343,7 +329,9 @@ static int find(struct jx *x, struct value s, struct value *arg, bool right, int
 	bool inside;
 	if (jx_want_str(x, arg[0], "the argument", &sub) || window(x, s.s, arg + 1, &part, &from, &inside))
 		return -1;
-	const char *hit = !inside ? NULL : right ? last_of(part, sub) : first_of(part, sub);
+	const char *hit = NULL;
+	if (inside && str_find(x, part, sub, right, &hit))
+		return -1;
 	*at = hit ? from + (int64_t)str_chars((struct str){ part.p, (size_t)(hit - part.p) }) : -1;
 	return jx_step(x, s.s.n / 64);
 }
@@ -383,10 +371,9 @@ static int m_count(struct jx *x, struct value s, struct value *arg, struct value
 		return -1;
 	if (inside && !sub.n)
 		n = (int64_t)str_chars(part) + 1;
-	for (const char *p = inside && sub.n ? first_of(part, sub) : NULL; p; n++) {
+	for (const char *p; inside && sub.n && !str_find(x, part, sub, false, &p) && p; n++) {
 		size_t behind = (size_t)(p - part.p) + sub.n;
 		part = (struct str){ part.p + behind, part.n - behind };
-		p = first_of(part, sub);
 	}
 	*out = v_int(n);
 	return jx_step(x, s.s.n / 64);
@@ -403,6 +390,8 @@ static int affix(struct jx *x, struct value s, struct value *arg, bool (*test)(s
 	bool tuple = arg[0].type == V_TUPLE;
 	for (size_t i = 0; i < (tuple ? arg[0].list->n : 1) && !yes; i++) {
 		if (jx_want_str(x, tuple ? arg[0].list->v[i] : arg[0], fn, &sub))
+			return -1;
+		if (jx_step(x, 1 + sub.n / 64))
 			return -1;
 		yes = inside && test(part, sub);
 	}
@@ -628,6 +617,8 @@ static int m_get(struct jx *x, struct value d, struct value *arg, struct value *
 		return jx_undef_fail(x, arg[0]);
 	if (!v_hashable(arg[0]))
 		return jx_fail(x, "unhashable type: '%s'", v_type_name(arg[0]));
+	if (jx_reads(x, arg[0]))
+		return -1;
 	const struct value *v = v_get_key(d, arg[0]);
 	*out = v ? *v : v_is_missing(arg[1]) ? VNONE : arg[1];
 	return 0;

@@ -129,7 +129,7 @@ int jx_less(struct jx *x, struct value a, struct value b, const char *op, int *o
 	}
 	if (a.type == V_STR && b.type == V_STR) {
 		*out = compare_str(a.s, b.s);
-		return 0;
+		return jx_scans(x, a.s.n < b.s.n ? a.s.n : b.s.n);
 	}
 	if (a.type == V_UNDEFINED || b.type == V_UNDEFINED)
 		return jx_undef_fail(x, a.type == V_UNDEFINED ? a : b);
@@ -167,7 +167,7 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 		if (item.type != V_STR)
 			return jx_fail(x, "'in <string>' requires string as left operand, not %s", v_type_name(item));
 		*out = contains(in.s, item.s);
-		return 0;
+		return jx_scans(x, in.s.n);
 	}
 	if (jx_is(in, &jinja_view_type) && ((const struct o_view *)in.obj)->what == 'k')
 		in = ((const struct o_view *)in.obj)->dict;
@@ -177,7 +177,7 @@ int jx_in(struct jx *x, struct value item, struct value in, bool *out)
 		if (!v_hashable(item))
 			return jx_fail(x, "unhashable type: '%s'", v_type_name(item));
 		*out = v_get_key(in, item) != NULL;
-		return 0;
+		return jx_reads(x, item);
 	}
 	if (!jx_iterable(x, in) && in.type != V_UNDEFINED)
 		return jx_fail(x, "argument of type '%s' is not iterable", v_type_name(in));
@@ -305,6 +305,7 @@ int jx_subscript(struct jx *x, struct value obj, struct value key, struct value 
 		if (v)
 			*out = *v;
 		*found = v != NULL;
+		return jx_reads(x, key);
 	} else if (!index) {
 		return 0;
 	} else if (obj.type == V_LIST || obj.type == V_TUPLE) {
@@ -458,7 +459,7 @@ int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct 
 		count = (to - from - 1) / step + 1;
 	else if (step < 0 && from > to)
 		count = (from - to - 1) / -step + 1;
-	if (jx_step(x, (uint64_t)count / 16) || jx_room(x, (size_t)count, obj.type == V_STR ? 4 : sizeof(struct value)))
+	if (jx_step(x, (uint64_t)count / 16) || (obj.type == V_STR && jx_scans(x, obj.s.n)) || jx_room(x, (size_t)count, obj.type == V_STR ? 4 : sizeof(struct value)))
 		return -1;
 	if (obj.type == V_STR) {
 		*out = v_str(count ? slice_str(x, obj.s, from, step, count) : STR(""));

@@ -492,6 +492,8 @@ static int unique_next(struct jx *x, struct o_generator *g, struct value *out)
 			return jx_undef_fail(x, key);
 		if (!v_hashable(key))
 			return jx_fail(x, "unhashable type: '%s'", v_type_name(key));
+		if (jx_reads(x, key))
+			return -1;
 		if (v_get_key(g->seen, key))
 			continue;
 		v_set_key(x->a, g->seen, key, VNONE);

@@ -112,6 +112,31 @@ int str_split_lines(struct jx *x, struct str s, bool keep_ends, struct value *li
 	return 0;
 }
 
+/* memmem takes linear time. From behind each place is tried, and those where a long text begins alike count as steps. */
+int str_find(struct jx *x, struct str s, struct str sub, bool last, const char **hit)
+{
+	*hit = NULL;
+	if (sub.n > s.n)
+		return 0;
+	if (!sub.n) {
+		*hit = last ? s.p + s.n : s.p;
+		return 0;
+	}
+	if (!last) {
+		*hit = sub.n == 1 ? memchr(s.p, *sub.p, s.n) : memmem(s.p, s.n, sub.p, sub.n);
+		return 0;
+	}
+	for (size_t i = s.n - sub.n + 1; !*hit && i-- > 0;) {
+		if (s.p[i] != *sub.p)
+			continue;
+		if (jx_scans(x, sub.n))
+			return -1;
+		if (memcmp(s.p + i, sub.p, sub.n) == 0)
+			*hit = s.p + i;
+	}
+	return 0;
+}
+
 int jx_replace(struct jx *x, struct str s, struct str old, struct str with, int64_t count, struct str *out)
 {
 	struct buf b = { 0 };
@@ -121,8 +146,8 @@ int jx_replace(struct jx *x, struct str s, struct str old, struct str with, int6
 		return 0;
 	}
 	while (count != 0) {
-		const char *hit = old.n ? (s.n - i >= old.n ? memmem(s.p + i, s.n - i, old.p, old.n) : NULL) : s.p + i;
-		if (!hit)
+		const char *hit;
+		if (str_find(x, (struct str){ s.p + i, s.n - i }, old, false, &hit) || !hit)
 			break;
 		buf_add(&b, s.p + i, (size_t)(hit - s.p) - i);
 		buf_str(&b, with);
@@ -193,13 +218,8 @@ static int split_on(struct jx *x, struct str s, struct str sep, int64_t max, boo
 {
 	for (;;) {
 		const char *hit = NULL;
-		if (max < 0 || (int64_t)list.list->n < max) {
-			if (!right)
-				hit = s.n >= sep.n ? memmem(s.p, s.n, sep.p, sep.n) : NULL;
-			for (size_t i = s.n; right && !hit && i >= sep.n; i--)
-				if (memcmp(s.p + i - sep.n, sep.p, sep.n) == 0)
-					hit = s.p + i - sep.n;
-		}
+		if ((max < 0 || (int64_t)list.list->n < max) && str_find(x, s, sep, right, &hit))
+			return -1;
 		if (jx_step(x, 1))
 			return -1;
 		if (!hit) {

@@ -96,7 +96,8 @@ static uint32_t hash_float(double f)
 	return mix(bits);
 }
 
-static uint32_t hash_key(struct value k, int depth)
+/* A tuple by its first `*left` items: one built of itself has endlessly many. */
+static uint32_t hash_key(struct value k, int *left)
 {
 	switch (k.type) {
 	case V_BOOL:
@@ -111,8 +112,10 @@ static uint32_t hash_key(struct value k, int depth)
 	case V_LIST:
 	case V_TUPLE: {
 		uint64_t h = 0x345678;
-		for (size_t i = 0; depth < 32 && i < k.list->n && i < 64; i++)
-			h = h * 1000003 + hash_key(k.list->v[i], depth + 1);
+		for (size_t i = 0; i < k.list->n && *left > 0; i++) {
+			--*left;
+			h = h * 1000003 + hash_key(k.list->v[i], left);
+		}
 		return mix(h);
 	}
 	default:
@@ -120,16 +123,24 @@ static uint32_t hash_key(struct value k, int depth)
 	}
 }
 
-bool v_hashable(struct value v)
+static bool hashable(struct value v, struct vwalk *w)
 {
 	if (v.type == V_LIST || v.type == V_DICT)
 		return false;
-	if (v.type == V_TUPLE)
-		for (size_t i = 0; i < v.list->n; i++)
-			if (v.list->v[i].type == V_LIST || v.list->v[i].type == V_DICT ||
-			    (v.list->v[i].type == V_TUPLE && !v_hashable(v.list->v[i])))
-				return false;
+	if (v.type != V_TUPLE)
+		return true;
+	if (!v_walk_in(w, v.list->n))
+		return false;
+	for (size_t i = 0; i < v.list->n; i++)
+		if (!hashable(v.list->v[i], w))
+			return false;
+	w->depth++;
 	return true;
+}
+
+bool v_hashable(struct value v)
+{
+	return hashable(v, &(struct vwalk){ .left = 1 << 20, .depth = VWALK_DEPTH });
 }
 
 static bool same_key(struct value a, struct value b)
@@ -141,7 +152,8 @@ static bool same_key(struct value a, struct value b)
 
 static size_t slot_of(const struct dict *d, struct value key)
 {
-	size_t mask = d->nindex - 1, at = hash_key(key, 0) & mask;
+	int left = 64;
+	size_t mask = d->nindex - 1, at = hash_key(key, &left) & mask;
 	while (d->index[at] && !same_key(d->v[d->index[at] - 1].key, key))
 		at = (at + 1) & mask;
 	return at;
@@ -356,8 +368,12 @@ bool v_equal_walk(struct value a, struct value b, struct vwalk *w)
 		return v_compare_num(a, b) == 0;
 	if (a.type != b.type)
 		return false;
-	if (a.type == V_STR)
-		return str_eq(a.s, b.s);
+	if (a.type == V_STR) {
+		uint64_t cost = a.s.n == b.s.n ? a.s.n / 64 : 0;
+		w->over |= w->left <= cost;
+		w->left -= w->over ? 0 : cost;
+		return !w->over && str_eq(a.s, b.s);
+	}
 	if (a.type <= V_NONE)
 		return true;
 	if (!v_walk_in(w, 0))
