@@ -127,8 +127,8 @@ void arena_reset(struct arena *a)
 	}
 	if (keep) {
 		keep->next = NULL;
+		ASAN_POISON_MEMORY_REGION((char *)keep + HEADER, keep->used); /* the rest still is */
 		keep->used = 0;
-		ASAN_POISON_MEMORY_REGION((char *)keep + HEADER, keep->size);
 	}
 	a->chunk = keep;
 	a->used = 0;
