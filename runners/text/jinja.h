@@ -35,8 +35,8 @@ int jinja_render(const struct jinja *j, struct arena *a, struct value vars, cons
 /* The source when it holds no template syntax at all ({{ {% {#): rendering gives it back. */
 bool jinja_is_plain(const struct jinja *j);
 
-/* Tables for the manual and `assay list`: names of filters, tests, globals; NULL-ended. */
-const char *const *jinja_filters(void);
+/* Names of filters and tests, NULL-ended: messages suggest from them. */
+const char *const *jinja_filters(enum jinja_env env);
 const char *const *jinja_tests(void);
 
 /* Differences from jinja2 3.1.6
@@ -51,7 +51,8 @@ const char *const *jinja_tests(void);
  *   error in what a constant condition leaves out counts.
  * - x ** y of floats is rounded correctly for small whole y; C libraries are off by a unit at times, and CPython with them.
  * - Precisions of more than 10000 digits are refused. re.sub of Markup gives its text unescaped (CPython 3.11 escapes parts).
- * - Limits: 16 MiB of source, 1000 variables per function, nesting of about 100 brackets, the limits above.
+ * - Limits: 16 MiB of source, 1000 variables per function, nesting of about 100 brackets, keys of a million items in nested
+ *   tuples, the limits above.
  */
 
 #endif

@@ -24,18 +24,18 @@ const struct builtin *jinja_filter_find(struct str name, enum jinja_env env)
 	return f ? f : find(jinja_filters_html, name);
 }
 
-const char *const *jinja_filters(void)
+const char *const *jinja_filters(enum jinja_env env)
 {
-	static const char *const names[] = { "abs", "attr", "batch", "capitalize", "center", "count", "d", "default",
+	static const char *const names[] = { "regex_replace", /* of suites only */ "abs", "attr", "batch", "capitalize", "center", "count", "d", "default",
 		"dictsort", "e", "escape",
 		"filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "items",
 		"join", "last", "length", "list",
-		"lower", "map", "max", "min", "pprint", "random", "regex_replace", "reject", "rejectattr", "replace",
+		"lower", "map", "max", "min", "pprint", "random", "reject", "rejectattr", "replace",
 		"reverse", "round", "safe",
 		"select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim",
 		"truncate", "unique", "upper",
 		"urlencode", "urlize", "wordcount", "wordwrap", "xmlattr", NULL };
-	return names;
+	return names + (env == JINJA_CHAT);
 }
 
 /* ---- tests ---- */

@@ -467,7 +467,9 @@ int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct 
 	} else if (range) {
 		const struct o_range *r = obj.obj;
 		struct o_range *s = ARENA_NEW(x->a, struct o_range);
-		*s = (struct o_range){ { &jinja_range_type }, jx_range_at(r, from), jx_range_at(r, to), r->step * step, count };
+		*s = (struct o_range){ { &jinja_range_type }, jx_range_at(r, from), jx_range_at(r, to), 0, count };
+		if (__builtin_mul_overflow(r->step, step, &s->step))
+			return jx_fail(x, "the step of the range does not fit 64 bits");
 		*out = jx_object(s);
 	} else {
 		*out = obj.type == V_LIST ? v_list(x->a, (size_t)count) : v_tuple(x->a, (size_t)count);

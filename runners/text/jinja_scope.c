@@ -530,7 +530,7 @@ static int unknown_builtin(struct source *src, const struct node *n)
 	char word[80], hint[120];
 	bool filter = n->type == N_FILTER;
 	snprintf(word, sizeof word, "%.*s", (int)(n->s.n < 70 ? n->s.n : 70), n->s.p);
-	err_hint(hint, sizeof hint, word, filter ? jinja_filters() : jinja_tests());
+	err_hint(hint, sizeof hint, word, filter ? jinja_filters(src->env) : jinja_tests());
 	return jinja_fail_at(src, n->line, E_FORMAT, "no %s named '%s'%s", filter ? "filter" : "test", word, hint);
 }
 

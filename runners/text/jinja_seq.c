@@ -405,7 +405,7 @@ static int lookup(struct jx *x, struct o_generator *g, struct value name, bool f
 		return 0;
 	char hint[100], word[80];
 	snprintf(word, sizeof word, "%.*s", (int)(s.n < 70 ? s.n : 70), s.p);
-	err_hint(hint, sizeof hint, word, filter ? jinja_filters() : jinja_tests());
+	err_hint(hint, sizeof hint, word, filter ? jinja_filters(x->j->env) : jinja_tests());
 	return jx_fail(x, "no %s named '%s'%s", filter ? "filter" : "test", word, hint);
 }
 

@@ -362,6 +362,11 @@ Answer: {{answer}}
 {{ (-0.0)|round(-1) }}|{{ (-0.0001)|round(3)|round(-2) }}|{{ 0.1|round(-2) }}
 {{ nope.__class__ }}|
 {{ nope.__foo__ }}
+{{ '{:#}|{:#.0}|{:#,.0}|{:#.3}|{:#.9}'.format(1e16, 1e16, 1e16, 12.0, 123456.0) }}|{{ '{:#.1}|{:#.3}|{:.1}|{:#}'.format(1.0, 1e-5, 1.0, 1e-5) }}
+{{ '%.*a' % (9223372036854775807, 'x') }}
+{{ '%.*s|%*s|%.*s' % (2, 'xyz', -5, 'a', -3, 'xyz') }}
+{{ 'abcb'.partition('b'|safe)[1] is escaped }}|{{ ('abcb'|safe).partition('b')[1] is escaped }}|{{ 'a'.partition('b'|safe)[1] is escaped }}|{{ 'abcb'.rpartition('b'|safe)[1] is escaped }}
+{{ 'abcabc'.rfind('bc') }}|{{ 'abc'.rfind('') }}|{{ ''.rfind('a') }}|{{ 'aaa'.rsplit('aa') }}|{{ 'abc'.rpartition('b') }}|{{ 'aaaa'.count('aa') }}
 """
 
 
