@@ -457,20 +457,27 @@ static void test_threads(void)
 	arena_fini(&a);
 }
 
-/* Many threads put words into the table of words met before and look for them: far more words than entries. */
+/* Many threads put words into the table of words met before and look for them: words of two lines only, far more than their entries. */
 static struct cache shared_words;
+static uint32_t crowd[100];
+static int ncrowd;
+
+static struct cache_key word_key(uint32_t w)
+{
+	char p[CACHE_BYTES + 1];
+	size_t len = (size_t)snprintf(p, sizeof p, w & 1 ? "%u" : "%010u", w);
+	return cache_key(&shared_words, p, len, w & 2);
+}
 static atomic_int words_known, words_wrong;
 
 static void *words_all(void *arg)
 {
 	uint32_t x = (uint32_t)(uintptr_t)arg;
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 1000000; i++) {
 		x = x * 1664525 + 1013904223;
-		uint32_t w = (x >> 8) % 60000, n = 1 + w % CACHE_IDS;
-		char p[CACHE_BYTES + 1];
-		size_t len = (size_t)snprintf(p, sizeof p, w & 1 ? "%u" : "%010u", w);
-		int32_t id[CACHE_IDS] = { 0 }, want[CACHE_IDS] = { (int32_t)w, (int32_t)(w * 7), (1 << 24) - 1 - (int32_t)w };
-		struct cache_key k = cache_key(&shared_words, p, len, w & 2);
+		uint32_t w = crowd[(x >> 8) % (uint32_t)ncrowd], n = 1 + w % CACHE_IDS;
+		int32_t id[CACHE_IDS] = { 0 }, want[CACHE_IDS] = { (int32_t)w, (int32_t)(w * 7 % (1 << 24)), (1 << 24) - 1 - (int32_t)w };
+		struct cache_key k = word_key(w);
 		int got = cache_get(&k, id);
 		words_known += got > 0;
 		words_wrong += got && (got != (int)n || memcmp(id, want, n * sizeof *id));
@@ -484,6 +491,9 @@ static void test_words(void)
 {
 	pthread_t th[4];
 	shared_words.line = calloc((size_t)1 << CACHE_BITS, sizeof *shared_words.line);
+	for (uint32_t w = 0; w < 1000000 && ncrowd < 100; w++)
+		if (word_key(w).line < shared_words.line[2])
+			crowd[ncrowd++] = w;
 	for (uintptr_t i = 0; i < 4; i++)
 		pthread_create(&th[i], NULL, words_all, (void *)(i + 1));
 	for (int i = 0; i < 4; i++)

@@ -105,7 +105,7 @@ def main():
         run = subprocess.run([sys.argv[1], path], input=b''.join(struct.pack('II', 0, len(t.encode())) + t.encode() for t in texts), capture_output=True)
         if run.returncode:
             refused += 1
-            msg = run.stderr.decode()
+            msg = run.stderr.decode('utf-8', 'replace')
             key = msg.split('the pattern ')[-1][:32]
             why[key] = why.get(key, 0) + 1
             continue
