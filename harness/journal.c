@@ -116,7 +116,8 @@ static int check_identity(struct journal *j, struct err *e)
 	/* one transaction: another process may be creating it at this moment */
 	if (exec(j, "BEGIN", "read it", e))
 		return -1;
-	int bad = exec_patient(j, "SELECT count(*) FROM sqlite_master", "read it", e) || ask_int(j, "PRAGMA application_id", &app, e) || ask_int(j, "PRAGMA user_version", &version, e) ||
+	int bad = exec_patient(j, "SELECT 1 FROM sqlite_master", "read it", e) || /* what follows reads the same moment */
+		  ask_int(j, "PRAGMA application_id", &app, e) || ask_int(j, "PRAGMA user_version", &version, e) ||
 		  ask_int(j, "SELECT count(*) FROM sqlite_master", &tables, e);
 	sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
 	if (bad)
