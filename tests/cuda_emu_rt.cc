@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,7 +41,6 @@ struct failure {
 };
 
 struct emu_event {
-	double at;
 	unsigned long copies; /* that were queued before it */
 };
 struct CUstream_st {
@@ -376,11 +374,6 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned flags)
 	return cudaSuccess;
 }
 
-cudaError_t cudaStreamCreate(cudaStream_t *s)
-{
-	return cudaStreamCreateWithFlags(s, cudaStreamDefault);
-}
-
 cudaError_t cudaStreamDestroy(cudaStream_t s)
 {
 	delete s; /* on a lost device too: there is nothing else to free it */
@@ -388,17 +381,11 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
 	return cudaSuccess;
 }
 
-#define SIMPLE(name, params) \
-	cudaError_t name params \
-	{ \
-		ENTER(#name); \
-		return cudaSuccess; \
-	}
-SIMPLE(cudaStreamQuery, (cudaStream_t))
-SIMPLE(cudaStreamWaitEvent, (cudaStream_t, cudaEvent_t, unsigned))
-SIMPLE(cudaDeviceReset, (void))
-SIMPLE(cudaEventQuery, (cudaEvent_t))
-#undef SIMPLE
+cudaError_t cudaStreamQuery(cudaStream_t)
+{
+	ENTER("cudaStreamQuery");
+	return cudaSuccess;
+}
 
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
@@ -427,7 +414,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t e)
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
 {
 	ENTER("cudaEventCreate");
-	*e = new emu_event{ 0, 0 };
+	*e = new emu_event{ 0 };
 	return cudaSuccess;
 }
 
@@ -439,17 +426,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
 {
-	struct timespec t;
 	ENTER("cudaEventRecord");
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	e->copies = copies;
-	e->at = (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-	return cudaSuccess;
-}
-
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
-{
-	*ms = (float)(to->at - from->at);
 	return cudaSuccess;
 }
 
@@ -459,11 +437,6 @@ cudaError_t cudaGetLastError(void)
 	if (lost == cudaSuccess && e != cudaErrorIllegalAddress && e != cudaErrorLaunchFailure) /* those two end a context */
 		last = cudaSuccess;
 	return e;
-}
-
-cudaError_t cudaPeekAtLastError(void)
-{
-	return last;
 }
 
 static const struct {

@@ -56,11 +56,8 @@ struct cudaDeviceProp {
 
 typedef struct emu_event *cudaEvent_t;
 
-#define cudaStreamDefault 0u
 #define cudaStreamNonBlocking 1u
-#define cudaEventDefault 0u
 #define cudaEventDisableTiming 2u
-#define cudaHostAllocDefault 0u
 
 extern "C" {
 cudaError_t emu_malloc(void **p, size_t bytes, const char *call);
@@ -72,9 +69,7 @@ cudaError_t cudaMemset(void *p, int value, size_t bytes);
 cudaError_t cudaStreamSynchronize(cudaStream_t s);
 cudaError_t cudaStreamDestroy(cudaStream_t s);
 cudaError_t cudaDeviceSynchronize(void);
-cudaError_t cudaDeviceReset(void);
 cudaError_t cudaGetLastError(void);
-cudaError_t cudaPeekAtLastError(void);
 const char *cudaGetErrorString(cudaError_t e);
 const char *cudaGetErrorName(cudaError_t e);
 cudaError_t cudaGetDeviceCount(int *n);
@@ -86,29 +81,20 @@ cudaError_t cudaDriverGetVersion(int *v);
 cudaError_t cudaRuntimeGetVersion(int *v);
 cudaError_t cudaEventDestroy(cudaEvent_t e);
 cudaError_t cudaEventSynchronize(cudaEvent_t e);
-cudaError_t cudaEventQuery(cudaEvent_t e);
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t emu_func_attribute(const void *kernel, enum cudaFuncAttribute a, int value);
 /* The forms with default arguments. */
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s = 0);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t s = 0);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *s, unsigned flags);
-cudaError_t cudaStreamCreate(cudaStream_t *s);
 cudaError_t cudaStreamQuery(cudaStream_t s);
-cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned flags = 0);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s = 0);
 }
-static inline cudaError_t cudaEventCreate(cudaEvent_t *e) { return cudaEventCreateWithFlags(e, cudaEventDefault); }
 template <class T> static inline cudaError_t cudaMalloc(T **p, size_t bytes)
 {
 	return emu_malloc(reinterpret_cast<void **>(p), bytes, "cudaMalloc");
 }
 template <class T> static inline cudaError_t cudaMallocHost(T **p, size_t bytes, unsigned = 0)
-{
-	return emu_malloc(reinterpret_cast<void **>(p), bytes, "cudaMallocHost");
-}
-template <class T> static inline cudaError_t cudaHostAlloc(T **p, size_t bytes, unsigned)
 {
 	return emu_malloc(reinterpret_cast<void **>(p), bytes, "cudaMallocHost");
 }
