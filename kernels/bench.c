@@ -159,7 +159,7 @@ static int random_linear(struct bench *b, struct linear *w, enum dtype dt, int n
 {
 	if (b->ops->linear_init(b->dev, w, dt, n, k, 0, b->e) < 0)
 		return -1;
-	b->ops->noise(b->dev, w->panels, dt, w->bytes / dtype_size(dt), b->seed++, 0x1p-6f);
+	b->ops->noise(b->dev, w->panels, w->held, w->bytes / dtype_size(w->held), b->seed++, 0x1p-6f);
 	return 0;
 }
 

@@ -207,7 +207,7 @@ static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int 
 	memset(w, 0, sizeof *w);
 	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL || (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
-	w->dt = dt;
+	w->dt = w->held = dt;
 	w->n = n;
 	w->k = k;
 	w->bytes = matmul_panel_bytes(dt, n, k);

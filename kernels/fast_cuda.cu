@@ -187,6 +187,7 @@ int fast_linear_init(struct fast *f, struct linear *w, enum dtype dt, int n, int
 	if (n < 1 || k < 1 || n > 1 << 29 || k > 1 << 24 || (size_t)padded(n) > SIZE_MAX / 8 / (size_t)padded(k))
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
 	w->dt = dt;
+	w->held = DT_BF16;
 	w->n = n;
 	w->k = k;
 	w->bytes = (size_t)padded(n) * (size_t)padded(k) * 2;

@@ -39,7 +39,8 @@ struct mat {
  *   a k. f32 and f16: in output order. bf16: dword t (0..15) = output t in the low half, output 16+t in the high half.
  *   Weights whose magnitude is below 2^-40 (f32) or 2^-55 (bf16) are flushed to +0 when packed (NUMERICS.md section 1). */
 struct linear {
-	enum dtype dt;
+	enum dtype dt;   /* of the rows given to linear_rows */
+	enum dtype held; /* of the values in panels */
 	int n, k;
 	void *panels; /* device */
 	float *bias;  /* device, [n], or NULL */
@@ -183,7 +184,7 @@ struct ops {
 	/* out[i]: the id drawn from row i of logits (d = vocabulary); -1 when the row holds a NaN. out and draw in device memory */
 	void (*sample)(struct device *dev, int32_t *out, struct mat logits, const struct draw *draw);
 	/* Random weights for benchmarks, made on the device: value i of p = scale * j / 128, j in -127..127 from a hash of (seed, i).
-	 * With a power of two as scale it is exact in every type; for a linear layer p may be its panels. */
+	 * With a power of two as scale it is exact in every type; for a linear layer p may be its panels, dt what they hold. */
 	void (*noise)(struct device *dev, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 };
 

@@ -231,7 +231,7 @@ static void linear_free(struct device *dev, struct linear *w)
 
 static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
-	*w = (struct linear){ .dt = dt, .n = n, .k = k };
+	*w = (struct linear){ .dt = dt, .held = dt, .n = n, .k = k };
 	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL ||
 	    (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);

@@ -245,7 +245,7 @@ static void random_linear(struct binder *b, const struct linear *w)
 	float scale = 1.0f;
 	while (scale * scale * (float)w->k > 3.0f)
 		scale *= 0.5f;
-	b->m->ops->noise(b->m->dev, w->panels, w->dt, w->bytes / dtype_size(w->dt), b->seed++, scale);
+	b->m->ops->noise(b->m->dev, w->panels, w->held, w->bytes / dtype_size(w->held), b->seed++, scale);
 	if (w->bias)
 		b->m->ops->noise(b->m->dev, w->bias, DT_F32, (size_t)w->n, b->seed++, scale);
 }

@@ -259,6 +259,30 @@ static void test_batches(void)
 #endif
 }
 
+/* Random weights in place of those of a checkpoint: whatever its type, every weight of every row is noise of the type that a layer holds. */
+static void test_noise(void)
+{
+	struct device *d = must_open();
+	for (int dt = 0; dt < DT_COUNT; dt++) {
+		struct err e = {};
+		struct linear w;
+		CU_ASSERT_FATAL(d->ops->linear_init(d, &w, (enum dtype)dt, 64, 64, 0, &e) == 0);
+		size_t n = w.bytes / dtype_size(w.held), odd = 0, zero = 0;
+		std::vector<uint16_t> held(n);
+		d->ops->noise(d, w.panels, w.held, n, 7, 0.25f);
+		CHECK(w.held == DT_BF16 && n == 64 * 64, "%s: %zu values", dtype_name((enum dtype)dt), n);
+		d->ops->get(d, held.data(), w.panels, n * 2);
+		CHECK(d->ops->sync(d, &e) == 0, "%s", e.msg);
+		for (uint16_t v : held) {
+			zero += !(v & 0x7fff);
+			odd += !(fabsf(bf16_to_f32(v)) < 0.25f);
+		}
+		CHECK(odd == 0 && zero < n / 64, "%s: %zu values too large, %zu zeros of %zu", dtype_name((enum dtype)dt), odd, zero, n);
+		d->ops->linear_free(d, &w);
+	}
+	device_close(d);
+}
+
 /* A NaN or Inf reaches its own row alone, and comes out canonical. */
 static void test_nan(void)
 {
@@ -618,6 +642,7 @@ int main(int argc, char **argv)
 		{ "ids", test_ids },
 		{ "results against float64", test_results },
 		{ "a row's bits in any batch", test_batches },
+		{ "random weights", test_noise },
 		{ "NaN and Inf", test_nan },
 		{ "every start the same", test_starts },
 		{ "damaged files of choices", test_damage },
