@@ -32,7 +32,8 @@ extern "C" {
 /* Changing any rule that decides bits, or the choice, changes this text and so the id. */
 #define FAST_RULES "1: bf16 to nearest even, no flush; n, k to 8; 16<<0..8 rows, 2^28 bytes; probes 1024 4096 16384 x 4096, 8 each"
 
-/* --- a hash for ids and files: FNV-1a with a last mix; guards against damage and confusion, not against an enemy */
+/* --- a hash for ids and files: FNV-1a with a last mix; guards against damage and confusion, not against an enemy. SHA-256
+ * (base/digest.c) would bring libcrypto to builds that have none (bare.mk). */
 #define FAST_HASH0 0xcbf29ce484222325ull
 static inline uint64_t fast_hash(uint64_t h, const void *p, size_t n)
 {

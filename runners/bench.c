@@ -205,7 +205,7 @@ int bench_passes(struct device *dev, const struct bench_opts *o, const struct be
 	struct limits l;
 	char name[40];
 	int rc = -1;
-	if (check(o, e) == 0 && device_limits(dev, &l, how, e) == 0 && open_model(&m, dev, o, name, sizeof name, e) == 0)
+	if (device_limits(dev, &l, how, e) == 0 && open_model(&m, dev, o, name, sizeof name, e) == 0)
 		rc = o->decode ? 0 : prefill(m, name, &l, o->tokens, how->seconds, row, ctx, e);
 	for (int i = 0; rc == 0 && o->decode && i < o->nbatch; i++)
 		rc = decode(m, name, &l, o->batch[i], o->context, how->seconds, row, ctx, e);

@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* o: as runner_bench has checked it */
 int bench_passes(struct device *dev, const struct bench_opts *o, const struct bench_effort *how, bench_fn *row, void *ctx, struct err *e);
 
 #ifdef __cplusplus
