@@ -118,16 +118,41 @@ static int bench_decode(const struct args *args, const struct globals *g, struct
 	return bench_model(args, g, true, e);
 }
 
+static const struct opt opts[] = {
+	{ "model", 0, OPT_STRING, "MODEL", "prefill, decode, tokens: a model's directory, or the name of an embedded one.", 0, 0, NULL, false, false },
+	{ "shape", 0, OPT_STRING, "NAME", "prefill, decode: random weights in this shape, made on the device (assay list shapes).", 0, 0, NULL, false, false },
+	{ "tokenizer", 0, OPT_STRING, "FILE", "tokens: a tokenizer by itself.", 0, 0, NULL, false, false },
+	{ "dtype", 0, OPT_CHOICE, "TYPE", "Type of random weights: bf16 (default), f16, f32.", 0, 0, "bf16|f16|f32", false, false },
+	{ "tokens", 0, OPT_INT, "N", "prefill: tokens of the prompt (2048).", 1, 1 << 20, NULL, false, false },
+	{ "context", 0, OPT_INT, "N", "decode: tokens before (512).", 0, 1 << 20, NULL, false, false },
+	{ "batch", 0, OPT_STRING, "N,N,...", "decode: sequences at once, a line for each number (1).", 0, 0, NULL, false, false },
+	{ NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false },
+};
+
 static const struct subject {
 	const char *name;
 	int (*exec)(const struct args *args, const struct globals *g, struct err *e);
+	const char *takes[5]; /* of the options above */
 } subjects[] = {
-	{ "kernels", bench_ops },
-	{ "prefill", bench_prefill },
-	{ "decode", bench_decode },
-	{ "tokens", bench_text },
+	{ "kernels", bench_ops, { NULL } },
+	{ "prefill", bench_prefill, { "model", "shape", "dtype", "tokens", NULL } },
+	{ "decode", bench_decode, { "model", "shape", "dtype", "context", "batch" } },
+	{ "tokens", bench_text, { "model", "tokenizer", NULL } },
 };
 enum { SUBJECTS = sizeof subjects / sizeof subjects[0] };
+
+/* Every option given must be one that the subject takes. */
+static int check_options(const struct subject *s, const struct args *args, struct err *e)
+{
+	for (const struct opt *o = opts; o->name; o++) {
+		bool taken = !args_str(args, o->name, NULL);
+		for (size_t i = 0; i < sizeof s->takes / sizeof s->takes[0] && s->takes[i]; i++)
+			taken = taken || strcmp(s->takes[i], o->name) == 0;
+		if (!taken)
+			return err_set(e, E_USAGE, "--%s is not for bench %s", o->name, s->name);
+	}
+	return 0;
+}
 
 static int exec(const struct args *args, const struct globals *g, struct err *e)
 {
@@ -140,25 +165,15 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	signal(SIGTERM, SIG_DFL);
 	for (int i = 0; i < SUBJECTS; i++) {
 		known[i] = subjects[i].name;
-		if (strcmp(what, subjects[i].name) == 0 && n > 1 && subjects[i].exec != bench_text)
+		if (strcmp(what, subjects[i].name) != 0)
+			continue;
+		if (n > 1 && subjects[i].exec != bench_text)
 			return err_set(e, E_USAGE, "'%s' is one word too many (bench %s)", w[1], what);
-		if (strcmp(what, subjects[i].name) == 0)
-			return subjects[i].exec(args, g, e) ? -1 : EXIT_DONE;
+		return check_options(&subjects[i], args, e) || subjects[i].exec(args, g, e) ? -1 : EXIT_DONE;
 	}
 	return err_set(e, E_USAGE, "nothing to bench under '%s'%s (there is: kernels, prefill, decode, tokens)", what,
 		       err_hint(hint, sizeof hint, what, known));
 }
-
-static const struct opt opts[] = {
-	{ "model", 0, OPT_STRING, "MODEL", "prefill, decode, tokens: a model's directory, or the name of an embedded one.", 0, 0, NULL, false, false },
-	{ "shape", 0, OPT_STRING, "NAME", "prefill, decode: random weights in this shape, made on the device (assay list shapes).", 0, 0, NULL, false, false },
-	{ "tokenizer", 0, OPT_STRING, "FILE", "tokens: a tokenizer by itself.", 0, 0, NULL, false, false },
-	{ "dtype", 0, OPT_CHOICE, "TYPE", "Type of random weights: bf16 (default), f16, f32.", 0, 0, "bf16|f16|f32", false, false },
-	{ "tokens", 0, OPT_INT, "N", "prefill: tokens of the prompt (2048).", 1, 1 << 20, NULL, false, false },
-	{ "context", 0, OPT_INT, "N", "decode: tokens before (512).", 0, 1 << 20, NULL, false, false },
-	{ "batch", 0, OPT_STRING, "N,N,...", "decode: sequences at once, a line for each number (1).", 0, 0, NULL, false, false },
-	{ NULL, 0, OPT_FLAG, NULL, NULL, 0, 0, NULL, false, false },
-};
 
 const struct cmd cmd_bench = {
 	.name = "bench",

@@ -62,6 +62,10 @@ t 2 "unknown shape 'llama-8', did you mean 'llama-8b'" bench prefill --shape lla
 t 2 '--batch wants' bench decode --shape bench-tiny --batch 1,,8
 t 2 '--batch wants' bench decode --shape bench-tiny --batch 5000
 t 2 '--dtype is for --shape' bench prefill --model stories260k --dtype f32
+t 2 '--batch is not for bench prefill' bench prefill --shape bench-tiny --batch 3
+t 2 '--tokens is not for bench decode' bench decode --shape bench-tiny --tokens 3
+t 2 '--shape is not for bench kernels' bench --shape bench-tiny
+t 2 '--dtype is not for bench tokens' bench tokens --model stories260k --dtype f32
 t 0 '^bench-tiny ' list shapes
 t 0 '^decode bench-tiny f16,"batch 3, context 9",chain32/1,"cpu [^"]*",[0-9.e+]+,tokens/s,([0-9.e+]+,[0-9.]+|,)$' bench decode --shape bench-tiny --dtype f16 --batch 1,3 --context 9
 [ "$(wc -l <"$tmp/out")" -eq 3 ] && head -1 "$tmp/out" | grep -q '^what,shape,numerics,device,value,unit,floor,fraction$' || { echo "bench: a head and a line for each batch"; cat "$tmp/out"; bad=1; }
