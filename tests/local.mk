@@ -88,47 +88,35 @@ check_PROGRAMS += tests/assay_emu
 tests_assay_emu_SOURCES = tests/assay_emu.cc $(assay_SOURCES)
 tests_assay_emu_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open -Wl,--wrap=main
 tests_assay_emu_LDADD = tests/libcudaemu.a $(ASSAY_LIBS)
-TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops
+# numerics fast, over a cublasLt of the tests' own
+tests_libcudaemu_a_SOURCES += tests/emu_cublaslt_cuda.cc tests/emu_fastlt_cuda.cc tests/emu_fastpick_cuda.cc tests/emu_fast_cuda.cc tests/fake_cublaslt.cc
+EXTRA_DIST += tests/fake_cublaslt.h
+# each calls cuda_device_open itself and so takes the emulated device, which comes first, and none of the kernels that nvcc compiled
+TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops tests/test_cuda_noise \
+	tests/test_cuda_sample tests/test_cuda_bench tests/test_cuda_passes tests/test_cuda_fast
 tests_test_cuda_emu_SOURCES = tests/test_cuda_emu.cc
 tests_test_cuda_matmul_SOURCES = tests/test_cuda_matmul.cc
 tests_test_cuda_rowops_SOURCES = tests/test_cuda_rowops.cc
+tests_test_cuda_noise_SOURCES = tests/test_cuda_noise.cc
+tests_test_cuda_sample_SOURCES = tests/test_cuda_sample.cc
+tests_test_cuda_bench_SOURCES = tests/test_cuda_bench.cc
+tests_test_cuda_passes_SOURCES = tests/test_cuda_passes.cc
+tests_test_cuda_fast_SOURCES = tests/test_cuda_fast.cc tests/cublaslt_abi.cc
 tests_test_cuda_emu_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_matmul_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_rowops_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-# the emulated device comes first, so that none of the kernels that nvcc compiled is taken from the archives behind
-tests_test_cuda_emu_LDFLAGS = -Wl,-u,cuda_device_open
-tests_test_cuda_matmul_LDFLAGS = -Wl,-u,cuda_device_open
-tests_test_cuda_rowops_LDFLAGS = -Wl,-u,cuda_device_open
+tests_test_cuda_noise_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_sample_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_bench_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_passes_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_fast_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU $(CUDA_CPPFLAGS)
 tests_test_cuda_emu_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_matmul_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_rowops_LDADD = tests/libcudaemu.a $(LDADD)
-TESTPROGS += tests/test_cuda_noise
-tests_test_cuda_noise_SOURCES = tests/test_cuda_noise.cc
-tests_test_cuda_noise_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-tests_test_cuda_noise_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_noise_LDADD = tests/libcudaemu.a $(LDADD)
-TESTPROGS += tests/test_cuda_sample
-tests_test_cuda_sample_SOURCES = tests/test_cuda_sample.cc
-tests_test_cuda_sample_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-tests_test_cuda_sample_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_sample_LDADD = tests/libcudaemu.a $(LDADD)
-TESTPROGS += tests/test_cuda_bench
-tests_test_cuda_bench_SOURCES = tests/test_cuda_bench.cc
-tests_test_cuda_bench_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-tests_test_cuda_bench_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_bench_LDADD = tests/libcudaemu.a $(LDADD)
-TESTPROGS += tests/test_cuda_passes
-tests_test_cuda_passes_SOURCES = tests/test_cuda_passes.cc
-tests_test_cuda_passes_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-tests_test_cuda_passes_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_passes_LDADD = tests/libcudaemu.a $(LDADD)
-# numerics fast, over a cublasLt of the tests' own
-tests_libcudaemu_a_SOURCES += tests/emu_cublaslt_cuda.cc tests/emu_fastlt_cuda.cc tests/emu_fastpick_cuda.cc tests/emu_fast_cuda.cc tests/fake_cublaslt.cc
-TESTPROGS += tests/test_cuda_fast
-EXTRA_DIST += tests/fake_cublaslt.h
-tests_test_cuda_fast_SOURCES = tests/test_cuda_fast.cc tests/cublaslt_abi.cc
-tests_test_cuda_fast_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
-tests_test_cuda_fast_LDFLAGS = -Wl,-u,cuda_device_open
 tests_test_cuda_fast_LDADD = tests/libcudaemu.a $(LDADD)
 endif
 
