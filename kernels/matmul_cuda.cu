@@ -11,7 +11,7 @@
  * scratch[chunk][row][output] and fold() adds them in ascending order, which is the same program. Whether that is done
  * depends on the shape alone, and changes no bit.
  *
- * Counted in the code that nvcc 13.0 writes for sm_90, never measured. many_rows: 213 to 243 registers, nothing spilled, 27 KiB:
+ * Counted in the code that nvcc 13.0 writes for sm_90, never measured. many_rows: 221 to 243 registers, nothing spilled, 27 KiB:
  * two blocks a multiprocessor; of the issue slots of 16 k, its share of adding T included, 84 % are FFMA (1,024 of 1,217); a k
  * is 4 loads of 16 bytes, none of which meets a bank twice, for 64 FFMA. few_rows, one row: 48 registers, 20 KiB, ten blocks, each
  * with 16 KiB on its way: about 160 KiB a multiprocessor at best, where 40 keep 4.8 TB/s going; 3.4 issue slots a weight and row
