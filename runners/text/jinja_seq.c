@@ -114,6 +114,8 @@ static int sort_key(struct jx *x, struct value v, struct value attribute, bool c
 	if (attribute.type != V_STR || !memchr(attribute.s.p, ',', attribute.s.n)) {
 		if (follow(x, v, attribute, VMISSING, &key))
 			return -1;
+		if (!case_sensitive && jx_reads(x, key))
+			return -1;
 		*out = fold(x, key, case_sensitive);
 		if (out->type != V_STR && !v_is_num(*out)) { /* in a list, where equal items are not asked for their order */
 			key = *out;
@@ -128,6 +130,8 @@ static int sort_key(struct jx *x, struct value v, struct value attribute, bool c
 	*out = v_list(x->a, names.list->n);
 	for (size_t i = 0; i < names.list->n; i++) {
 		if (follow(x, v, names.list->v[i], VMISSING, &key))
+			return -1;
+		if (!case_sensitive && jx_reads(x, key))
 			return -1;
 		v_push(x->a, *out, fold(x, key, case_sensitive));
 	}
@@ -189,6 +193,8 @@ static int f_groupby(struct jx *x, struct value v, struct value *arg, struct val
 	for (size_t i = 0; i < n; i++) {
 		if (follow(x, k[i].val, arg[0], arg[1], &k[i].key))
 			return -1;
+		if (!cs && jx_reads(x, k[i].key))
+			return -1;
 		k[i].key = fold(x, k[i].key, cs);
 	}
 	if (sort_keyed(x, k, n, false))
@@ -223,6 +229,8 @@ static int min_max(struct jx *x, struct value v, struct value *arg, bool max, st
 		return -1;
 	while ((rc = jx_next(x, &it, &item)) > 0) {
 		if (follow(x, item, arg[1], VMISSING, &key))
+			return -1;
+		if (!cs && jx_reads(x, key))
 			return -1;
 		key = fold(x, key, cs);
 		if (!v_is_missing(best)) {
