@@ -216,6 +216,7 @@ static int read_model(const char *name, struct str file, struct spm *s, struct e
 	struct pb b = { (const unsigned char *)file.p, (const unsigned char *)file.p,
 			(const unsigned char *)file.p + file.n, name };
 	struct field f;
+	bool trainer_seen = false;
 	int more;
 	while ((more = pb_next(&b, &f, e)) > 0) {
 		int rc = f.number > 3 ? 0
@@ -226,8 +227,10 @@ static int read_model(const char *name, struct str file, struct spm *s, struct e
 					     e);
 		if (rc == 0 && f.number == 1)
 			rc = read_piece(&b, f.bytes, s, e);
-		else if (rc == 0 && (f.number == 2 || f.number == 3))
+		else if (rc == 0 && (f.number == 2 || f.number == 3)) {
 			rc = read_spec(&b, f.bytes, f.number == 2 ? trainer : normalizer, e);
+			trainer_seen |= f.number == 2;
+		}
 		if (rc < 0)
 			return -1;
 	}
@@ -239,6 +242,8 @@ static int read_model(const char *name, struct str file, struct spm *s, struct e
 			return err_set(e, E_FORMAT, "%s: the name of a special piece is no text", name);
 	if (!s->n)
 		return err_set(e, E_FORMAT, "%s: no pieces, so this is no SentencePiece model", name);
+	if (!trainer_seen) /* every writer puts it behind the pieces: a cut between two pieces is not seen otherwise */
+		return err_set(e, E_FORMAT, "%s: %u pieces and no trainer_spec behind them: the file is cut off", name, s->n);
 	return 0;
 }
 

@@ -167,6 +167,7 @@ static void test_protobuf(void)
 		const char *want;
 	} raw[] = {
 		{ "", 0, "no pieces" },
+		{ "\x0a\x03\x0a\x01\x61", 5, "1 pieces and no trainer_spec behind them: the file is cut off" },
 		{ "\x08\x01", 2, "pieces has wire type 0" },
 		{ "\x15\x01\x02\x03\x04", 5, "trainer_spec has wire type 5" },
 		{ "\x0a\xff\xff\xff\xff\x0f", 6, "a length beyond the end" },
