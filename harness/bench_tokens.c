@@ -15,7 +15,8 @@
 #include "kernels/base/file.h"
 #include "runners/runner.h"
 
-enum { DOCUMENT = 1000, RUN = 1000000, PASSES = 5, MOST_TEXT = 1 << 28 };
+static const char *const own[] = { "gsm8k_excerpt", "mmlu_excerpt", "tiny-cloze" };
+enum { OWN = sizeof own / sizeof *own, DOCUMENT = 1000, RUN = 1000000, PASSES = 5, MOST_TEXT = 1 << 28 };
 
 static double processor(void)
 {
@@ -87,24 +88,34 @@ static const char *last_part(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int bench_file(struct tokens *t, const char *file, const char *name, struct arena *a, bench_fn *row, void *ctx, struct err *e)
+struct source {
+	const char *name;
+	struct str text;
+};
+
+/* All texts before anything is measured, so that a file that cannot be read leaves nothing on standard output. */
+static int load_texts(struct source *out, const char *const *files, int n, struct arena *a, struct err *e)
 {
-	struct pass p = { .t = t, .document = DOCUMENT };
-	if (file_load(a, file, MOST_TEXT, &p.text, e))
-		return -1;
-	if (!p.text.n)
-		return err_set(e, E_USAGE, "%s is empty", file);
-	return measure(&p, name, PASSES, row, ctx, e);
+	for (int i = 0; i < n; i++) {
+		out[i].name = last_part(files[i]);
+		if (file_load(a, files[i], MOST_TEXT, &out[i].text, e))
+			return -1;
+		if (!out[i].text.n)
+			return err_set(e, E_FORMAT, "%s is empty", files[i]);
+	}
+	return 0;
 }
 
 /* Rows of embedded suites, as they lie in the files. */
-static int bench_own(struct tokens *t, struct arena *a, bench_fn *row, void *ctx, struct err *e)
+static int load_own(struct source *out, struct arena *a, struct err *e)
 {
-	static const char *const own[] = { "gsm8k_excerpt", "mmlu_excerpt", "tiny-cloze" };
-	int rc = 0;
-	for (size_t i = 0; i < sizeof own / sizeof *own && !rc; i++)
-		rc = bench_file(t, arena_printf(a, "%s/suites/data/assay__%s/default/test.jsonl", data_dir(), own[i]).p, own[i], a, row, ctx, e);
-	return rc;
+	for (int i = 0; i < OWN; i++) {
+		const char *path = arena_printf(a, "%s/suites/data/assay__%s/default/test.jsonl", data_dir(), own[i]).p;
+		if (load_texts(&out[i], &path, 1, a, e))
+			return -1;
+		out[i].name = own[i];
+	}
+	return 0;
 }
 
 static int bench_runs(struct tokens *t, struct arena *a, bench_fn *row, void *ctx, struct err *e)
@@ -130,15 +141,16 @@ int bench_tokens(const char *path, const char *const *files, int nfiles, bench_f
 	struct arena a;
 	struct tokens *t = NULL;
 	arena_init(&a);
+	int n = nfiles ? nfiles : OWN;
+	struct source *texts = ARENA_ARRAY(&a, n, struct source);
+	int rc = nfiles ? load_texts(texts, files, n, &a, e) : load_own(texts, &a, e);
 	double start = processor();
-	int rc = tokens_open(&t, path, e);
-	if (!rc) {
+	if (!rc)
+		rc = tokens_open(&t, path, e);
+	if (!rc)
 		report(row, ctx, "tokens load", last_part(path), (processor() - start) * 1e3, "ms");
-		if (!nfiles)
-			rc = bench_own(t, &a, row, ctx, e);
-		for (int i = 0; i < nfiles && !rc; i++)
-			rc = bench_file(t, files[i], last_part(files[i]), &a, row, ctx, e);
-	}
+	for (int i = 0; i < n && !rc; i++)
+		rc = measure(&(struct pass){ .t = t, .text = texts[i].text, .document = DOCUMENT }, texts[i].name, PASSES, row, ctx, e);
 	if (!rc)
 		rc = bench_runs(t, &a, row, ctx, e);
 	tokens_close(t);

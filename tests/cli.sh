@@ -72,6 +72,8 @@ t 0 '^decode bench-tiny f16,"batch 3, context 9",chain32/1,"cpu [^"]*",[0-9.e+]+
 timeout 1 "$assay" bench kernels >"$tmp/out" 2>&1
 [ $? -eq 124 ] || { echo "bench: does not end at SIGTERM"; bad=1; }
 t 2 "one of --model and --tokenizer" bench tokens
+t 1 'nowhere.txt: No such file' bench tokens --model stories260k nowhere.txt
+[ -s "$tmp/out" ] && grep -q MB/s "$tmp/out" && { echo "bench tokens: rows before an error"; bad=1; }
 t 2 "'x' is one word too many" bench kernels x
 t 0 '^tokens warm,tiny-cloze [0-9]+ x [0-9]+ ids,-,"cpu, 1 thread",[0-9.e+]+,MB/s,,$' bench tokens --model stories260k
 t 0 '^prefill stories260k,20 tokens,' bench prefill --model stories260k --tokens 20
