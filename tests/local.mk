@@ -91,7 +91,7 @@ tests_assay_emu_LDADD = tests/libcudaemu.a $(ASSAY_LIBS)
 # numerics fast, over a cublasLt of the tests' own
 tests_libcudaemu_a_SOURCES += tests/emu_cublaslt_cuda.cc tests/emu_fastlt_cuda.cc tests/emu_fastpick_cuda.cc tests/emu_fast_cuda.cc tests/fake_cublaslt.cc
 EXTRA_DIST += tests/fake_cublaslt.h
-# each calls cuda_device_open itself and so takes the emulated device, which comes first, and none of the kernels that nvcc compiled
+# the emulated device comes first in the link, so whatever calls cuda_device_open takes it and none of the kernels that nvcc compiled
 TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops tests/test_cuda_noise \
 	tests/test_cuda_sample tests/test_cuda_bench tests/test_cuda_passes tests/test_cuda_fast
 tests_test_cuda_emu_SOURCES = tests/test_cuda_emu.cc
