@@ -513,10 +513,8 @@ int cuda_device_fast(struct device *dev, const char *asked, struct err *e)
 	cudaError_t r = cudaGetDeviceProperties(&p, c->index);
 	if (r == cudaSuccess)
 		r = cudaDriverGetVersion(&m.driver);
-	if (r != cudaSuccess) {
-		cudaGetLastError();
-		return err_set(e, E_DEVICE, "cuda:%d cannot be used: %s (%s)", c->index, cudaGetErrorString(r), cudaGetErrorName(r));
-	}
+	if (r != cudaSuccess)
+		return unusable(c->index, r, e);
 	m.device = p.name;
 	m.arch = 10 * p.major + p.minor;
 	m.sms = p.multiProcessorCount;
