@@ -305,16 +305,25 @@ static void arrive(cudaStream_t s, bool all)
 	arrivals.swap(later);
 }
 
+static size_t take_departed(cudaStream_t s, bool all, unsigned long before)
+{
+	size_t changed = 0; /* bytes of the first whose source is no longer what was copied */
+	std::vector<struct departure> later;
+	for (struct departure &d : departures)
+		if ((!all && d.stream != s) || d.number >= before)
+			later.push_back(std::move(d));
+		else if (!changed && memcmp(d.src, d.data.data(), d.data.size()) != 0)
+			changed = d.data.size();
+	departures.swap(later);
+	return changed;
+}
 
+/* A fault may leave by a jump: nothing is held when it does. */
 static void depart(cudaStream_t s, bool all, unsigned long before)
 {
-	std::vector<struct departure> done, later;
-	for (struct departure &d : departures)
-		((all || d.stream == s) && d.number < before ? done : later).push_back(std::move(d));
-	departures.swap(later);
-	for (const struct departure &d : done)
-		if (memcmp(d.src, d.data.data(), d.data.size()) != 0)
-			emu_fault("the source of an asynchronous copy of %zu bytes was changed before its stream was waited for", d.data.size());
+	size_t changed = take_departed(s, all, before);
+	if (changed)
+		emu_fault("the source of an asynchronous copy of %zu bytes was changed before its stream was waited for", changed);
 }
 
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t s)
