@@ -57,11 +57,12 @@ struct table {
 /* KV cache of one layer. Page = 64 positions = one canonical key tile; position t of a sequence lives in page
  * table[t / 64], slot t % 64.
  *   k: [page][hk][d][64]   (slots innermost: scores of 64 keys are one vector loop)
- *   v: [page][hk][64][d] */
+ *   v: [page][hk][64][dv]  */
 #define KV_PAGE 64
 struct kv {
 	float *k, *v; /* device */
 	int hk, d, pages;
+	int dv; /* channels of a value; d but for latent attention, where values are the first channels of the keys */
 };
 
 /* The rows of one call: which sequence and position each is. All arrays in device memory. */
@@ -72,6 +73,20 @@ struct batch {
 	const int32_t *seq;   /* [n] row of `table` */
 	const int32_t *table; /* [sequences][ld_table] page numbers in position order */
 	int ld_table;
+	/* Recurrent layers: rows of a sequence are neighbours, in order. A run is a row that starts from a slot or from nothing
+	 * and the rows that go on from it. Runs read only what earlier calls wrote, so they may be computed side by side. */
+	const int32_t *run;   /* [runs + 1] first row of each run, and n */
+	const int32_t *from;  /* [n] slot whose state the row starts from, or one of the two below */
+	const int32_t *to;    /* [n] slot that receives the state after the row; -1: none */
+	int runs;
+};
+enum { STATE_ZERO = -1 /* an empty state */, STATE_CHAIN = -2 /* that of the row before */ };
+
+/* Recurrent state of one layer: [slots][size] floats in device memory. */
+struct state {
+	float *p;
+	size_t size;
+	int slots;
 };
 
 enum rope_layout { ROPE_HALF, ROPE_INTERLEAVED }; /* pairs (i, i + dims/2), or (2i, 2i + 1) */
@@ -88,9 +103,63 @@ struct attend {
 	const float *slopes; /* device, [h], or NULL: ALiBi */
 	int window;          /* 0: none; else key j is visible to position i iff 0 <= i - j < window */
 	const float *sinks;  /* device, [h] in log2 units, or NULL */
+	int chunk;           /* 0: none; else key j is visible to position i iff also j / chunk == i / chunk (llama4) */
+	int rounded_bias;    /* falcon-rw: the bias of key j is scale * bf16(slope * j), rounded products, with bf16 slopes, in place of
+	                      * slope * (j - i); scale is 1/sqrt(d) without log2(e) as with slopes otherwise */
 };
 
-enum act { ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_RELU, ACT_COUNT };
+/* Which experts a row goes to (NUMERICS.md section 5: ties to the lowest expert). score is what experts compete with:
+ *   SOFTMAX   softmax over all; the chosen weigh their probability          SIGMOID  likewise, sigmoid of the logit
+ *   TOP       the logits; the chosen weigh their softmax among themselves   GATE     the logits; the chosen weigh their sigmoid
+ *   SPARSEMIX Phi-3.5-MoE's two masked softmaxes (k = 2)
+ * bias [experts] is added to the score for the choice alone. With groups > 1 (experts in equal runs) only the groups_kept groups
+ * with the best group score compete: the best member (best_of 1) or the sum of the two best (2). */
+enum route_score { ROUTE_SOFTMAX, ROUTE_SIGMOID, ROUTE_TOP, ROUTE_GATE, ROUTE_SPARSEMIX };
+struct router {
+	enum route_score score;
+	int experts, k;
+	const float *bias; /* device, [experts], or NULL */
+	int groups, groups_kept, best_of;
+	int normalise;     /* divide the weights by their sum, taken in rising order of experts, plus `floor` */
+	float floor, factor; /* factor: the weights are multiplied by it last */
+	float jitter;      /* SPARSEMIX */
+};
+
+/* Causal convolution along the sequence, each channel by itself: y_t = act(sum_j w[j] x_(t - width + 1 + j) + b), an fma chain in
+ * rising j from +0, rows before the first are 0. State: the last width - 1 rows of x, [width - 1][d], oldest first. */
+struct conv {
+	int d, width;      /* width 2..8 */
+	const float *w, *b; /* device, [width][d]; [d] or NULL */
+	int silu;          /* else no activation */
+};
+static inline size_t conv_state(const struct conv *c) { return (size_t)(c->width - 1) * (size_t)c->d; }
+
+/* Mamba-2's scan, head h of `heads` with d channels and a state of n per channel; head h uses group h / (heads / groups) of B and C.
+ *   t = softplus(dt + dt_bias), clamped to [dt_min, dt_max];  g = exp(t * a[h]);  u_i = t * x_i     (dt.p NULL: g = a[h], u = x)
+ *   S[j][i] = fma(g, S[j][i], B_j * u_i);  y_i = (fma chain over j of S[j][i] C_j), then fma(skip[h], x_i, y_i) unless skip is NULL
+ * State: [heads][n][d]. Lightning attention is the case dt.p NULL: x values, B keys, C queries, a = exp(-slope). */
+struct ssm {
+	int heads, d, n, groups;
+	const float *a, *dt_bias, *skip; /* device, [heads]; a is -exp(A_log) */
+	float dt_min, dt_max;
+};
+static inline size_t ssm_state(const struct ssm *c) { return (size_t)c->heads * (size_t)c->n * (size_t)c->d; }
+
+/* Gated delta rule (Yang et al., 2024, arXiv:2412.06464): hv value heads of dv channels, head h with key head h / (hv / hk) of dk.
+ *   g = exp(a[h] * softplus(alpha + dt_bias[h])); b = sigmoid(beta);  S *= g;  m_j = chain over i of S[i][j] k_i;  u_j = b * (v_j - m_j)
+ *   S[i][j] = fma(k_i, u_j, S[i][j]);  y_j = chain over i of S[i][j] q_i.      q and k come normalised and scaled. State: [hv][dk][dv]. */
+struct delta {
+	int hk, hv, dk, dv;
+	const float *a, *dt_bias; /* device, [hv]; a is -exp(A_log) */
+};
+static inline size_t delta_state(const struct delta *c) { return (size_t)c->hv * (size_t)c->dk * (size_t)c->dv; }
+
+/* Parameters p of the last two: XIELU ap, an, beta, eps: x > 0: fma(ap x, x, beta x), else fma(an, expm1(min(x, eps)) - x, beta x)
+ * (not gated); SWIGLU_CLAMPED alpha, limit: g = min(gate, limit), u = clamp(up, -limit, limit): (u + 1) * (g * sigmoid(alpha g)) (gated). */
+enum act {
+	ACT_SILU, ACT_GELU_ERF, ACT_GELU_TANH, ACT_RELU, ACT_RELU2, ACT_SIGMOID, ACT_NONE, ACT_QUICK_GELU /* x sigmoid(1.702 x) */,
+	ACT_XIELU, ACT_SWIGLU_CLAMPED, ACT_COUNT
+};
 const char *act_name(enum act a);
 
 /* What is left of a row of logits (NUMERICS.md section 3), z = logit * log2(e) rounded once. The log-probability of the
@@ -171,10 +240,27 @@ struct ops {
 	void (*layernorm)(struct device *dev, struct mat y, struct mat x, const float *w, const float *b, float eps);
 	/* rotates x in place; x.d = heads * d of a head; pos as in batch */
 	void (*rope)(struct device *dev, struct mat x, int heads, const struct rope *r, const int32_t *pos);
+	/* y = fma(x, s, y);  x = x * s;  x[i] = x[i] * t[at[i]] (at NULL: t[i]), t and at in device memory */
+	void (*axpy)(struct device *dev, struct mat y, struct mat x, float s);
+	void (*scale)(struct device *dev, struct mat x, float s);
+	void (*scale_rows)(struct device *dev, struct mat x, const float *t, const int32_t *at);
+	void (*clip)(struct device *dev, struct mat x, float limit);   /* to [-limit, limit]; a NaN stays */
+	void (*softcap)(struct device *dev, struct mat x, float cap);  /* x = cap * tanh(x / cap) */
+	/* ids[n][k] ascending and weights[n][k], device memory; logits [n][experts], of which no row keeps its values */
+	void (*route)(struct device *dev, int32_t *ids, float *weights, struct mat logits, const struct router *r);
+	/* y[rows[i]] = fma(w[i], x[i], y[rows[i]]); rows NULL: i, else each at most once; w NULL: 1. rows and w in device memory */
+	void (*scatter)(struct device *dev, struct mat y, struct mat x, const int32_t *rows, const float *w);
+	/* recurrent layers; y is not x. Of each mat the rows of the batch: conv x and y [n][d]; ssm x and y [n][heads d], B and C
+	 * [n][groups n], dt [n][heads]; delta q and k [n][hk dk], v and y [n][hv dv], alpha and beta [n][hv] */
+	void (*conv)(struct device *dev, struct mat y, struct mat x, const struct conv *c, const struct state *s, const struct batch *b);
+	void (*ssm)(struct device *dev, struct mat y, struct mat x, struct mat B, struct mat C, struct mat dt, const struct ssm *c,
+		    const struct state *s, const struct batch *b);
+	void (*delta)(struct device *dev, struct mat y, struct mat q, struct mat k, struct mat v, struct mat alpha, struct mat beta,
+		      const struct delta *c, const struct state *s, const struct batch *b);
 	void (*kv_write)(struct device *dev, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
 	/* copies the first `slots` slots of page src to page dst, for a branch inside a page */
 	void (*kv_copy)(struct device *dev, const struct kv *c, int dst, int src, int slots);
-	/* y[n][h*d]; q[n][h*d]; keys 0..pos of the row's sequence, written before */
+	/* y[n][h*dv]; q[n][h*d]; keys 0..pos of the row's sequence, written before */
 	void (*attend)(struct device *dev, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
 		       const struct batch *b);
 	/* gated (up.p != NULL): y = act(gate) * up; else y = act(gate). In place allowed for gate. */

@@ -684,7 +684,7 @@ int cache_open(struct cache *c, const struct model *m, int pages, struct err *e)
 	c->layer = xcalloc((size_t)g->layers, sizeof *c->layer);
 	for (int i = 0; i < g->layers; i++) {
 		struct kv *k = &c->layer[i];
-		*k = (struct kv){ .hk = g->kv_heads, .d = g->head_dim, .pages = pages };
+		*k = (struct kv){ .hk = g->kv_heads, .d = g->head_dim, .dv = g->head_dim, .pages = pages };
 		if (!(k->k = m->ops->alloc(m->dev, bytes, e)) || !(k->v = m->ops->alloc(m->dev, bytes, e))) {
 			cache_close(c, m);
 			return err_wrap(e, "KV cache of %d pages (%zu bytes in %d layers)", pages, 2 * bytes, g->layers);
