@@ -83,7 +83,7 @@ struct batch {
 enum { STATE_ZERO = -1 /* an empty state */, STATE_CHAIN = -2 /* that of the row before */ };
 
 /* Recurrent state of one layer: [slots][size] floats in device memory. */
-struct state {
+struct states {
 	float *p;
 	size_t size;
 	int slots;
@@ -252,11 +252,11 @@ struct ops {
 	void (*scatter)(struct device *dev, struct mat y, struct mat x, const int32_t *rows, const float *w);
 	/* recurrent layers; y is not x. Of each mat the rows of the batch: conv x and y [n][d]; ssm x and y [n][heads d], B and C
 	 * [n][groups n], dt [n][heads]; delta q and k [n][hk dk], v and y [n][hv dv], alpha and beta [n][hv] */
-	void (*conv)(struct device *dev, struct mat y, struct mat x, const struct conv *c, const struct state *s, const struct batch *b);
+	void (*conv)(struct device *dev, struct mat y, struct mat x, const struct conv *c, const struct states *s, const struct batch *b);
 	void (*ssm)(struct device *dev, struct mat y, struct mat x, struct mat B, struct mat C, struct mat dt, const struct ssm *c,
-		    const struct state *s, const struct batch *b);
+		    const struct states *s, const struct batch *b);
 	void (*delta)(struct device *dev, struct mat y, struct mat q, struct mat k, struct mat v, struct mat alpha, struct mat beta,
-		      const struct delta *c, const struct state *s, const struct batch *b);
+		      const struct delta *c, const struct states *s, const struct batch *b);
 	void (*kv_write)(struct device *dev, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
 	/* copies the first `slots` slots of page src to page dst, for a branch inside a page */
 	void (*kv_copy)(struct device *dev, const struct kv *c, int dst, int src, int slots);
