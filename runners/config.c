@@ -7,30 +7,16 @@
  *
  * Transformers 5 writes rope_parameters in place of rope_theta and rope_scaling: both are read.
  */
-#include "runners/config.h"
+#include "runners/config_int.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/base/arena.h"
-#include "runners/families.h"
 #include "runners/text/json.h"
 
 #define CONFIG_MAX_BYTES (16u << 20)
-
-enum key_type { K_INT, K_NUM, K_BOOL };
-#define MAX_NAMES 6
-#define NEEDED (-1e300) /* default of a key that must be there */
-
-struct key {
-	const char *names[MAX_NAMES];
-	enum key_type type;
-	size_t offset;
-	double def, lo, hi;
-};
 
 #define AT(field) offsetof(struct config, field)
 static const struct key keys[] = {
@@ -57,23 +43,6 @@ static const struct key keys[] = {
 };
 #undef AT
 
-#define AT(field) offsetof(struct rope_config, field)
-static const struct key rope_keys[] = {
-	{ { "rope_theta" }, K_NUM, AT(theta), 10000, 2, 1e15 },
-	{ { "partial_rotary_factor" }, K_NUM, AT(partial), 1, 0, 1 },
-	{ { "factor" }, K_NUM, AT(factor), 0, 1e-6, 1e6 },
-	{ { "low_freq_factor" }, K_NUM, AT(low_freq_factor), 0, 1e-6, 1e6 },
-	{ { "high_freq_factor" }, K_NUM, AT(high_freq_factor), 0, 1e-6, 1e6 },
-	{ { "original_max_position_embeddings" }, K_INT, AT(original_positions), 0, 1, 1 << 30 },
-	{ { "beta_fast" }, K_NUM, AT(beta_fast), 32, 1e-6, 1e6 },
-	{ { "beta_slow" }, K_NUM, AT(beta_slow), 1, 1e-6, 1e6 },
-	{ { "attention_factor" }, K_NUM, AT(attention_factor), 0, 1e-6, 1e6 },
-	{ { "mscale" }, K_NUM, AT(mscale), 0, 0, 1e6 },
-	{ { "mscale_all_dim" }, K_NUM, AT(mscale_all_dim), 0, 0, 1e6 },
-	{ { "truncate" }, K_BOOL, AT(truncate), 1, 0, 1 },
-};
-#undef AT
-
 static const struct {
 	const char *name;
 	enum act act;
@@ -88,27 +57,10 @@ static const struct {
 	{ "relu", ACT_RELU },
 };
 
-static const struct {
-	const char *name;
-	enum rope_type type;
-	const char *needs[4];
-} rope_types[] = {
-	{ "default", ROPE_PLAIN, { NULL } },
-	{ "linear", ROPE_LINEAR, { "factor", NULL } },
-	{ "llama3", ROPE_LLAMA3, { "factor", "low_freq_factor", "high_freq_factor", NULL } },
-	{ "yarn", ROPE_YARN, { "factor", NULL } },
-};
-
 /* ---- looking keys up ---- */
 
-struct source {
-	const char *path;           /* of the file, for messages */
-	const char *inside;         /* "" or "rope_scaling." */
-	struct value first, second; /* text_config, if any, and the outer object */
-};
-
 /* A key's value; nulls count as absent. */
-static const struct value *look(const struct source *s, const char *name)
+const struct value *config_look(const struct source *s, const char *name)
 {
 	const struct value *v = v_getc(s->first, name);
 	if ((!v || v->type == V_NONE) && s->second.type == V_DICT)
@@ -141,14 +93,14 @@ static int read_key(const struct source *s, void *base, const struct key *k, con
 	return put_key(base, k, d);
 }
 
-static int read_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e)
+int config_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct key *k = &table[i];
 		const struct value *v = NULL;
 		int j = 0;
 		for (; j < MAX_NAMES && k->names[j]; j++)
-			if ((v = look(s, k->names[j])))
+			if ((v = config_look(s, k->names[j])))
 				break;
 		if (v) {
 			if (read_key(s, base, k, k->names[j], v, e) != 0)
@@ -167,9 +119,9 @@ static int read_keys(const struct source *s, void *base, const struct key *table
 	return 0;
 }
 
-static const char *look_string(const struct source *s, const char *name, struct arena *a, struct err *e)
+const char *config_string(const struct source *s, const char *name, struct arena *a, struct err *e)
 {
-	const struct value *v = look(s, name);
+	const struct value *v = config_look(s, name);
 	if (!v)
 		return "";
 	if (v->type != V_STR || memchr(v->s.p, 0, v->s.n)) {
@@ -193,7 +145,7 @@ static int find_family(struct config *c, const struct source *s, struct arena *a
 	} else if (v && v->type != V_NONE && v->type != V_LIST) {
 		return err_set(e, E_FORMAT, "%s: 'architectures' is no list of strings", s->path);
 	}
-	if (!(model_type = look_string(s, "model_type", a, e)))
+	if (!(model_type = config_string(s, "model_type", a, e)))
 		return -1;
 	if (family_find(&c->family, architecture, *model_type ? model_type : NULL, e) != 0)
 		return err_wrap(e, "%s", s->path);
@@ -208,7 +160,7 @@ static int read_act(struct config *c, const struct source *s, struct arena *a, s
 	size_t n = 0, i;
 
 	for (i = 0; names[i] && !*name; i++)
-		if (!(name = look_string(s, key = names[i], a, e)))
+		if (!(name = config_string(s, key = names[i], a, e)))
 			return -1;
 	if (!*name)
 		name = c->family->act;
@@ -223,118 +175,6 @@ static int read_act(struct config *c, const struct source *s, struct arena *a, s
 	words[i] = NULL;
 	return err_set(e, E_UNSUPPORTED, "%s: '%s': activation '%.100s' is not known%s (known: %s)", s->path, key, name,
 		       err_hint(hint, sizeof hint, name, words), known);
-}
-
-static int read_rope(struct config *c, const struct source *s, struct arena *a, struct err *e)
-{
-	static const char *const names[] = { "rope_parameters", "rope_scaling", NULL };
-	struct rope_config *r = &c->rope;
-	double theta = r->theta, partial = r->partial;
-	char inside[32], hint[200];
-
-	r->type = ROPE_PLAIN;
-	for (int i = 0; names[i]; i++) {
-		const struct value *v = look(s, names[i]);
-		if (!v)
-			continue;
-		if (v->type != V_DICT)
-			return err_set(e, E_FORMAT, "%s: '%s' is of type %s, wanted an object", s->path, names[i], v_type_name(*v));
-		snprintf(inside, sizeof inside, "%s.", names[i]);
-		struct source in = { s->path, inside, *v, VNONE };
-		for (size_t j = 0; j < v->dict->n; j++)
-			if (v->dict->v[j].val.type == V_DICT)
-				return err_set(e, E_UNSUPPORTED, "%s: '%s' differs between kinds of layers ('%.60s'), which %s does not know",
-					       s->path, names[i], v->dict->v[j].key.s.p, c->family->name);
-		const char *type = look_string(&in, "rope_type", a, e);
-		if (type && !*type)
-			type = look_string(&in, "type", a, e);
-		if (!type || read_keys(&in, r, rope_keys, sizeof rope_keys / sizeof rope_keys[0], NULL, e) != 0)
-			return -1;
-		if (!look(&in, "rope_theta"))
-			r->theta = theta;
-		if (!look(&in, "partial_rotary_factor"))
-			r->partial = partial;
-		const char *words[sizeof rope_types / sizeof rope_types[0] + 1] = { NULL };
-		size_t k, n = sizeof rope_types / sizeof rope_types[0];
-		for (k = 0; k < n && strcmp(rope_types[k].name, *type ? type : "default"); k++)
-			words[k] = rope_types[k].name;
-		if (k == n)
-			return err_set(e, E_UNSUPPORTED, "%s: '%srope_type': '%.100s' is not known%s (known: default, linear, llama3, yarn)",
-				       s->path, inside, type, err_hint(hint, sizeof hint, type, words));
-		r->type = rope_types[k].type;
-		for (int j = 0; rope_types[k].needs[j]; j++)
-			if (!look(&in, rope_types[k].needs[j]))
-				return err_set(e, E_FORMAT, "%s: '%s%s' is missing, '%s' needs it", s->path, inside,
-					       rope_types[k].needs[j], rope_types[k].name);
-		if (!r->original_positions)
-			r->original_positions = c->max_positions;
-		if ((r->type == ROPE_LLAMA3 || r->type == ROPE_YARN) && !r->original_positions)
-			return err_set(e, E_FORMAT, "%s: '%soriginal_max_position_embeddings' is missing, '%s' needs it", s->path, inside,
-				       rope_types[k].name);
-		if (r->type == ROPE_LLAMA3 && r->low_freq_factor >= r->high_freq_factor)
-			return err_set(e, E_RANGE, "%s: '%slow_freq_factor' %.9g is not below 'high_freq_factor' %.9g", s->path, inside,
-				       r->low_freq_factor, r->high_freq_factor);
-		return 0;
-	}
-	return 0;
-}
-
-/* A list of the layers' length, each item 0 or 1 or one of the names; out[i] = 1 where it equals `one`. */
-static int read_layers(struct config *c, const struct source *s, const char *name, const char *zero, const char *one,
-		       unsigned char *out, bool *given, struct err *e)
-{
-	const struct value *v = look(s, name);
-	*given = v != NULL;
-	if (!v)
-		return 0;
-	if (v->type != V_LIST || v->list->n != (size_t)c->layers)
-		return err_set(e, E_FORMAT, "%s: '%s' is no list with one entry for each of the %d layers", s->path, name, c->layers);
-	for (int i = 0; i < c->layers; i++) {
-		struct value x = v->list->v[i];
-		bool is_int = !zero && x.type == V_INT && (x.i == 0 || x.i == 1);
-		if (!is_int && !(zero && x.type == V_STR && (str_is(x.s, zero) || str_is(x.s, one))))
-			return err_set(e, E_UNSUPPORTED, "%s: '%s' holds something other than %s and %s for layer %d", s->path, name,
-				       zero ? zero : "0", zero ? one : "1", i);
-		out[i] = is_int ? x.i != 0 : str_is(x.s, one);
-	}
-	return 0;
-}
-
-/* Which layers slide, which have no rotary embedding. */
-static int read_layer_kinds(struct config *c, const struct source *s, struct err *e)
-{
-	const struct family *f = c->family;
-	bool given = false;
-
-	const struct value *raw = v_getc(s->first, "sliding_window");
-	if (!raw && s->second.type == V_DICT)
-		raw = v_getc(s->second, "sliding_window");
-	if (raw && raw->type == V_NONE) /* here a null is a statement, also where the family has a default */
-		c->window = 0;
-	if (f->window == WINDOW_NONE || (f->window == WINDOW_FLAG && !c->use_window))
-		c->window = 0;
-	if (c->window && f->window != WINDOW_ALL &&
-	    read_layers(c, s, "layer_types", "full_attention", "sliding_attention", c->slides, &given, e) != 0)
-		return -1;
-	if (c->window && f->window == WINDOW_TYPES && !given)
-		return err_set(e, E_FORMAT, "%s: 'layer_types' is missing, 'sliding_window' needs it", s->path);
-	for (int i = 0; i < c->layers && c->window && !given; i++)
-		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from);
-
-	for (int i = 0; i < c->layers && f->nope == NOPE_FULL; i++)
-		c->nope[i] = c->window && !c->slides[i];
-	if (f->nope != NOPE_LIST)
-		return 0;
-	unsigned char rope[CONFIG_MAX_LAYERS] = { 0 };
-	if (read_layers(c, s, "no_rope_layers", NULL, NULL, rope, &given, e) != 0)
-		return -1;
-	int interval = 4;
-	const struct key k = { { "no_rope_layer_interval" }, K_INT, 0, 4, 1, 1 << 20 };
-	if (!given && read_keys(s, &interval, &k, 1, NULL, e) != 0)
-		return -1;
-	for (int i = 0; i < c->layers; i++)
-		c->nope[i] = given ? !rope[i] : (i + 1) % interval == 0;
-	return 0;
 }
 
 static int read_id(int32_t *out, const char *path, const char *name, struct value v, struct err *e)
@@ -364,11 +204,11 @@ static int read_eos(struct config *c, const char *path, const struct value *v, s
 
 static int read_ids(struct config *c, const struct source *s, const char *dir, struct arena *a, struct err *e)
 {
-	const struct value *v = look(s, "bos_token_id");
+	const struct value *v = config_look(s, "bos_token_id");
 	c->bos = -1;
 	if (v && read_id(&c->bos, s->path, "bos_token_id", *v, e) != 0)
 		return -1;
-	if ((v = look(s, "eos_token_id")) && read_eos(c, s->path, v, e) != 0)
+	if ((v = config_look(s, "eos_token_id")) && read_eos(c, s->path, v, e) != 0)
 		return -1;
 
 	char *path = arena_cstr(a, arena_printf(a, "%s/generation_config.json", dir));
@@ -425,7 +265,7 @@ static int check_only(const struct config *c, const struct source *s, struct err
 {
 	for (int i = 0; i < 4 && c->family->only[i].key; i++) {
 		const struct key_value *o = &c->family->only[i];
-		const struct value *v = look(s, o->key);
+		const struct value *v = config_look(s, o->key);
 		if (!v)
 			continue;
 		double d = v->type == V_BOOL ? v->b : v->type == V_INT ? (double)v->i : v->type == V_FLOAT ? v->f : -1e300;
@@ -464,20 +304,20 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	}
 	if (find_family(c, &s, a, e) != 0)
 		return -1;
-	const struct value *q = look(&s, "quantization_config");
+	const struct value *q = config_look(&s, "quantization_config");
 	if (q) {
 		const struct value *m = q->type == V_DICT ? v_getc(*q, "quant_method") : NULL;
 		return err_set(e, E_UNSUPPORTED, "%s: 'quantization_config': weights quantised by '%.60s' are not known", c->path,
 			       m && m->type == V_STR ? m->s.p : "?");
 	}
-	if (read_keys(&s, c, keys, sizeof keys / sizeof keys[0], c->family, e) != 0)
+	if (config_keys(&s, c, keys, sizeof keys / sizeof keys[0], c->family, e) != 0)
 		return -1;
-	c->tied_given = look(&s, "tie_word_embeddings") != NULL;
-	if (!(dtype = look_string(&s, look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
+	c->tied_given = config_look(&s, "tie_word_embeddings") != NULL;
+	if (!(dtype = config_string(&s, config_look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
 		return -1;
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
-	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || read_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
-	    read_layer_kinds(c, &s, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
+	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
+	    config_layers(c, &s, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);
 	return 0;
