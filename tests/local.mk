@@ -120,6 +120,11 @@ tests_test_cuda_passes_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_fast_LDADD = tests/libcudaemu.a $(LDADD)
 endif
 
+# Every reference model against float64, and the same bits every way of running it; needs python3 with numpy, and the oracle.
+.PHONY: check-models
+check-models: assay$(EXEEXT)
+	python3 $(srcdir)/tests/tools/models_oracle.py --assay ./assay --oracle "$${ASSAY_ORACLE:-$(srcdir)/../shared/oracle}/models" --invariance
+
 if HAVE_CUNIT
 check_PROGRAMS += $(TESTPROGS)
 TESTS += $(TESTPROGS) $(TESTSH)

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Runs `assay score` over the reference models and compares with transformers in float64.
+
+    models_oracle.py --assay build/assay --oracle DIR [--models DIR] [--only NAME,...] [--invariance] [--clean] [--json]
+
+DIR of --oracle holds specs/, expected/ and make_models.py, which writes checkpoints from specs; --models is the folder of
+checkpoints: what it lacks is made there, one model at a time, and removed again with --clean. Prints for each model our
+error, the error of PyTorch's own fp32 run, their ratio, and what failed; then a summary. With --invariance every instruction
+set, number of threads, batch and order must give the same hash of all log-probabilities. Exit status 1 when anything failed.
+numpy only.
+"""
+import argparse
+import gzip
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+import models_compare
+
+
+def masks():
+    """The levels of --cpu-mask that this processor has."""
+    try:
+        flags = open("/proc/cpuinfo").read().split()
+    except OSError:
+        return ["scalar"]
+    need = {"scalar": [], "avx2": ["avx2", "fma"], "avx512": ["avx512f"], "avx512bf16": ["avx512_bf16"]}
+    return [m for m, f in need.items() if all(x in flags for x in f)]
+
+
+def one(opts, make, name):
+    expected = json.load(gzip.open(os.path.join(opts.oracle, "expected", name + ".json.gz")))
+    row = {"name": name, "fp32": expected["hf_fp32_max_rel_err"]}
+    folder = os.path.join(opts.models, name)
+    made = not os.path.exists(os.path.join(folder, "config.json"))
+    if made:
+        make.write_model(make.load_spec(name, opts.oracle), opts.models)
+    try:
+        row.update(models_compare.compare(opts.assay, folder, expected["cases"], row["fp32"], ["--threads", "2"]))
+        if opts.invariance:
+            row["bits"] = models_compare.invariance(opts.assay, folder, expected["cases"], row["hashes"], masks())
+    except models_compare.Failed as e:
+        row["error"] = str(e)
+    if made and opts.clean:
+        shutil.rmtree(folder)
+    return row
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--assay", required=True)
+    p.add_argument("--oracle", required=True)
+    p.add_argument("--models")
+    p.add_argument("--only", default="")
+    p.add_argument("--invariance", action="store_true")
+    p.add_argument("--clean", action="store_true")
+    p.add_argument("--json", action="store_true")
+    opts = p.parse_args()
+    spec = importlib.util.spec_from_file_location("make_models", os.path.join(opts.oracle, "make_models.py"))
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    names = sorted(f[:-5] for f in os.listdir(os.path.join(opts.oracle, "specs")) if f.endswith(".json"))
+    wanted = [n for n in opts.only.split(",") if n]
+    for n in wanted:
+        if n not in names:
+            sys.exit("models_oracle.py: no reference model '%s'" % n)
+    temporary = tempfile.mkdtemp() if not opts.models else None
+    opts.models = opts.models or temporary
+    rows = [one(opts, make, n) for n in wanted or names]
+    if temporary:
+        shutil.rmtree(temporary)
+    if opts.json:
+        for r in rows:
+            print(json.dumps(r))
+    else:
+        print(models_compare.table(rows))
+    return 0 if all(map(models_compare.good, rows)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
