@@ -16,7 +16,7 @@
 #include "kernels/ops.h"
 
 enum role {
-	R_END, R_EMBED, R_POSITIONS, R_HEAD, R_FINAL_NORM,
+	R_END, R_EMBED, R_EMBED_NORM, R_POSITIONS, R_HEAD, R_FINAL_NORM,
 	R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN,
@@ -24,7 +24,7 @@ enum role {
 };
 
 /* When a linear layer has a bias: by a key of config.json, always, or never. */
-enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP };
+enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP, BIAS_PRESENT /* where the tensor is there */ };
 
 struct role_name {
 	enum role role;
@@ -69,6 +69,7 @@ struct family {
 	enum window_rule window;
 	enum nope_rule nope;
 	bool gated;
+	bool norm_plus_one;          /* norms multiply by 1 + weight */
 	bool transposed;             /* linear weights are [in, out] */
 	bool inner_4x;               /* the default of the inner width is four times the width */
 };

@@ -1,11 +1,12 @@
-/* model_int.h - what model.c builds and forward.c reads. Private to the two.
+/* model_int.h - what bind_*.c build and forward.c and block_*.c read. Private to them.
  *
- * One block of the transformer holds four linear layers: query, key and value rows in one (q first, then k, then v), the
- * output, gate and up in one (gate first; up alone where nothing is gated), down.
+ * A layer is a mixer (attention or another) and a feed-forward part. Attention holds query, key and value rows in one linear
+ * layer (q first, then k, then v); a dense feed-forward gate and up in one (gate first; up alone where nothing is gated).
  */
 #ifndef ASSAY_MODEL_INT_H
 #define ASSAY_MODEL_INT_H
 
+#include "kernels/base/arena.h"
 #include "runners/config.h"
 #include "runners/families.h"
 #include "runners/model.h"
@@ -23,6 +24,8 @@ struct block {
 	struct linear out;  /* [width][h d] */
 	struct linear up;   /* [2 inner or inner][width] */
 	struct linear down; /* [width][inner] */
+	int inner;          /* of this layer */
+	float *sinks;       /* device, [h]; NULL: none */
 };
 
 struct model {
@@ -32,10 +35,16 @@ struct model {
 	const struct ops *ops;
 	struct safetensors *files; /* stays mapped: the embedding may point into it */
 	struct table embed, positions; /* [vocab][width]; positions.rows NULL: none */
-	void *embed_copy, *positions_copy; /* device memory, where the device does not read the mapping */
-	struct norm final_norm;
+	struct norm embed_norm, final_norm;
 	struct linear head; /* [vocab][width] */
+	float *slopes;      /* device, [h]: ALiBi; NULL: none */
 	struct block *block; /* [layers] */
+	struct arena arena; /* host memory of the blocks */
+	void **owned;       /* device memory to release */
+	struct linear **linears; /* to free */
+	int nowned, nlinears, cap_owned, cap_linears;
 };
+
+bool layer_kv(const struct config *c, int i, struct kv *out); /* what layer i keeps of each position; false: nothing */
 
 #endif

@@ -1,0 +1,73 @@
+/* bind.h - finding a checkpoint's tensors and packing them onto the device: what model.c and bind_*.c share.
+ *
+ * A tensor is looked up by the name that the family's row gives its role, checked against the shape that config.json says and
+ * for NaN and infinity, and copied once. What is made here belongs to the model and ends with it. Every function fails with
+ * a message that names file, tensor and the keys behind the shape. With random weights (model_random) each tensor is
+ * invented in the shape asked for, and the device makes the values.
+ */
+#ifndef ASSAY_BIND_H
+#define ASSAY_BIND_H
+
+#include "kernels/base/arena.h"
+#include "runners/model_int.h"
+
+struct binder {
+	struct model *m;
+	const struct family *f;
+	const struct config *c;
+	unsigned char *used; /* [tensors] */
+	const struct tensor *embed;
+	size_t strip;        /* bytes of the family's prefix that this checkpoint lacks */
+	int expert;          /* what the second "{}" of a name stands for */
+	unsigned char *stage;
+	size_t stage_size;
+	double params, params_active;
+	double active;       /* share of the rows that use what is bound (experts: k / experts) */
+	bool random;         /* tensors are invented: of type dt, without values */
+	enum dtype dt;
+	struct arena invented;
+	uint64_t seed;
+};
+
+/* Some rows of a tensor that become outputs n0.. of a linear layer: row r is tensor row row0 + r * every, element i of it lies at
+ * base + row * row_step + i * col_step. bind_piece fills in a plain [rows][k] tensor, or [k][rows] where the family is transposed. */
+struct piece {
+	const struct tensor *w, *bias;
+	int row0, rows, n0;
+	int every;
+	int64_t base, row_step, col_step, bias_base;
+};
+
+const char *bind_file(const struct binder *b, const struct tensor *t);
+struct str bind_name(const struct binder *b, const char *name, int layer, const char *suffix, char *buf, size_t size);
+/* NULL: there is none. Counts as used. */
+const struct tensor *bind_find(struct binder *b, const char *name, int layer, const char *suffix);
+bool bind_has(struct binder *b, enum role role, int layer); /* the role's weight is in the files (random: the row names it) */
+int bind_missing(const struct binder *b, const char *name, int layer, const char *suffix, const char *why, struct err *e);
+/* Finds a tensor and checks type and shape; d1 == 0: a vector of d0; d2 == 0: a matrix. `why` names the keys behind the shape. */
+int bind_need(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
+	      int64_t d2, const char *why, struct err *e);
+int bind_not_finite(const struct binder *b, const struct tensor *t, struct err *e);
+int bind_finite(const struct binder *b, const struct tensor *t, struct err *e); /* every value */
+
+/* Device memory of the model's own; zeroed. */
+void *bind_alloc(struct binder *b, size_t bytes, struct err *e);
+/* A vector as floats: host (in the model's arena) or device; `plus` is added to each value. */
+int bind_host(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, const char *why, struct err *e);
+int bind_vector(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, float plus, const char *why, struct err *e);
+int bind_floats(struct binder *b, float **out, const float *host, size_t n, struct err *e); /* to the device */
+int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int n, const char *why, struct err *e);
+
+/* Weight (and bias, where the row's rule says so) of a role, as `rows` outputs of k inputs. */
+int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e);
+/* A linear layer from its pieces; they may differ in dtype (then all are widened to f32). */
+int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struct piece *p, int npieces, struct err *e);
+int bind_linear(struct binder *b, struct linear *w, enum role role, int layer, int n, int k, const char *why, struct err *e);
+int bind_table(struct binder *b, struct table *out, enum role role, int rows, int width, const char *why, struct err *e);
+
+int bind_attention(struct binder *b, struct block *k, int layer, struct err *e); /* bind_attention.c */
+int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
+
+#define WHY_MLP "intermediate_size, hidden_size"
+
+#endif
