@@ -31,7 +31,7 @@ static const char *const small_keys[] = { "additional_special_tokens", "extra_sp
 static const char *const all_keys[] = { "add_bos_token",   "add_eos_token",	   "legacy",	"add_prefix_space",
 					"tokenizer_class", "extra_ids", NULL };
 
-int tok_read_file(const char *path, size_t limit, struct str *out, struct err *e)
+int tok_read_file(struct str *out, struct arena *a, const char *path, size_t limit, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -46,16 +46,15 @@ int tok_read_file(const char *path, size_t limit, struct str *out, struct err *e
 		return err_set(e, E_LIMIT, "%s: %lld bytes, the limit is %zu", path, (long long)st.st_size, limit);
 	}
 	size_t size = (size_t)st.st_size, n = 0;
-	char *p = xmalloc(size + 1);
+	char *p = arena_bytes(a, size + 1);
 	while (n < size) {
 		ssize_t r = read(fd, p + n, size - n);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0) {
-			err_errno(e, E_IO, "%s: cannot read", path);
-			free(p);
+			int why = errno;
 			close(fd);
-			return -1;
+			return r < 0 ? err_set(e, E_IO, "%s: %s", path, strerror(why)) : err_set(e, E_IO, "%s: became shorter while it was read", path);
 		}
 		n += (size_t)r;
 	}
@@ -100,15 +99,12 @@ static int read_keys(struct tokenizer *t, struct tokconf *c, struct js *j, bool 
 			      (all && (listed(all_keys, key) || str_ends(key, STR("_token"))));
 		js_peek(j);
 		const char *at = j->p;
-		if (js_skip(j, &s, e) < 0)
+		if ((wanted ? js_value(j, &t->a, &v, e) : js_skip(j, &s, e)) < 0)
 			return -1;
-		if (str_is(key, "model_max_length") && !str_is(s, "null") && read_length(c, j, s, at, e) < 0)
-			return -1;
-		if (wanted) {
-			if (json_parse(&t->a, s, j->name, &v, e) < 0)
-				return -1;
+		if (wanted)
 			v_set(&t->a, c->config, arena_str(&t->a, key.p, key.n), v);
-		}
+		else if (str_is(key, "model_max_length") && !str_is(s, "null") && read_length(c, j, s, at, e) < 0)
+			return -1;
 	}
 	if (more < 0)
 		return -1;
@@ -119,13 +115,10 @@ static int read_keys(struct tokenizer *t, struct tokconf *c, struct js *j, bool 
 static int small_file(struct tokenizer *t, struct tokconf *c, int n, const char *name, struct js *j, struct err *e)
 {
 	const char *path = arena_printf(&t->a, "%s/%s", c->dir.p, name).p;
-	struct str file;
 	if (access(path, F_OK) != 0)
 		return 0;
-	if (tok_read_file(path, TOK_MAX_SMALL, &file, e) < 0)
+	if (tok_read_file(&c->file[n], &t->a, path, TOK_MAX_SMALL, e) < 0)
 		return -1;
-	c->file[n] = arena_str(&t->a, file.p, file.n);
-	free((char *)file.p);
 	*j = (struct js){ c->file[n].p, c->file[n].p, c->file[n].p + c->file[n].n, path, &t->a };
 	return utf8_valid(c->file[n]) ? 1 : err_set(e, E_FORMAT, "%s: not UTF-8", path);
 }

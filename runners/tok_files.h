@@ -40,7 +40,7 @@ int tokconf_bool(const struct tokconf *c, const char *key, bool fallback, bool n
 int tokconf_token(const struct tokconf *c, const char *key, struct addtok *out, bool *given, struct err *e);
 /* One item of a list of special tokens. */
 int tokconf_extra(const struct tokconf *c, struct value v, struct addtok *out, struct err *e);
-int tok_read_file(const char *path, size_t limit, struct str *out, struct err *e); /* malloced */
+int tok_read_file(struct str *out, struct arena *a, const char *path, size_t limit, struct err *e); /* NUL put behind */
 
 /* ---- classes ---- */
 

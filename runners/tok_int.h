@@ -41,6 +41,7 @@ int js_item(struct js *j, bool *first, struct err *e);            /* the next it
 int js_str(struct js *j, struct str *out, struct err *e);
 int js_uint(struct js *j, uint32_t limit, uint32_t *out, struct err *e); /* a whole number below limit */
 int js_skip(struct js *j, struct str *extent, struct err *e);     /* any value; its bytes */
+int js_value(struct js *j, struct arena *a, struct value *out, struct err *e); /* any value, copied to a */
 char js_peek(struct js *j);                                       /* next byte that is no blank; 0 at the end */
 
 /* ---- regular expressions (tok_regex.c): Oniguruma's dialect on PCRE2 ---- */

@@ -476,12 +476,10 @@ static int read_vocab(struct make *m, const char *dir, struct str file, struct d
 {
 	const char *merges_path = arena_printf(&m->t->a, "%s/merges.txt", dir).p;
 	struct str merges;
-	if (tok_read_file(merges_path, TOK_MAX_FILE, &merges, e) < 0)
+	if (tok_read_file(&merges, &m->a, merges_path, TOK_MAX_FILE, e) < 0)
 		return -1;
 	digest_field(d, merges.p, merges.n);
-	int rc = vocab_make(m, file, merges, merges_path, e);
-	free((char *)merges.p);
-	return rc;
+	return vocab_make(m, file, merges, merges_path, e);
 }
 
 int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tokconf *c, struct buf *out,
@@ -500,9 +498,11 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 			       "%s: the tokenizer of '%.*s' is not supported without a tokenizer.json", dir,
 			       str_shown(name), name.p);
 	}
-	if (tok_read_file(path, TOK_MAX_FILE, &file, e) < 0)
-		return -1;
 	arena_init(&m.a);
+	if (tok_read_file(&file, &m.a, path, TOK_MAX_FILE, e) < 0) {
+		make_fini(&m);
+		return -1;
+	}
 	digest_field(d, file.p, file.n);
 	for (int k = 0; k < 4; k++)
 		digest_field(d, c->file[k].p, c->file[k].n);
@@ -513,6 +513,5 @@ int tok_other(struct tokenizer *t, const char *dir, const char *only, struct tok
 	if (rc == 0)
 		rc = make_text(&m, out, e);
 	make_fini(&m);
-	free((char *)file.p);
 	return rc;
 }

@@ -131,16 +131,10 @@ static int read_top(struct tokenizer *t, struct js *j, struct value part[NPARTS]
 				return -1;
 			continue;
 		}
-		if (js_skip(j, &s, e) < 0)
+		if ((k < NPARTS ? js_value(j, &t->a, &part[k], e) : js_skip(j, &s, e)) < 0)
 			return -1;
 		if (str_is(key, "version") && !str_is(s, "\"1.0\""))
 			return js_fail(j, e, "version must be \"1.0\"");
-		if (k < NPARTS) {
-			char name[1200];
-			snprintf(name, sizeof name, "%.1000s (%s)", t->name, part_names[k]);
-			if (json_parse(&t->a, s, name, &part[k], e) < 0)
-				return -1;
-		}
 	}
 	if (more < 0)
 		return -1;
@@ -149,17 +143,14 @@ static int read_top(struct tokenizer *t, struct js *j, struct value part[NPARTS]
 	return model ? 0 : err_set(e, E_FORMAT, "%s: no model", t->name);
 }
 
-static int load(struct tokenizer *t, struct str file, struct err *e)
+/* scratch: until the file is read */
+static int load(struct tokenizer *t, struct str file, struct arena *scratch, struct err *e)
 {
-	struct arena scratch;
-	struct js j = { file.p, file.p, file.p + file.n, t->name, &scratch };
+	struct js j = { file.p, file.p, file.p + file.n, t->name, scratch };
 	struct value part[NPARTS] = { { 0 } };
 	if (!utf8_valid(file))
 		return err_set(e, E_FORMAT, "%s: not UTF-8", t->name);
-	arena_init(&scratch);
-	int rc = read_top(t, &j, part, e);
-	arena_fini(&scratch);
-	if (rc < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 ||
+	if (read_top(t, &j, part, e) < 0 || norm_load(t, part[NORMALIZER], e) < 0 || pre_load(t, part[PRE_TOKENIZER], e) < 0 ||
 	    t->kind->finish(t, e) < 0)
 		return -1;
 	if (part[ADDED].type == V_UNDEFINED)
@@ -232,18 +223,20 @@ static int read_clean_up(struct tokenizer *t, const struct tokconf *c, struct er
 /* A tokenizer.json, and the configuration beside it when its folder was named. */
 static int open_json(struct tokenizer *t, const char *dir, struct digest *d, struct err *e)
 {
-	struct str file;
+	struct str file = { "", 0 };
 	struct tokconf c = { .config = VNONE };
-	if (tok_read_file(t->name, TOK_MAX_FILE, &file, e) < 0)
-		return -1;
-	int rc = dir ? tokconf_load(t, &c, dir, false, e) : 0;
+	struct arena scratch;
+	arena_init(&scratch);
+	int rc = tok_read_file(&file, &scratch, t->name, TOK_MAX_FILE, e);
+	if (rc == 0 && dir)
+		rc = tokconf_load(t, &c, dir, false, e);
 	t->max_length = c.max_length;
 	if (rc == 0 && c.file[0].p)
 		name_tokens(t, c.config);
 	t->decoder = c.added;
 	t->ndecoder = c.nadded;
 	if (rc == 0)
-		rc = load(t, file, e);
+		rc = load(t, file, &scratch, e);
 	if (rc == 0 && c.file[0].p &&
 	    (config_token(t, &c, "bos_token", &t->bos, e) < 0 ||
 	     config_token(t, &c, "eos_token", &t->eos, e) < 0 ||
@@ -253,7 +246,7 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 		rc = read_clean_up(t, &c, e);
 	digest_field(d, file.p, file.n);
 	digest_field(d, c.file[0].p, c.file[0].n);
-	free((char *)file.p);
+	arena_fini(&scratch);
 	return rc;
 }
 
@@ -262,9 +255,12 @@ static int open_other(struct tokenizer *t, const char *dir, const char *only, st
 {
 	struct buf text = { 0 };
 	struct tokconf c;
+	struct arena scratch;
+	arena_init(&scratch);
 	int rc = tok_other(t, dir, only, &c, &text, d, e);
 	if (rc == 0)
-		rc = load(t, (struct str){ text.p, text.n }, e);
+		rc = load(t, (struct str){ text.p, text.n }, &scratch, e);
+	arena_fini(&scratch);
 	if (rc == 0)
 		rc = read_clean_up(t, &c, e);
 	buf_fini(&text);
