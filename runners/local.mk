@@ -8,7 +8,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c
 %C%_librunners_a_SOURCES = \
 	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
-	%D%/session.c %D%/session.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
+	%D%/session.c %D%/session_pages.c %D%/session.h %D%/session_int.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
 	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h %D%/model.h %D%/model_int.h %D%/model.c %D%/bind.h %D%/bind_values.h %D%/bind.c %D%/bind_pack.c %D%/bind_attention.c %D%/bind_mlp.c %D%/families.c %D%/families.h %D%/forward.c %D%/config.c %D%/config_rope.c %D%/config_layers.c %D%/config.h %D%/config_int.h \
 	%D%/safetensors.c %D%/safetensors.h %D%/ropetable.c %D%/ropetable.h \
 	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_model.c %D%/tok_vocab.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_chars.c %D%/tok_pieces.c %D%/tok_unigram.c %D%/tok_word.c %D%/tok_charsmap.c %D%/tok_bert.c %D%/tok_class.c %D%/tok_tables.h %D%/tok_regex.c %D%/tok_set.c %D%/tok_set.h %D%/tok_norm.c \

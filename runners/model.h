@@ -52,6 +52,10 @@ struct forward;
 struct eval {
 	int n;                      /* rows */
 	const int32_t *ids, *pos, *seq; /* host, [n] */
+	/* Of models with a recurrent state, else NULL: the slot of the state that a row starts from, or STATE_ZERO, STATE_CHAIN; the slot
+	 * that the state after a row is written to, -1: none. A slot may be read before it is written by the same sequence's rows, no other. */
+	const int32_t *from, *to;   /* host, [n] */
+	const unsigned char *far;   /* host, [n] or NULL: rows that use the rope tables of long sequences */
 	const int32_t *table;       /* host, [sequences][ld_table] */
 	int sequences, ld_table;
 	int nscored;

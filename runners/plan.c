@@ -4,6 +4,10 @@
  * are neighbours makes the same trie, and memcmp is the fastest of them. One pass with a stack of the current path builds
  * the segments: sorted order visits the trie in preorder, so the parent of a rest that starts at row L is the segment on
  * the stack that holds row L - 1.
+ *
+ * What later items share with a segment only shrinks along the order, so the children of a segment, ascending, start at
+ * falling rows. Therefore a split plan's preorder is the old one with each segment replaced by its pieces: below a piece
+ * come first the next piece with all that hangs under it, then the children that branch off where the piece ends.
  */
 #include "runners/plan.h"
 
@@ -16,6 +20,8 @@ static int by_ids(const void *x, const void *y)
 {
 	const struct plan_item *a = *(const struct plan_item *const *)x, *b = *(const struct plan_item *const *)y;
 	int n = a->n < b->n ? a->n : b->n;
+	if (a->far != b->far)
+		return a->far ? 1 : -1;
 	int c = memcmp(a->ids, b->ids, (size_t)n * sizeof *a->ids);
 	if (c)
 		return c;
@@ -37,6 +43,8 @@ static int by_row(const void *x, const void *y)
 static int32_t common(const struct plan_item *a, const struct plan_item *b)
 {
 	int32_t n = a->n < b->n ? a->n : b->n, i = 0;
+	if (a->far != b->far)
+		return 0;
 	while (i + 8 <= n && memcmp(a->ids + i, b->ids + i, 8 * sizeof *a->ids) == 0)
 		i += 8;
 	while (i < n && a->ids[i] == b->ids[i])
@@ -123,9 +131,76 @@ static void walk(struct plan *p, const struct plan_item **order, bool share, boo
 	p->nsegs = made;
 }
 
-void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool share)
+/* Links segments to their parents. */
+static void hang(struct plan *p)
 {
-	*p = (struct plan){ .items = items, .nitems = n };
+	for (size_t i = p->nsegs; i-- > 0;) { /* backwards, so that children come in ascending order */
+		struct seg *s = &p->segs[i];
+		if (s->parent < 0)
+			continue;
+		struct seg *up = &p->segs[s->parent];
+		s->sibling = up->child;
+		up->child = (int32_t)i;
+		up->nchildren++;
+		up->keep = up->keep > s->start ? up->keep : s->start;
+	}
+}
+
+/* Rows within the segment at which children branch off, each once. */
+static int32_t cuts(const struct plan *p, const struct seg *s)
+{
+	int32_t n = 0, last = s->end;
+	for (int32_t c = s->child; c >= 0; c = p->segs[c].sibling) {
+		n += p->segs[c].start < last;
+		last = p->segs[c].start;
+	}
+	return n;
+}
+
+/* Pieces of one segment at out[0..]; tells each child which piece, counted from `base`, it hangs under. Returns how many. */
+static int32_t cut(const struct plan *p, const struct seg *s, struct seg *out, int32_t base, int32_t *under)
+{
+	int32_t last = cuts(p, s), k = last, start;
+	size_t want = s->want + s->nwants;
+	int32_t end = s->end, c = s->child;
+	for (; k >= 0; k--, end = start) {
+		for (; c >= 0 && p->segs[c].start == end; c = p->segs[c].sibling)
+			under[c] = base + k;
+		start = c >= 0 ? p->segs[c].start : s->start;
+		struct seg *o = &out[k];
+		*o = (struct seg){ .item = s->item, .start = start, .end = end, .parent = base + k - 1, .child = -1, .sibling = -1, .want = want };
+		while (o->want > s->want && p->wants[o->want - 1].row >= start)
+			o->want--;
+		o->nwants = want - o->want;
+		want = o->want;
+	}
+	out[last].ngenerate = s->ngenerate;
+	out[last].keep = s->ngenerate ? s->end : 0;
+	return last + 1;
+}
+
+static void split_segs(struct plan *p)
+{
+	size_t n = p->nsegs, made = 0;
+	for (size_t i = 0; i < p->nsegs; i++)
+		n += (size_t)cuts(p, &p->segs[i]);
+	struct seg *to = xcalloc(n ? n : 1, sizeof *to);
+	int32_t *under = xcalloc(n ? n : 1, sizeof *under);
+	for (size_t i = 0; i < p->nsegs; i++) {
+		int32_t pieces = cut(p, &p->segs[i], to + made, (int32_t)made, under);
+		to[made].parent = p->segs[i].parent < 0 ? -1 : under[i];
+		made += (size_t)pieces;
+	}
+	free(under);
+	free(p->segs);
+	p->segs = to;
+	p->nsegs = made;
+	hang(p);
+}
+
+void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool share, bool split)
+{
+	*p = (struct plan){ .items = items, .nitems = n, .split = split };
 	const struct plan_item **order = xcalloc(n ? n : 1, sizeof *order);
 	for (size_t i = 0; i < n; i++) {
 		order[i] = &items[i];
@@ -146,19 +221,13 @@ void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool sha
 	}
 	p->wants = xcalloc(p->nwants ? p->nwants : 1, sizeof *p->wants);
 	walk(p, order, share, true, &path);
-	for (size_t i = p->nsegs; i-- > 0;) { /* backwards, so that children come in ascending order */
-		struct seg *s = &p->segs[i];
-		qsort(p->wants + s->want, s->nwants, sizeof *p->wants, by_row);
-		if (s->parent < 0)
-			continue;
-		struct seg *up = &p->segs[s->parent];
-		s->sibling = up->child;
-		up->child = (int32_t)i;
-		up->nchildren++;
-		up->keep = up->keep > s->start ? up->keep : s->start;
-	}
 	free(path.seg);
 	free(order);
+	for (size_t i = 0; i < p->nsegs; i++)
+		qsort(p->wants + p->segs[i].want, p->segs[i].nwants, sizeof *p->wants, by_row);
+	hang(p);
+	if (split)
+		split_segs(p);
 }
 
 void plan_free(struct plan *p)

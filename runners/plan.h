@@ -10,6 +10,13 @@
  *
  * Segments are numbered in preorder, so that a walk by rising number is depth first. A want is one scored row: it is kept
  * by the segment that computes the row, whichever items asked for it. Wants of a segment are sorted by row and target.
+ *
+ * A split plan is for models that carry a state from row to row: there a path can go on only where the state was kept, so
+ * segments are cut wherever a child branches off, and every child begins at its parent's end (the prompt of a generation
+ * ends at its segment's end in any plan). Above: 0: rows 0..1, 1: row 2 under 0, 2: row 3 under 1,
+ * 3: rows 3..4 under 1, 4: row 2 under 0.
+ *
+ * Items that are far (their rows use the rope tables of long sequences) share nothing with those that are not.
  * Nothing here knows a model, memory or time; session.c walks the plan.
  */
 #ifndef ASSAY_PLAN_H
@@ -23,6 +30,7 @@ struct plan_item {
 	const int32_t *ids; /* n inputs; ids[n] is the target of the last row unless `open` */
 	int32_t n;          /* input rows, >= 1 */
 	int32_t first;      /* rows first..n-1 are scored; first == n: none */
+	bool far;           /* the sequence is longer than the model's rope_switch: all its rows use the long tables */
 	bool open;          /* the last row has no target: only its argmax (and logits) are wanted */
 	bool generate;      /* after the last row the sequence goes on */
 	int32_t growth;     /* generate: rows that may follow */
@@ -58,10 +66,11 @@ struct plan {
 	size_t rows;                /* unique rows: the sum over segments */
 	int32_t longest;            /* rows of the longest path, growth included */
 	bool logits;                /* some row's logits are wanted */
+	bool split;                 /* every child begins at its parent's end */
 };
 
-/* share false: every item is a segment of its own, nothing is shared. items must outlive the plan; at most 2^31 - 2 of them. */
-void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool share);
+/* share false: every item is a segment of its own, nothing is shared. items must outlive the plan; at most 2^30 - 1 of them. */
+void plan_make(struct plan *p, const struct plan_item *items, size_t n, bool share, bool split);
 void plan_free(struct plan *p);
 
 #endif

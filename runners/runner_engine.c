@@ -616,7 +616,7 @@ static int compute(struct run *u, struct err *e)
 {
 	struct engine *r = u->r;
 	struct plan plan;
-	plan_make(&plan, u->item, u->nitems, !r->no_share);
+	plan_make(&plan, u->item, u->nitems, !r->no_share, false);
 	int rc = prepare(r, &plan, e);
 	if (rc == 0) {
 		struct machine m = { .ctx = r, .eval = machine_eval, .copy = machine_copy, .vocab = r->base.info.vocab, .rows = r->rows,

@@ -11,171 +11,24 @@
  * Taking ready segments by rising number is depth-first order, which frees pages soonest. All but the first of a batch
  * leave a reserve of pages that the deepest path could need. If nothing can go on all the same, the children of the last
  * holder are cut loose: they compute their whole path themselves and the holder's pages come back. So any request that
- * fits by itself is answered, however small the cache.
+ * fits by itself is answered, however small the cache. Pages: session_pages.c.
+ *
+ * A recurrent state exists only for the last row that was computed, so the plan is split and every sequence has one slot.
+ * A run (rows of one sequence in one batch) starts from nothing, from its own slot, or from its parent's, which an earlier
+ * batch wrote; the parent keeps its slot through the batch that reads it. The state after a run's last row is written,
+ * except when that row will come once more for the rest of its wants: then the state before it. Slots alone being short, the
+ * holder whose children and generations have the fewest rows to compute again is cut loose.
+ *
+ * A generation that grows longer than rope_switch is computed again from row 0 with the other tables, on fresh pages that
+ * were promised to it when it began: what it had shared counts as promised too.
  */
-#include "runners/session.h"
+#include "runners/session_int.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kernels/base/arena.h"
-
-enum { NONE = -1 };
-
-/* One segment's progress. */
-struct state {
-	int32_t start, parent; /* as planned, or 0 and NONE once cut loose */
-	int32_t live;          /* NONE: holds no pages */
-	int32_t at;            /* next row to compute */
-	int32_t pending;       /* children and generations that have not begun */
-	size_t want;           /* next want */
-	uint32_t batch;        /* that holds its last row; 0: none yet */
-	bool begun;
-};
-
-/* A sequence that holds pages: a segment or a generation. */
-struct live {
-	int32_t *page; /* [pages_per_sequence] */
-	int32_t npages;
-	int32_t seg;   /* whose, NONE: a generation's, or free */
-	uint32_t batch; /* of the last eval it was part of */
-	int32_t row;   /* its row of that eval's table */
-};
-
-struct stream { /* a generation after its first token */
-	uint32_t item;
-	int32_t owner; /* segment it goes on from; NONE once begun or cut loose */
-	int32_t live;
-	int32_t at, len; /* rows computed, rows known: prompt and generated tokens */
-	int32_t promised; /* pages reserved for it and not yet taken */
-	int32_t *token;   /* generated */
-	int32_t cap;
-	bool begun, ended;
-};
-
-struct hit { /* what a scored row is for */
-	int32_t stream; /* or NONE: */
-	int32_t seg;
-	size_t want, nwants;
-	bool logits, draws;
-};
-
-struct session {
-	const struct machine *m;
-	const struct plan *p;
-	const struct session_hooks *h;
-	struct session_stats stats;
-	struct state *seg;
-	int32_t *heap, *later, *closed;   /* ready segments; those that wait for the next batch; those that end in this one */
-	size_t nheap, nlater, nclosed;
-	int32_t partial;                  /* the segment that the last batch cut, or NONE */
-	struct live *live;
-	int32_t *live_pages, *live_free;
-	int nlive, nlive_free, ld;
-	int32_t *page_refs, *page_filled, *page_free;
-	int nfree, promised, reserve;
-	struct stream *stream;
-	size_t nstreams, cap_streams;
-	int running;                      /* streams that have begun */
-	uint32_t batch;                   /* number of the batch being filled, from 1 */
-	/* the batch */
-	int n, nseq, nscored, max_scored;
-	int32_t *ids, *pos, *seq, *table, *scored, *target;
-	struct lse *out;
-	struct hit *hit;
-	float *logits;
-	struct draw *draw;
-	int32_t *drawn;
-	bool want_logits, want_draws;
-	double done, total;
-};
-
-static int32_t pages_of(int32_t rows)
-{
-	return (int32_t)(((int64_t)rows + KV_PAGE - 1) / KV_PAGE);
-}
-
-/* -- pages and tables -- */
-
-static int32_t page_take(struct session *s, int32_t filled)
-{
-	assert(s->nfree > 0);
-	int32_t p = s->page_free[--s->nfree];
-	s->page_refs[p] = 1;
-	s->page_filled[p] = filled;
-	int used = s->m->pages - s->nfree;
-	if (used > s->stats.peak_pages)
-		s->stats.peak_pages = used;
-	return p;
-}
-
-static void page_drop(struct session *s, int32_t p)
-{
-	assert(s->page_refs[p] > 0);
-	if (--s->page_refs[p] == 0)
-		s->page_free[s->nfree++] = p;
-}
-
-static int32_t live_take(struct session *s, int32_t seg)
-{
-	int32_t i = s->live_free[--s->nlive_free];
-	s->live[i].npages = 0;
-	s->live[i].seg = seg;
-	s->live[i].batch = 0;
-	return i;
-}
-
-static void live_trim(struct session *s, int32_t i, int32_t npages)
-{
-	struct live *l = &s->live[i];
-	while (l->npages > npages)
-		page_drop(s, l->page[--l->npages]);
-}
-
-static void live_drop(struct session *s, int32_t *i)
-{
-	live_trim(s, *i, 0);
-	s->live[*i].seg = NONE;
-	s->live_free[s->nlive_free++] = *i;
-	*i = NONE;
-}
-
-/* A path that goes on at row `start` of segment `parent` (NONE: from nothing): new pages needed for rows up to `end`. */
-static int32_t pages_needed(const struct session *s, int32_t parent, int32_t start, int32_t end, bool *copy)
-{
-	int32_t slot = start % KV_PAGE, full = start / KV_PAGE;
-	bool claim = slot && parent != NONE && s->page_filled[s->live[s->seg[parent].live].page[full]] == slot;
-	*copy = slot && !claim;
-	return pages_of(end) - full - claim;
-}
-
-/* Shares and takes pages so that rows start..end-1 may be written; `filled`: slots of the last page that are spoken for. */
-static int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool fill_last)
-{
-	int32_t i = live_take(s, owner), slot = start % KV_PAGE, full = start / KV_PAGE, need = pages_of(end);
-	struct live *l = &s->live[i];
-	const int32_t *from = parent == NONE ? NULL : s->live[s->seg[parent].live].page;
-	for (int32_t k = 0; k < need; k++) {
-		int32_t filled = k < need - 1 || fill_last ? KV_PAGE : end - k * KV_PAGE;
-		if (k < full) {
-			l->page[k] = from[k];
-			s->page_refs[from[k]]++;
-		} else if (k == full && slot && s->page_filled[from[k]] == slot) {
-			l->page[k] = from[k];
-			s->page_refs[from[k]]++;
-			s->page_filled[from[k]] = filled;
-		} else {
-			l->page[k] = page_take(s, filled);
-			if (k == full && slot) {
-				s->m->copy(s->m->ctx, l->page[k], from[k], slot);
-				s->stats.copies++;
-			}
-		}
-		l->npages = k + 1;
-	}
-	return i;
-}
 
 /* -- ready segments: a heap by number -- */
 
@@ -210,22 +63,9 @@ static int32_t heap_pop(struct session *s)
 
 /* -- filling a batch -- */
 
-/* The sequence's row of this batch's page table, NONE when the batch has no room for another sequence. */
-static int32_t table_row(struct session *s, int32_t live)
+static void add_row(struct session *s, int32_t table, int32_t id, int32_t pos, bool far)
 {
-	struct live *l = &s->live[live];
-	if (l->batch == s->batch)
-		return l->row;
-	if (s->nseq == s->m->sequences)
-		return NONE;
-	l->batch = s->batch;
-	l->row = s->nseq++;
-	memcpy(s->table + (size_t)l->row * (size_t)s->ld, l->page, (size_t)l->npages * sizeof *l->page);
-	return l->row;
-}
-
-static void add_row(struct session *s, int32_t table, int32_t id, int32_t pos)
-{
+	s->far[s->n] = far;
 	s->ids[s->n] = id;
 	s->pos[s->n] = pos;
 	s->seq[s->n++] = table;
@@ -269,11 +109,11 @@ static struct hit next_hit(const struct session *s, int32_t seg, size_t want, si
 }
 
 /* Adds what fits of a segment that has begun. True: its last row and all its wants are in. */
-static bool add_segment(struct session *s, int32_t i)
+static bool segment_rows(struct session *s, int32_t i)
 {
-	struct state *st = &s->seg[i];
+	struct part *st = &s->seg[i];
 	const struct seg *sg = &s->p->segs[i];
-	const int32_t *ids = s->p->items[sg->item].ids;
+	const struct plan_item *it = &s->p->items[sg->item];
 	size_t end = sg->want + sg->nwants;
 	int32_t table = table_row(s, st->live);
 	if (table == NONE)
@@ -282,7 +122,7 @@ static bool add_segment(struct session *s, int32_t i)
 		bool wanted = st->want < end && s->p->wants[st->want].row == st->at;
 		if (s->n == s->m->rows || (wanted && s->nscored == s->max_scored))
 			return false;
-		add_row(s, table, ids[st->at], st->at);
+		add_row(s, table, it->ids[st->at], st->at, it->far);
 		while (st->want < end && s->p->wants[st->want].row == st->at) {
 			if (s->nscored == s->max_scored)
 				return false; /* this row once more in the next batch, for the rest of its wants */
@@ -294,7 +134,7 @@ static bool add_segment(struct session *s, int32_t i)
 	return true;
 }
 
-static void add_stream(struct session *s, int32_t i)
+static void stream_rows(struct session *s, int32_t i)
 {
 	struct stream *t = &s->stream[i];
 	struct live *l = &s->live[t->live];
@@ -311,20 +151,55 @@ static void add_stream(struct session *s, int32_t i)
 		bool last = t->at == t->len - 1;
 		if (s->n == s->m->rows || (last && s->nscored == s->max_scored))
 			return;
-		add_row(s, table, t->at < it->n ? it->ids[t->at] : t->token[t->at - it->n], t->at);
+		add_row(s, table, t->at < it->n ? it->ids[t->at] : t->token[t->at - it->n], t->at, t->far);
 		if (last)
 			add_scored(s, -1, (struct hit){ .stream = i, .seg = NONE, .draws = it->draws }, t->item);
 	}
 }
 
+/* States of the run that begins at row `first` of the batch; `done` of its rows will not come again, the last of them is saved. */
+static void run_states(struct session *s, int first, int32_t done, int32_t live, int32_t *from, int32_t parent)
+{
+	for (int r = first; r < s->n; r++) {
+		s->from[r] = r == first ? *from : STATE_CHAIN;
+		s->to[r] = r == first + done - 1 ? live : NONE;
+	}
+	if (done == 0 || *from == live)
+		return;
+	if (*from != STATE_ZERO)
+		s->served[s->nserved++] = parent;
+	*from = live;
+}
+
+static bool add_segment(struct session *s, int32_t i)
+{
+	struct part *st = &s->seg[i];
+	int first = s->n;
+	int32_t at = st->at;
+	bool whole = segment_rows(s, i);
+	run_states(s, first, st->at - at, st->live, &st->from, st->parent);
+	return whole;
+}
+
+static void add_stream(struct session *s, int32_t i)
+{
+	struct stream *t = &s->stream[i];
+	int first = s->n;
+	int32_t at = t->at, held = t->from;
+	stream_rows(s, i);
+	run_states(s, first, t->at - at, t->live, &t->from, t->owner);
+	if (t->from != held)
+		t->owner = NONE;
+}
+
 static void seg_release(struct session *s, int32_t i)
 {
-	struct state *st = &s->seg[i];
+	struct part *st = &s->seg[i];
 	if (st->pending == 0 && st->live != NONE && st->batch && st->batch < s->batch)
 		live_drop(s, &st->live);
 }
 
-/* A child or generation has begun, or will not: its parent may be done with. */
+/* A child or generation has begun and needs the parent no more, or will not begin: its parent may be done with. */
 static void seg_served(struct session *s, int32_t i)
 {
 	if (i == NONE)
@@ -333,21 +208,36 @@ static void seg_served(struct session *s, int32_t i)
 	seg_release(s, i);
 }
 
+/* One that goes on from `parent` has begun with `live`. Returns the slot of its first state; until that is read the parent stays. */
+static int32_t begun_from(struct session *s, int32_t parent, int32_t live)
+{
+	if (parent == NONE)
+		return STATE_ZERO;
+	int32_t slot = s->seg[parent].live;
+	if (slot == NONE || !s->m->states) {
+		seg_served(s, parent);
+		return live; /* inherited, or there is no state */
+	}
+	return slot;
+}
+
 enum begin { BEGUN, WAIT_BATCH, NO_ROOM };
 
-static enum begin seg_begin(struct session *s, int32_t i, int spare)
+static enum begin seg_begin(struct session *s, int32_t i, bool first)
 {
-	struct state *st = &s->seg[i];
+	struct part *st = &s->seg[i];
 	bool copy;
-	int32_t need = pages_needed(s, st->parent, st->start, s->p->segs[i].end, &copy);
-	if (copy && s->seg[st->parent].batch == s->batch)
+	int32_t shared, need = pages_needed(s, st->parent, st->start, s->p->segs[i].end, &copy, &shared);
+	if (st->parent != NONE && (copy || s->m->states) && s->seg[st->parent].batch == s->batch)
 		return WAIT_BATCH;
-	if (s->nlive_free == 0 || need > s->nfree - s->promised - spare)
+	if (need > s->nfree - s->promised - (first ? 0 : s->reserve))
+		return NO_ROOM;
+	if (!live_inherits(s, st->parent) && s->nlive_free <= (first ? 0 : s->reserve_live))
 		return NO_ROOM;
 	st->live = live_begin(s, i, st->parent, st->start, s->p->segs[i].end, false);
 	st->begun = true;
 	st->at = st->start;
-	seg_served(s, st->parent);
+	st->from = begun_from(s, st->parent, st->live);
 	return BEGUN;
 }
 
@@ -355,20 +245,27 @@ static bool stream_begin(struct session *s, int32_t i)
 {
 	struct stream *t = &s->stream[i];
 	const struct plan_item *it = &s->p->items[t->item];
-	int32_t start = t->owner == NONE ? 0 : it->n, most = pages_of(it->n + it->growth);
-	bool copy;
-	int32_t need = pages_needed(s, t->owner, start, it->n + it->growth, &copy);
-	if (s->running >= s->m->rows || s->running >= s->m->sequences || s->running >= s->max_scored || s->nlive_free == 0 ||
-	    need > s->nfree - s->promised)
+	int32_t start = t->owner == NONE ? 0 : it->n;
+	bool copy, cross = s->m->rope_switch && !t->far && it->n + it->growth > s->m->rope_switch;
+	int32_t shared, need = pages_needed(s, t->owner, start, it->n + it->growth, &copy, &shared);
+	if (!cross)
+		shared = 0;
+	if (s->running >= s->m->rows || s->running >= s->m->sequences || s->running >= s->max_scored || need + shared > s->nfree - s->promised)
+		return false;
+	if (s->m->states && t->owner != NONE && !s->seg[t->owner].batch)
+		return false; /* its last row comes once more: the state after it is not saved yet */
+	if (!live_inherits(s, t->owner) && s->nlive_free == 0)
 		return false;
 	t->live = live_begin(s, NONE, t->owner, start, t->len, true);
 	t->at = start;
-	t->promised = most - s->live[t->live].npages;
+	t->most = pages_of(it->n + it->growth);
+	t->promised = t->most - s->live[t->live].npages + shared;
 	s->promised += t->promised;
 	t->begun = true;
 	s->running++;
-	seg_served(s, t->owner);
-	t->owner = NONE;
+	t->from = begun_from(s, t->owner, t->live);
+	if (t->from == STATE_ZERO || t->from == t->live)
+		t->owner = NONE;
 	return true;
 }
 
@@ -386,7 +283,7 @@ static void fill(struct session *s)
 	s->batch++;
 	s->n = s->nseq = s->nscored = 0;
 	s->want_logits = s->want_draws = false;
-	s->nclosed = s->nlater = 0;
+	s->nclosed = s->nlater = s->nserved = 0;
 	for (size_t i = 0; i < s->nstreams; i++)
 		if (s->stream[i].begun)
 			add_stream(s, (int32_t)i);
@@ -401,7 +298,7 @@ static void fill(struct session *s)
 	bool first = s->n == 0;
 	while (s->partial == NONE && s->nheap && s->n < s->m->rows && s->nseq < s->m->sequences && s->nscored < s->max_scored) {
 		int32_t i = heap_pop(s);
-		switch (seg_begin(s, i, first ? 0 : s->reserve)) {
+		switch (seg_begin(s, i, first)) {
 		case WAIT_BATCH:
 			s->later[s->nlater++] = i;
 			continue;
@@ -422,15 +319,29 @@ full:
 		heap_push(s, s->later[--s->nlater]);
 }
 
-/* Nothing could go on: takes the pages of the last segment that holds some for others. False: there is none. */
-static bool cut_loose(struct session *s)
+/* The segment to take pages and a slot from: the last that has some, or, where only slots are short, the one whose loss costs the
+ * fewest rows. */
+static int32_t loosest(const struct session *s)
 {
-	int32_t i = NONE;
+	int32_t best = NONE;
+	int64_t least = 0;
 	for (int k = 0; k < s->nlive; k++) {
 		int32_t g = s->live[k].seg;
-		if (g != NONE && s->seg[g].batch && g > i)
-			i = g;
+		if (g == NONE || !s->seg[g].batch)
+			continue;
+		int64_t cost = s->m->states && s->nlive_free == 0 ? (int64_t)s->p->segs[g].end * s->seg[g].pending : 0;
+		if (best == NONE || cost < least || (cost == least && g > best)) {
+			best = g;
+			least = cost;
+		}
 	}
+	return best;
+}
+
+/* Nothing could go on: takes the pages of a segment that holds some for others. False: there is none. */
+static bool cut_loose(struct session *s)
+{
+	int32_t i = loosest(s);
 	if (i == NONE)
 		return false;
 	for (int32_t c = s->p->segs[i].child; c != NONE; c = s->p->segs[c].sibling)
@@ -465,6 +376,11 @@ static void stream_push(struct session *s, int32_t i, int32_t token)
 	t->len++;
 }
 
+static bool outgrown(const struct session *s, const struct stream *t)
+{
+	return s->m->rope_switch && !t->far && t->len > s->m->rope_switch;
+}
+
 /* The prompt of a generation is computed, and with it the first token. */
 static void stream_open(struct session *s, uint32_t item, int32_t seg, int32_t token)
 {
@@ -479,8 +395,29 @@ static void stream_open(struct session *s, uint32_t item, int32_t seg, int32_t t
 		s->cap_streams = s->cap_streams ? 2 * s->cap_streams : 64;
 		s->stream = xrealloc(s->stream, s->cap_streams * sizeof *s->stream);
 	}
-	s->stream[s->nstreams++] = (struct stream){ .item = item, .owner = seg, .live = NONE, .len = it->n };
+	s->stream[s->nstreams++] = (struct stream){ .item = item, .owner = seg, .live = NONE, .len = it->n, .far = it->far };
 	stream_push(s, (int32_t)s->nstreams - 1, token);
+	struct stream *t = &s->stream[s->nstreams - 1];
+	if (outgrown(s, t)) { /* the prompt was the longest that is not far */
+		s->stats.crossed++;
+		s->total += it->n;
+		s->seg[seg].pending--;
+		t->owner = NONE;
+		t->far = true;
+	}
+}
+
+/* The sequence has outgrown rope_switch: all its rows again, on pages that nobody else reads. */
+static void stream_cross(struct session *s, struct stream *t)
+{
+	s->stats.crossed++;
+	s->total += t->at;
+	live_trim(s, t->live, 0);
+	s->promised += t->most - t->promised;
+	t->promised = t->most;
+	t->far = true;
+	t->at = 0;
+	t->from = STATE_ZERO;
 }
 
 static void stream_next(struct session *s, int32_t i, int32_t token)
@@ -490,6 +427,8 @@ static void stream_next(struct session *s, int32_t i, int32_t token)
 	if (s->h->next(s->h->ctx, t->item, token)) {
 		assert(t->len < it->n + it->growth);
 		stream_push(s, i, token);
+		if (outgrown(s, t))
+			stream_cross(s, t);
 		return;
 	}
 	s->total -= it->n + it->growth - t->len;
@@ -501,6 +440,8 @@ static void stream_next(struct session *s, int32_t i, int32_t token)
 
 static void deliver(struct session *s)
 {
+	for (size_t k = 0; k < s->nserved; k++)
+		seg_served(s, s->served[k]);
 	for (int k = 0; k < s->nscored; k++) {
 		const struct hit *hit = &s->hit[k];
 		const float *logits = s->want_logits ? s->logits + (size_t)k * (size_t)s->m->vocab : NULL;
@@ -526,7 +467,7 @@ static void deliver(struct session *s)
 	}
 	s->nstreams = kept;
 	for (size_t k = 0; k < s->nclosed; k++) {
-		struct state *st = &s->seg[s->closed[k]];
+		struct part *st = &s->seg[s->closed[k]];
 		if (st->live == NONE)
 			continue;
 		if (st->pending == 0)
@@ -536,30 +477,32 @@ static void deliver(struct session *s)
 	}
 }
 
-static void session_init(struct session *s, const struct machine *m, const struct plan *p, const struct session_hooks *h)
+/* Segments on the longest path. */
+static int32_t depth_of(const struct plan *p)
 {
-	*s = (struct session){ .m = m, .p = p, .h = h, .partial = NONE, .total = (double)p->rows };
-	size_t n = p->nsegs + 1, rows = (size_t)m->rows, scored = (size_t)m->scored, generations = 0;
-	s->seg = xcalloc(n, sizeof *s->seg);
-	s->heap = xcalloc(n, sizeof *s->heap);
-	s->later = xcalloc(n, sizeof *s->later);
-	s->closed = xcalloc(n, sizeof *s->closed);
+	int32_t most = 0, *depth = xcalloc(p->nsegs + 1, sizeof *depth);
 	for (size_t i = 0; i < p->nsegs; i++) {
-		const struct seg *g = &p->segs[i];
-		s->seg[i] = (struct state){ .start = g->start, .parent = g->parent, .live = NONE, .want = g->want,
-					    .pending = g->nchildren + g->ngenerate };
-		generations += (size_t)g->ngenerate;
-		if (g->parent == NONE)
-			s->heap[s->nheap++] = (int32_t)i; /* ascending: a heap already */
+		depth[i] = p->segs[i].parent == NONE ? 1 : depth[p->segs[i].parent] + 1;
+		most = depth[i] > most ? depth[i] : most;
 	}
-	for (size_t i = 0; i < p->nitems; i++)
-		s->total += p->items[i].growth;
-	s->ld = pages_of(p->longest);
-	size_t lives = 2 * rows + 64, most = ((size_t)64 << 20) / (4 * (size_t)(s->ld ? s->ld : 1));
+	free(depth);
+	return most;
+}
+
+static void init_lives(struct session *s, size_t generations)
+{
+	size_t all = s->p->nsegs + generations, lives = 2 * (size_t)s->m->rows + 64, most = ((size_t)64 << 20) / (4 * (size_t)(s->ld ? s->ld : 1));
 	lives = lives < most ? lives : most;
-	lives = lives < p->nsegs + generations ? lives : p->nsegs + generations;
+	lives = lives < all ? lives : all;
 	lives = lives > 4 ? lives : 4;
+	if (s->m->states && (size_t)s->m->states < lives)
+		lives = (size_t)s->m->states;
 	s->nlive = (int)lives;
+	if (s->m->states && lives < all) {
+		int deep = depth_of(s->p) + 1;
+		s->reserve_live = deep < s->nlive / 2 ? deep : s->nlive / 2;
+	}
+	s->served = xcalloc(lives, sizeof *s->served);
 	s->live = xcalloc(lives, sizeof *s->live);
 	s->live_pages = xcalloc(lives * (size_t)(s->ld + 1), sizeof *s->live_pages);
 	s->live_free = xcalloc(lives, sizeof *s->live_free);
@@ -567,6 +510,29 @@ static void session_init(struct session *s, const struct machine *m, const struc
 		s->live[i] = (struct live){ .page = s->live_pages + (size_t)i * (size_t)s->ld, .seg = NONE };
 		s->live_free[s->nlive_free++] = s->nlive - 1 - i;
 	}
+}
+
+static void session_init(struct session *s, const struct machine *m, const struct plan *p, const struct session_hooks *h)
+{
+	*s = (struct session){ .m = m, .p = p, .h = h, .partial = NONE, .total = (double)p->rows };
+	assert(p->split || !m->states);
+	size_t n = p->nsegs + 1, rows = (size_t)m->rows, scored = (size_t)m->scored, generations = 0;
+	s->seg = xcalloc(n, sizeof *s->seg);
+	s->heap = xcalloc(n, sizeof *s->heap);
+	s->later = xcalloc(n, sizeof *s->later);
+	s->closed = xcalloc(n, sizeof *s->closed);
+	for (size_t i = 0; i < p->nsegs; i++) {
+		const struct seg *g = &p->segs[i];
+		s->seg[i] = (struct part){ .start = g->start, .parent = g->parent, .live = NONE, .want = g->want,
+					   .pending = g->nchildren + g->ngenerate };
+		generations += (size_t)g->ngenerate;
+		if (g->parent == NONE)
+			s->heap[s->nheap++] = (int32_t)i; /* ascending: a heap already */
+	}
+	for (size_t i = 0; i < p->nitems; i++)
+		s->total += p->items[i].growth;
+	s->ld = pages_of(p->longest);
+	init_lives(s, generations);
 	s->page_refs = xcalloc((size_t)m->pages, sizeof *s->page_refs);
 	s->page_filled = xcalloc((size_t)m->pages, sizeof *s->page_filled);
 	s->page_free = xcalloc((size_t)m->pages, sizeof *s->page_free);
@@ -582,6 +548,9 @@ static void session_init(struct session *s, const struct machine *m, const struc
 	s->ids = xcalloc(rows, sizeof *s->ids);
 	s->pos = xcalloc(rows, sizeof *s->pos);
 	s->seq = xcalloc(rows, sizeof *s->seq);
+	s->from = xcalloc(rows, sizeof *s->from);
+	s->to = xcalloc(rows, sizeof *s->to);
+	s->far = xcalloc(rows, sizeof *s->far);
 	s->table = xcalloc((size_t)m->sequences * (size_t)(s->ld + 1), sizeof *s->table);
 	s->scored = xcalloc(scored, sizeof *s->scored);
 	s->target = xcalloc(scored, sizeof *s->target);
@@ -595,9 +564,9 @@ static void session_fini(struct session *s)
 {
 	for (size_t i = 0; i < s->nstreams; i++)
 		free(s->stream[i].token);
-	void *all[] = { s->seg, s->heap, s->later, s->closed, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
+	void *all[] = { s->seg, s->heap, s->later, s->closed, s->served, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
 			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->draw,
-			s->drawn, s->hit };
+			s->drawn, s->hit, s->from, s->to, s->far };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 }
@@ -612,6 +581,8 @@ static int session_loop(struct session *s, struct err *e)
 			continue;
 		}
 		struct eval v = { .n = s->n, .ids = s->ids, .pos = s->pos, .seq = s->seq, .table = s->table, .sequences = s->nseq,
+				  .from = s->m->states ? s->from : NULL, .to = s->m->states ? s->to : NULL,
+				  .far = s->m->rope_switch ? s->far : NULL,
 				  .ld_table = s->ld, .nscored = s->nscored, .scored = s->scored, .target = s->target, .out = s->out,
 				  .logits = s->want_logits ? s->logits : NULL, .draw = s->want_draws ? s->draw : NULL, .drawn = s->drawn };
 		if (s->m->eval(s->m->ctx, &v, e))
@@ -633,6 +604,7 @@ int session_run(const struct machine *m, const struct plan *p, const struct sess
 	session_init(&s, m, p, h);
 	int rc = session_loop(&s, e);
 	s.stats.pages_left = m->pages - s.nfree;
+	s.stats.lives_left = s.nlive - s.nlive_free;
 	if (stats)
 		*stats = s.stats;
 	session_fini(&s);

@@ -12,13 +12,16 @@
 #include "runners/model.h"
 #include "runners/plan.h"
 
-/* What computes. Limits are of one eval; a path may use at most pages_per_sequence pages. */
+/* What computes. Limits are of one eval; a path may use at most pages_per_sequence pages. What eval is given, beside what model.h
+ * says: the rows of one sequence are consecutive and ascend, and no slot is written that another sequence of the batch reads or writes. */
 struct machine {
 	void *ctx;
 	int (*eval)(void *ctx, const struct eval *v, struct err *e);
 	void (*copy)(void *ctx, int dst, int src, int slots); /* the first slots of page src to page dst, all layers */
 	int vocab, rows, scored, sequences, pages_per_sequence;
 	int pages; /* of the cache */
+	int states;      /* slots that keep a sequence's recurrent state; 0: the model has none. One is enough, however slow; the plan must be split */
+	int rope_switch; /* sequences longer than this use the long rope tables for all their rows; 0: none do */
 	size_t logits_bytes; /* at most this much for full rows of logits in one eval; 0: 64 MiB */
 };
 
@@ -37,7 +40,9 @@ struct session_hooks {
 struct session_stats {
 	size_t batches, rows, scored, copies;
 	size_t loosened;   /* segments computed from their first row again, because memory was short */
+	size_t crossed;    /* generations computed again because they grew longer than rope_switch */
 	int peak_pages, pages_left; /* most in use at once; in use at the end (0) */
+	int lives_left;    /* sequences that hold pages or a slot at the end (0) */
 };
 
 /* Every item of the plan must fit: ceil((n + growth) / 64) <= pages and <= pages_per_sequence, at least 1 of each limit. */

@@ -204,7 +204,7 @@ static void run_shape(const struct shape *sh, unsigned long long *rng)
 		longest = rows > longest ? rows : longest;
 	}
 	struct plan p;
-	plan_make(&p, item, (size_t)sh->items, sh->share);
+	plan_make(&p, item, (size_t)sh->items, sh->share, false);
 	CHECK(p.longest == longest, "%s: longest %d", sh->name, p.longest);
 	int pages = sh->pages < 0 ? 20000 : sh->pages ? sh->pages : (longest + KV_PAGE - 1) / KV_PAGE;
 	struct fake f = { .kv = calloc((size_t)pages * KV_PAGE, sizeof *f.kv) };
@@ -275,7 +275,7 @@ static void test_segments(void)
 		{ .ids = d, .n = 4, .first = 3 },              /* the same ids as the first */
 	};
 	struct plan p;
-	plan_make(&p, item, 4, true);
+	plan_make(&p, item, 4, true, false);
 	CHECK(p.nsegs == 3 && p.rows == 3 + 1 + 2, "%zu segments, %zu rows", p.nsegs, p.rows);
 	CHECK(p.segs[0].start == 0 && p.segs[0].end == 3 && p.segs[0].nchildren == 2 && p.segs[0].keep == 3, "the shared part");
 	CHECK(p.segs[1].parent == 0 && p.segs[2].parent == 0 && p.segs[0].child == 1 && p.segs[1].sibling == 2, "its children");
@@ -284,10 +284,10 @@ static void test_segments(void)
 	for (size_t i = 1; i < p.segs[0].nwants; i++)
 		CHECK(p.wants[i - 1].row <= p.wants[i].row, "order of wants");
 	plan_free(&p);
-	plan_make(&p, item, 4, false);
+	plan_make(&p, item, 4, false, false);
 	CHECK(p.nsegs == 4 && p.rows == 4 + 5 + 3 + 4 && p.segs[3].parent == -1, "alone: %zu segments, %zu rows", p.nsegs, p.rows);
 	plan_free(&p);
-	plan_make(&p, item, 0, true);
+	plan_make(&p, item, 0, true, false);
 	CHECK(p.nsegs == 0 && p.rows == 0, "nothing");
 	plan_free(&p);
 }
@@ -303,7 +303,7 @@ static void test_few_batches(void)
 		item[i] = (struct plan_item){ .ids = ids[i], .n = 105, .first = 99 };
 	}
 	struct plan p;
-	plan_make(&p, item, 160, true);
+	plan_make(&p, item, 160, true, false);
 	struct fake f = { .kv = calloc(1000 * KV_PAGE, sizeof *f.kv) };
 	f.m = (struct machine){ &f, fake_eval, fake_copy, VOCAB, 512, 512, 512, 2, 1000, 0 };
 	struct run u = { .item = item, .seen = calloc(160, sizeof *u.seen) };
@@ -324,7 +324,7 @@ static void test_stopped(void)
 	static int32_t ids[3] = { 1, 2, 3 };
 	struct plan_item item[1] = { { .ids = ids, .n = 2, .first = 0 } };
 	struct plan p;
-	plan_make(&p, item, 1, true);
+	plan_make(&p, item, 1, true, false);
 	struct fake f = { .kv = calloc(4 * KV_PAGE, sizeof *f.kv) };
 	f.m = (struct machine){ &f, fake_eval, fake_copy, VOCAB, 1, 1, 1, 2, 4, 0 };
 	struct run u = { .item = item, .seen = calloc(1, sizeof *u.seen), .stop_after = 1 };
