@@ -2,6 +2,8 @@
  *
  * For a scored row the fake reads the whole path through the page table and answers with a hash of it; the test knows the
  * hash of the path that it asked for. So a page shared wrongly, freed too early, copied too late or overwritten shows.
+ * A state is the hash of all rows so far: for every row, scored or not, it must be that of the path in the pages. Rows that
+ * belong to sequences longer than the rope switch are another token to both.
  * Random sets of sequences with shared prefixes, duplicates, several targets for one row, and generations, under limits
  * from ample to the least possible.
  */
@@ -13,17 +15,28 @@ enum { VOCAB = 13, MAX_LEN = 700, MAX_ITEMS = 400 };
 
 struct slot {
 	int32_t id, pos;
+	bool far;
 	uint32_t writer; /* batch */
 	int32_t seq;
 };
 
+struct fake_state {
+	uint64_t hash;
+	int32_t rows;              /* that it has seen */
+	uint32_t written, read;    /* batch */
+	int32_t reader;            /* sequence */
+};
+
 struct fake {
+	struct fake_state *state; /* [states] */
 	struct slot *kv; /* [pages][64] */
 	struct machine m;
 	uint32_t batch;
 	int bad;         /* what went wrong, counted */
 	size_t max_rows;
 };
+
+enum { FAR = 1000 };
 
 static uint64_t mix(uint64_t h, int32_t id)
 {
@@ -40,12 +53,63 @@ static void answer_for(uint64_t h, int32_t target, struct lse *out)
 	out->top = 0;
 }
 
+static uint64_t row_path(struct fake *f, const struct eval *v, int r)
+{
+	uint64_t h = 1;
+	for (int p = 0; p <= v->pos[r]; p++) {
+		int32_t page = v->table[v->seq[r] * v->ld_table + p / KV_PAGE];
+		const struct slot *s = &f->kv[page * KV_PAGE + p % KV_PAGE];
+		f->bad += s->pos != p;
+		h = mix(h, s->id + (s->far ? FAR : 0));
+	}
+	return h;
+}
+
+/* Sequences as if they ran at the same time: all read before any writes. */
+static void fake_states(struct fake *f, const struct eval *v)
+{
+	static uint64_t after[4096];
+	for (int i = 0; i < v->n; i++) {
+		uint64_t h = 1;
+		bool chain = v->from[i] == STATE_CHAIN, again = i > 0 && v->seq[i] == v->seq[i - 1];
+		f->bad += chain != again;
+		if (chain && i > 0) {
+			h = after[i - 1];
+		} else if (v->from[i] == STATE_ZERO) {
+			f->bad += v->pos[i] != 0;
+		} else if (v->from[i] < 0 || v->from[i] >= f->m.states) {
+			f->bad++;
+		} else {
+			struct fake_state *t = &f->state[v->from[i]];
+			f->bad += t->rows != v->pos[i] || t->written == f->batch;
+			f->bad += t->read == f->batch && t->reader != v->seq[i] && v->to[i] == v->from[i];
+			t->reader = t->read == f->batch && t->reader != v->seq[i] ? -1 : v->seq[i]; /* -1: several */
+			t->read = f->batch;
+			h = t->hash;
+		}
+		after[i] = mix(h, v->ids[i] + (v->far && v->far[i] ? FAR : 0));
+		f->bad += after[i] != row_path(f, v, i);
+	}
+	for (int i = 0; i < v->n; i++) {
+		if (v->to[i] == -1)
+			continue;
+		if (v->to[i] < 0 || v->to[i] >= f->m.states) {
+			f->bad++;
+			continue;
+		}
+		struct fake_state *t = &f->state[v->to[i]];
+		f->bad += t->written == f->batch || (t->read == f->batch && t->reader != v->seq[i]);
+		*t = (struct fake_state){ after[i], v->pos[i] + 1, f->batch, t->read, t->reader };
+	}
+}
+
 static int fake_eval(void *ctx, const struct eval *v, struct err *e)
 {
 	struct fake *f = ctx;
 	(void)e;
 	f->batch++;
 	f->bad += v->n < 1 || v->n > f->m.rows || v->nscored > f->m.scored || v->sequences > f->m.sequences;
+	f->bad += !v->from != !f->m.states || !v->to != !f->m.states || !v->far != !f->m.rope_switch;
 	f->max_rows = (size_t)v->n > f->max_rows ? (size_t)v->n : f->max_rows;
 	for (int i = 0; i < v->n; i++) {
 		int32_t page = v->table[v->seq[i] * v->ld_table + v->pos[i] / KV_PAGE];
@@ -53,20 +117,17 @@ static int fake_eval(void *ctx, const struct eval *v, struct err *e)
 			f->bad++;
 			continue;
 		}
+		f->bad += i > 0 && (v->seq[i] == v->seq[i - 1] ? v->pos[i] != v->pos[i - 1] + 1 : v->seq[i] != v->seq[i - 1] + 1);
 		struct slot *s = &f->kv[page * KV_PAGE + v->pos[i] % KV_PAGE];
 		f->bad += s->writer == f->batch; /* two rows into one slot */
-		*s = (struct slot){ v->ids[i], v->pos[i], f->batch, v->seq[i] };
+		*s = (struct slot){ v->ids[i], v->pos[i], v->far && v->far[i], f->batch, v->seq[i] };
 	}
+	if (v->from && v->to)
+		fake_states(f, v);
 	for (int k = 0; k < v->nscored; k++) {
 		int r = v->scored[k];
-		uint64_t h = 1;
 		f->bad += r < 0 || r >= v->n;
-		for (int p = 0; p <= v->pos[r]; p++) {
-			int32_t page = v->table[v->seq[r] * v->ld_table + p / KV_PAGE];
-			const struct slot *s = &f->kv[page * KV_PAGE + p % KV_PAGE];
-			f->bad += s->pos != p;
-			h = mix(h, s->id);
-		}
+		uint64_t h = row_path(f, v, r);
 		answer_for(h, v->target[k], &v->out[k]);
 		if (v->draw) /* a token that tells from which draw it was */
 			v->drawn[k] = v->draw[k].scale == 0 ? -7 : (int32_t)((h + v->draw[k].counter[0] * 5 + v->draw[k].counter[1]) % VOCAB);
@@ -82,7 +143,7 @@ static void fake_copy(void *ctx, int dst, int src, int slots)
 	struct fake *f = ctx;
 	f->bad += slots < 1 || slots >= KV_PAGE || dst == src;
 	for (int i = 0; i < KV_PAGE; i++) {
-		f->kv[dst * KV_PAGE + i] = i < slots ? f->kv[src * KV_PAGE + i] : (struct slot){ -1, -1, 0, 0 };
+		f->kv[dst * KV_PAGE + i] = i < slots ? f->kv[src * KV_PAGE + i] : (struct slot){ -1, -1, false, 0, 0 };
 		f->kv[dst * KV_PAGE + i].writer = 0;
 	}
 }
@@ -98,13 +159,14 @@ struct run {
 	struct seen *seen;
 	double last_done, last_total;
 	int stop_after;
+	int rope_switch;
 };
 
-static uint64_t path_hash(const int32_t *ids, int n)
+static uint64_t path_hash(const int32_t *ids, int n, bool far)
 {
 	uint64_t h = 1;
 	for (int i = 0; i < n; i++)
-		h = mix(h, ids[i]);
+		h = mix(h, ids[i] + (far ? FAR : 0));
 	return h;
 }
 
@@ -114,7 +176,7 @@ static void on_scored(void *ctx, uint32_t item, int32_t row, const struct lse *l
 	const struct plan_item *it = &u->item[item];
 	struct seen *s = &u->seen[item];
 	struct lse want;
-	uint64_t h = path_hash(it->ids, row + 1);
+	uint64_t h = path_hash(it->ids, row + 1, it->far);
 	answer_for(h, it->open && row == it->n - 1 ? -1 : it->ids[row + 1], &want);
 	s->wrong += row != s->next || want.z != l->z || want.m != l->m || want.argmax != l->argmax;
 	bool asked = false;
@@ -138,9 +200,10 @@ static bool on_next(void *ctx, uint32_t item, int32_t token)
 	struct run *u = ctx;
 	const struct plan_item *it = &u->item[item];
 	struct seen *s = &u->seen[item];
-	uint64_t h = path_hash(it->ids, it->n);
+	bool far = u->rope_switch && it->n + s->ntoken > u->rope_switch;
+	uint64_t h = path_hash(it->ids, it->n, far);
 	for (int i = 0; i < s->ntoken; i++)
-		h = mix(h, s->token[i]);
+		h = mix(h, s->token[i] + (far ? FAR : 0));
 	struct lse want;
 	answer_for(h, -1, &want);
 	if (it->draws)
@@ -166,7 +229,41 @@ struct shape {
 	int items, alphabet, max_len, branch; /* branch: percent of items that take over a prefix of an earlier one */
 	int rows, scored, sequences, pages;   /* 0 pages: the least that hold the longest; -1: ample */
 	bool share, generate;
+	int states, rope_switch;
 };
+
+/* What any plan must be: a preorder of segments that hang where they should, and hold the wants of exactly their rows. */
+static void check_plan(const struct plan *p, const char *name)
+{
+	size_t wants = 0, rows = 0;
+	int bad = 0;
+	for (size_t i = 0; i < p->nsegs; i++) {
+		const struct seg *s = &p->segs[i], *up = s->parent < 0 ? NULL : &p->segs[s->parent];
+		const struct plan_item *it = &p->items[s->item];
+		rows += (size_t)(s->end - s->start);
+		bad += s->start >= s->end || s->end > it->n || s->want != wants || s->parent >= (int32_t)i;
+		wants += s->nwants;
+		bad += up ? s->start <= up->start || s->start > up->end || (p->split && s->start != up->end) : s->start != 0;
+		if (up) {
+			bad += it->far != p->items[up->item].far;
+			bad += memcmp(it->ids, p->items[up->item].ids, (size_t)s->start * sizeof *it->ids) != 0;
+		}
+		for (size_t k = s->want; k < s->want + s->nwants; k++) {
+			const struct want *w = &p->wants[k];
+			bad += w->row < s->start || w->row >= s->end || p->items[w->item].far != it->far;
+			bad += memcmp(p->items[w->item].ids, it->ids, (size_t)(w->row + 1) * sizeof *it->ids) != 0;
+			bad += p->items[w->item].generate && w->row == p->items[w->item].n - 1 && w->row != s->end - 1;
+		}
+		int32_t n = 0, last = (int32_t)i;
+		for (int32_t c = s->child; c >= 0; c = p->segs[c].sibling, n++) {
+			bad += p->segs[c].parent != (int32_t)i || c <= last || p->segs[c].start > s->keep;
+			last = c;
+		}
+		bad += n != s->nchildren;
+	}
+	CHECK(bad == 0 && wants == p->nwants && rows == p->rows, "%s: plan: %d faults, %zu of %zu wants, %zu of %zu rows", name, bad, wants, p->nwants,
+	      rows, p->rows);
+}
 
 static void run_shape(const struct shape *sh, unsigned long long *rng)
 {
@@ -200,18 +297,21 @@ static void run_shape(const struct shape *sh, unsigned long long *rng)
 			item[i].logits_at = at;
 			item[i].nlogits_at = 2;
 		}
+		item[i].far = sh->rope_switch && item[i].n > sh->rope_switch;
 		int rows = item[i].n + item[i].growth;
 		longest = rows > longest ? rows : longest;
 	}
 	struct plan p;
-	plan_make(&p, item, (size_t)sh->items, sh->share, false);
+	plan_make(&p, item, (size_t)sh->items, sh->share, sh->states > 0);
+	check_plan(&p, sh->name);
 	CHECK(p.longest == longest, "%s: longest %d", sh->name, p.longest);
 	int pages = sh->pages < 0 ? 20000 : sh->pages ? sh->pages : (longest + KV_PAGE - 1) / KV_PAGE;
-	struct fake f = { .kv = calloc((size_t)pages * KV_PAGE, sizeof *f.kv) };
+	struct fake f = { .kv = calloc((size_t)pages * KV_PAGE, sizeof *f.kv), .state = calloc((size_t)sh->states + 1, sizeof *f.state) };
 	f.m = (struct machine){ .ctx = &f, .eval = fake_eval, .copy = fake_copy, .vocab = VOCAB, .rows = sh->rows, .scored = sh->scored,
-				.sequences = sh->sequences, .pages_per_sequence = (longest + KV_PAGE - 1) / KV_PAGE, .pages = pages };
-	struct run u = { .item = item, .seen = calloc((size_t)sh->items, sizeof *u.seen) };
-	size_t grown = 0;
+				.sequences = sh->sequences, .pages_per_sequence = (longest + KV_PAGE - 1) / KV_PAGE, .pages = pages,
+				.states = sh->states, .rope_switch = sh->rope_switch };
+	struct run u = { .item = item, .seen = calloc((size_t)sh->items, sizeof *u.seen), .rope_switch = sh->rope_switch };
+	size_t grown = 0, crossed = 0;
 	for (int i = 0; i < sh->items; i++) {
 		u.seen[i].next = item[i].first;
 		u.seen[i].token = calloc((size_t)item[i].growth + 1, sizeof *u.seen[i].token);
@@ -222,21 +322,26 @@ static void run_shape(const struct shape *sh, unsigned long long *rng)
 	int rc = session_run(&f.m, &p, &h, &st, &e);
 	CHECK(rc == 0, "%s: %s", sh->name, e.msg);
 	CHECK(f.bad == 0, "%s: the machine saw %d faults", sh->name, f.bad);
+	CHECK(st.lives_left == 0, "%s: %d sequences are left", sh->name, st.lives_left);
 	CHECK(st.pages_left == 0 && st.peak_pages <= pages, "%s: %d pages left, %d of %d used", sh->name, st.pages_left, st.peak_pages, pages);
 	for (int i = 0; i < sh->items; i++) {
 		struct seen *s = &u.seen[i];
 		bool whole = item[i].generate ? s->ended : s->next == item[i].n;
 		CHECK(whole && s->wrong == 0, "%s: item %d: %d wrong, next %d of %d", sh->name, i, s->wrong, s->next, item[i].n);
 		grown += s->ntoken > 0 ? (size_t)s->ntoken - 1 : 0;
+		crossed += sh->rope_switch && !item[i].far && item[i].n + s->ntoken - 1 > sh->rope_switch;
 		free(s->token);
 	}
-	if (sh->pages < 0 && sh->scored >= 64) {
+	CHECK(st.crossed == crossed, "%s: %zu computed again because of their length, not %zu", sh->name, st.crossed, crossed);
+	grown += crossed * (size_t)sh->rope_switch;
+	if (sh->pages < 0 && sh->scored >= 64 && (sh->states == 0 || sh->states > 2 * sh->items)) {
 		CHECK(st.loosened == 0, "%s: %zu computed again", sh->name, st.loosened);
 		CHECK(st.rows >= p.rows + grown && st.rows <= p.rows + grown + st.batches, "%s: %zu rows computed, %zu planned", sh->name, st.rows,
 		      p.rows + grown);
 	}
 	CHECK(u.last_done == (double)st.rows && u.last_done <= u.last_total, "%s: progress ends at %g of %g", sh->name, u.last_done, u.last_total);
 	free(f.kv);
+	free(f.state);
 	free(u.seen);
 	plan_free(&p);
 }
@@ -260,9 +365,18 @@ static void test_schedules(void)
 	};
 	unsigned long long rng = test_seed();
 	printf("\n    seed %llu ", rng);
-	for (int again = 0; again < 12; again++)
-		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-			run_shape(&shapes[i], &rng);
+	static const int states[] = { 0, 1, 2, 3, 7, 40, 1000 }, switches[] = { 0, 20, 100, 64 };
+	enum { STATES = sizeof states / sizeof *states, SWITCHES = sizeof switches / sizeof *switches };
+	for (int again = 0; again < STATES * SWITCHES; again++)
+		for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+			struct shape sh = shapes[i];
+			char name[80];
+			sh.states = states[again % STATES];
+			sh.rope_switch = switches[again / STATES];
+			snprintf(name, sizeof name, "%s, %d slots, switch at %d", shapes[i].name, sh.states, sh.rope_switch);
+			sh.name = name;
+			run_shape(&sh, &rng);
+		}
 }
 
 static void test_segments(void)
@@ -289,6 +403,36 @@ static void test_segments(void)
 	plan_free(&p);
 	plan_make(&p, item, 0, true, false);
 	CHECK(p.nsegs == 0 && p.rows == 0, "nothing");
+	plan_free(&p);
+}
+
+static void test_split(void)
+{
+	static const int32_t a[] = { 1, 2, 3, 4 }, b[] = { 1, 2, 3, 5, 6 }, c[] = { 1, 2, 7 }, d[] = { 1, 2, 3, 4, 5 };
+	const struct plan_item item[] = {
+		{ .ids = a, .n = 4, .first = 0, .open = true },
+		{ .ids = b, .n = 5, .first = 4, .open = true },
+		{ .ids = c, .n = 3, .first = 2, .open = true, .generate = true, .growth = 3 },
+		{ .ids = d, .n = 5, .first = 4, .open = true },
+	};
+	static const struct {
+		int32_t start, end, parent, keep;
+		size_t nwants;
+	} want[] = { { 0, 2, -1, 2, 2 }, { 2, 3, 0, 3, 1 }, { 3, 4, 1, 4, 1 }, { 4, 5, 2, 0, 1 }, { 3, 5, 1, 0, 1 }, { 2, 3, 0, 3, 1 } };
+	struct plan p;
+	plan_make(&p, item, 4, true, true);
+	check_plan(&p, "split");
+	CHECK(p.nsegs == 6 && p.rows == 8, "%zu segments, %zu rows", p.nsegs, p.rows);
+	for (size_t i = 0; i < 6 && i < p.nsegs; i++) {
+		const struct seg *s = &p.segs[i];
+		CHECK(s->start == want[i].start && s->end == want[i].end && s->parent == want[i].parent && s->keep == want[i].keep &&
+			      s->nwants == want[i].nwants,
+		      "segment %zu: rows %d..%d under %d, keeps %d, %zu wants", i, s->start, s->end, s->parent, s->keep, s->nwants);
+	}
+	CHECK(p.segs[5].ngenerate == 1, "the generation goes on from its segment's end");
+	plan_free(&p);
+	plan_make(&p, item, 4, false, true);
+	CHECK(p.nsegs == 4, "nothing shared: %zu segments", p.nsegs);
 	plan_free(&p);
 }
 
@@ -340,6 +484,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "segments of a small trie", test_segments },
+		{ "segments are split where something branches off", test_split },
 		{ "every schedule gives every row its own path", test_schedules },
 		{ "choices of many documents share batches", test_few_batches },
 		{ "the caller may stop", test_stopped },
