@@ -6,8 +6,9 @@
 DIR of --oracle holds specs/, expected/ and make_models.py, which writes checkpoints from specs; --models is the folder of
 checkpoints: what it lacks is made there, one model at a time, and removed again with --clean. Prints for each model our
 error, the error of PyTorch's own fp32 run, their ratio, and what failed; then a summary. With --invariance every instruction
-set, number of threads, batch and order must give the same hash of all log-probabilities. Exit status 1 when anything failed.
-numpy only.
+set, number of threads, batch and order must give the same hash of all log-probabilities. --hashes FILE writes the hashes of
+models that passed, short case and long, into the lines of FILE (tests/golden/families/hashes). Exit status 1 when anything
+failed. numpy only.
 """
 import argparse
 import gzip
@@ -49,6 +50,20 @@ def one(opts, make, name):
     return row
 
 
+def write_hashes(path, rows):
+    """Other models' lines stay; a hash that changes is said, for it means that the bits of a numerics id changed."""
+    lines = [s.split() for s in open(path)] if os.path.exists(path) else []
+    known = {w[0]: w[1:] for w in lines if w and w[0] != "#"}
+    for r in rows:
+        if models_compare.good(r):
+            if known.get(r["name"], r["hashes"]) != r["hashes"]:
+                print("changed: the hashes of " + r["name"], file=sys.stderr)
+            known[r["name"]] = r["hashes"]
+    with open(path, "w", newline="\n") as f:
+        f.write("# chain32/1: model, SHA-256 of the log-probs of its short and its long case (assay score); tests/tools/models_oracle.py --hashes\n")
+        f.writelines("%s %s\n" % (n, " ".join(known[n])) for n in sorted(known))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--assay", required=True)
@@ -56,6 +71,7 @@ def main():
     p.add_argument("--models")
     p.add_argument("--only", default="")
     p.add_argument("--invariance", action="store_true")
+    p.add_argument("--hashes", metavar="FILE")
     p.add_argument("--clean", action="store_true")
     p.add_argument("--json", action="store_true")
     opts = p.parse_args()
@@ -72,6 +88,8 @@ def main():
     rows = [one(opts, make, n) for n in wanted or names]
     if temporary:
         shutil.rmtree(temporary)
+    if opts.hashes:
+        write_hashes(opts.hashes, rows)
     if opts.json:
         for r in rows:
             print(json.dumps(r))
