@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 
 #define MAX_BRACKETS 200
@@ -296,8 +297,7 @@ static bool name_part(uint32_t cp)
 {
 	if (cp < 0x80)
 		return cp == '_' || uni_is_alnum(cp);
-	int c = uni_category(cp);
-	return uni_is_alnum(cp) || c == 6 || c == 7 || c == 8 || cp == 0xb7; /* marks: Mn Mc Me in utf8proc's order */
+	return uni_is_alnum(cp) || (uni_props(cp) & UNI_M) || cp == 0xb7;
 }
 
 static int name(struct lexer *l, bool *found)

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <utf8proc.h>
 
 #include "runners/text/utf8.h"
 
@@ -84,11 +83,7 @@ static int m_swapcase(struct jx *x, struct value s, struct value *arg, struct va
 
 static int m_casefold(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	utf8proc_uint8_t *p = NULL;
-	utf8proc_ssize_t n =
-		utf8proc_map((const utf8proc_uint8_t *)s.s.p, (utf8proc_ssize_t)s.s.n, &p, UTF8PROC_CASEFOLD);
-	*out = like(s, n < 0 ? uni_lower(x->a, s.s) : arena_str(x->a, (const char *)p, (size_t)n));
-	free(p);
+	*out = like(s, uni_casefold(x->a, s.s));
 	return 0;
 }
 
@@ -101,17 +96,6 @@ static bool all_chars(struct str s, bool (*f)(uint32_t))
 	return s.n > 0;
 }
 
-static bool is_decimal(uint32_t cp)
-{
-	return uni_category(cp) == UTF8PROC_CATEGORY_ND;
-}
-
-static bool is_numeric(uint32_t cp)
-{
-	int c = uni_category(cp);
-	return c == UTF8PROC_CATEGORY_ND || c == UTF8PROC_CATEGORY_NL || c == UTF8PROC_CATEGORY_NO;
-}
-
 #define ALL_CHARS(name, f) \
 	static int name(struct jx *x, struct value s, struct value *arg, struct value *out) \
 	{ \
@@ -122,8 +106,8 @@ ALL_CHARS(m_isalpha, uni_is_alpha)
 ALL_CHARS(m_isalnum, uni_is_alnum)
 ALL_CHARS(m_isdigit, uni_is_digit)
 ALL_CHARS(m_isspace, uni_is_space)
-ALL_CHARS(m_isdecimal, is_decimal)
-ALL_CHARS(m_isnumeric, is_numeric)
+ALL_CHARS(m_isdecimal, uni_is_decimal)
+ALL_CHARS(m_isnumeric, uni_is_numeric)
 
 static int m_isascii(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
@@ -133,7 +117,7 @@ static int m_isascii(struct jx *x, struct value s, struct value *arg, struct val
 
 static int m_isprintable(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	*out = v_bool(s.s.n == 0 || all_chars(s.s, v_printable));
+	*out = v_bool(s.s.n == 0 || all_chars(s.s, uni_is_printable));
 	return 0;
 }
 
@@ -149,18 +133,13 @@ static int m_isidentifier(struct jx *x, struct value s, struct value *arg, struc
 	return 0;
 }
 
-static bool is_title_letter(uint32_t cp)
-{
-	return uni_category(cp) == UTF8PROC_CATEGORY_LT;
-}
-
 /* isupper: some upper, no lower or title letter; islower likewise. */
 static int m_isupper(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
 	bool some = false, bad = false;
 	for (size_t i = 0; i < s.s.n && !bad;) {
 		uint32_t cp = utf8_next(s.s, &i);
-		bad = uni_is_lower(cp) || is_title_letter(cp);
+		bad = uni_is_lower(cp) || uni_is_title(cp);
 		some |= uni_is_upper(cp);
 	}
 	*out = v_bool(some && !bad);
@@ -172,7 +151,7 @@ static int m_islower(struct jx *x, struct value s, struct value *arg, struct val
 	bool some = false, bad = false;
 	for (size_t i = 0; i < s.s.n && !bad;) {
 		uint32_t cp = utf8_next(s.s, &i);
-		bad = uni_is_upper(cp) || is_title_letter(cp);
+		bad = uni_is_upper(cp) || uni_is_title(cp);
 		some |= uni_is_lower(cp);
 	}
 	*out = v_bool(some && !bad);
@@ -184,7 +163,7 @@ static int m_istitle(struct jx *x, struct value s, struct value *arg, struct val
 	bool some = false, bad = false, cased = false;
 	for (size_t i = 0; i < s.s.n && !bad;) {
 		uint32_t cp = utf8_next(s.s, &i);
-		bool upper = uni_is_upper(cp) || is_title_letter(cp), lower = uni_is_lower(cp);
+		bool upper = uni_is_upper(cp) || uni_is_title(cp), lower = uni_is_lower(cp);
 		bad = (upper && cased) || (lower && !cased);
 		cased = upper || lower;
 		some |= cased;

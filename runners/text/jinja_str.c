@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include <utf8proc.h>
 
 #include "runners/text/utf8.h"
 
@@ -263,9 +262,9 @@ static int decimal_digit(uint32_t cp)
 	uint32_t first = cp;
 	if (cp < 0x80)
 		return cp >= '0' && cp <= '9' ? (int)cp - '0' : -1;
-	if (uni_category(cp) != UTF8PROC_CATEGORY_ND)
+	if (!uni_is_decimal(cp))
 		return -1;
-	while (uni_category(first - 1) == UTF8PROC_CATEGORY_ND)
+	while (uni_is_decimal(first - 1))
 		first--;
 	return (int)((cp - first) % 10);
 }

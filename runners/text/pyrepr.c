@@ -12,7 +12,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <utf8proc.h>
 
 #include "runners/text/utf8.h"
 
@@ -106,24 +105,6 @@ struct str v_float_repr(struct arena *a, double f)
 
 /* ---- repr ---- */
 
-bool v_printable(uint32_t cp)
-{
-	if (cp < 0x7f)
-		return cp >= 0x20;
-	switch (uni_category(cp)) {
-	case UTF8PROC_CATEGORY_CC:
-	case UTF8PROC_CATEGORY_CF:
-	case UTF8PROC_CATEGORY_CS:
-	case UTF8PROC_CATEGORY_CO:
-	case UTF8PROC_CATEGORY_CN:
-	case UTF8PROC_CATEGORY_ZL:
-	case UTF8PROC_CATEGORY_ZP:
-	case UTF8PROC_CATEGORY_ZS:
-		return false;
-	}
-	return true;
-}
-
 static void escape(struct buf *out, uint32_t cp)
 {
 	if (cp == '\n')
@@ -151,7 +132,7 @@ static void repr_str(struct buf *out, struct str s)
 		if (cp == (unsigned char)quote || cp == '\\') {
 			buf_putc(out, '\\');
 			buf_putc(out, (char)cp);
-		} else if (v_printable(cp)) {
+		} else if (uni_is_printable(cp)) {
 			buf_add(out, s.p + from, i - from);
 		} else {
 			escape(out, cp);

@@ -2,11 +2,10 @@
 #ifndef ASSAY_UNI_CASE_H
 #define ASSAY_UNI_CASE_H
 
+#include "runners/text/uniprop.h"
+
 /* one-character lower case (Rust's char::to_lowercase): from, to, step, what is added */
-static const struct {
-	uint32_t from, to;
-	int32_t step, add;
-} lower[] = {
+static const struct uni_map lower[] = {
 	{ 0x41, 0x5a, 1, 32 }, { 0xc0, 0xd6, 1, 32 }, { 0xd8, 0xde, 1, 32 }, { 0x100, 0x12e, 2, 1 },
 	{ 0x132, 0x136, 2, 1 }, { 0x139, 0x147, 2, 1 }, { 0x14a, 0x176, 2, 1 }, { 0x178, 0x178, 1, -121 },
 	{ 0x179, 0x17d, 2, 1 }, { 0x181, 0x181, 1, 210 }, { 0x182, 0x184, 2, 1 }, { 0x186, 0x186, 1, 206 },
@@ -59,10 +58,7 @@ static const struct {
 };
 
 /* matching without case: a character, the smallest that it is equal to (from, to, step, what is added) */
-static const struct {
-	uint32_t from, to;
-	int32_t step, add;
-} folds[] = {
+static const struct uni_map folds[] = {
 	{ 0x61, 0x7a, 1, -32 }, { 0xe0, 0xf6, 1, -32 }, { 0xf8, 0xfe, 1, -32 }, { 0x101, 0x12f, 2, -1 },
 	{ 0x133, 0x137, 2, -1 }, { 0x13a, 0x148, 2, -1 }, { 0x14b, 0x177, 2, -1 }, { 0x178, 0x178, 1, -121 },
 	{ 0x17a, 0x17e, 2, -1 }, { 0x17f, 0x17f, 1, -300 }, { 0x183, 0x185, 2, -1 }, { 0x188, 0x188, 1, -1 },

@@ -26,21 +26,24 @@ char uni_class_high(uint32_t cp)
 	return high[lo].class;
 }
 
-uint32_t uni_rust_lower(uint32_t cp)
+uint32_t uni_mapped(const struct uni_map *map, size_t n, uint32_t cp)
 {
-	size_t lo = 0, hi = sizeof lower / sizeof lower[0];
-	while (lo < hi) {
+	for (size_t lo = 0, hi = n; lo < hi;) {
 		size_t mid = (lo + hi) / 2;
-		if (cp > lower[mid].to)
+		const struct uni_map *m = &map[mid];
+		if (cp > m->to)
 			lo = mid + 1;
-		else if (cp < lower[mid].from)
+		else if (cp < m->from)
 			hi = mid;
 		else
-			return (int64_t)(cp - lower[mid].from) % lower[mid].step
-				       ? cp
-				       : (uint32_t)((int64_t)cp + lower[mid].add);
+			return (int64_t)(cp - m->from) % m->step ? cp : (uint32_t)((int64_t)cp + m->add);
 	}
 	return cp;
+}
+
+uint32_t uni_rust_lower(uint32_t cp)
+{
+	return uni_mapped(lower, sizeof lower / sizeof lower[0], cp);
 }
 
 const uint32_t (*uni_script(struct str name, size_t *n))[2]
@@ -95,18 +98,7 @@ uint32_t (*uni_ranges(uint64_t mask, size_t *n))[2]
 
 uint32_t uni_fold(uint32_t cp)
 {
-	for (size_t lo = 0, hi = sizeof folds / sizeof folds[0]; lo < hi;) {
-		size_t mid = (lo + hi) / 2;
-		if (cp > folds[mid].to)
-			lo = mid + 1;
-		else if (cp < folds[mid].from)
-			hi = mid;
-		else
-			return (int64_t)(cp - folds[mid].from) % folds[mid].step
-				       ? cp
-				       : (uint32_t)((int64_t)cp + folds[mid].add);
-	}
-	return cp;
+	return uni_mapped(folds, sizeof folds / sizeof folds[0], cp);
 }
 
 void uni_fold_each(void (*one)(void *ctx, uint32_t cp, uint32_t smallest), void *ctx)

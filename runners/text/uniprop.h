@@ -88,6 +88,13 @@ static inline bool uni_is_rust_word(uint32_t cp)
 	return (uni_props(cp) & UNI_WORD) != 0 || cp == 0x200c || cp == 0x200d;
 }
 
+/* Mappings of characters: cp from..to in steps, each to cp + add. Rising. */
+struct uni_map {
+	uint32_t from, to;
+	int32_t step, add;
+};
+uint32_t uni_mapped(const struct uni_map *map, size_t n, uint32_t cp); /* cp itself where nothing is said of it */
+
 uint32_t uni_rust_lower(uint32_t cp); /* char::to_lowercase; U+0130, which gives two, as it is */
 
 /* A script by its name ("Han", "Latn", ...; case, blanks, _ and - do not count): its n ranges, NULL when unknown. */

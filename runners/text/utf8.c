@@ -1,18 +1,17 @@
-/* utf8.c - UTF-8, and Python's str methods over utf8proc's character data.
+/* utf8.c - UTF-8, and Python's str methods.
  *
  * Decoding follows Unicode's "maximal subpart" practice, which is what bytes.decode("utf-8", "replace") does: a lead byte
  * and the continuation bytes that could still belong to it are replaced together by one U+FFFD.
  *
- * utf8proc knows categories and simple case mappings. Python's str.lower/upper/title use the full mappings
- * (SpecialCasing.txt: one character may become three) and the rule of the final sigma; isupper/islower the derived
- * properties. Those differences sit in utf8_tables.h, made from Python by tests/golden/make_utf8.py.
+ * Python's str.lower/upper/title use the full mappings (SpecialCasing.txt: one character may become three) and the rule of
+ * the final sigma; isupper/islower the derived properties. All of it comes from tables of our own, Unicode 16 (uniprop.h;
+ * utf8_tables.h, made by tests/golden/make_utf8.py): no score depends on the Unicode version of a library or of a Python.
  *
  * Nothing here refuses input: bad bytes count as U+FFFD everywhere.
  */
 #include "runners/text/utf8.h"
 
-#include <utf8proc.h>
-
+#include "runners/text/uniprop.h"
 #include "runners/text/utf8_tables.h"
 
 /* ---- coding ---- */
@@ -189,11 +188,6 @@ struct str utf8_clean(struct arena *a, struct str s)
 
 /* ---- properties ---- */
 
-int uni_category(uint32_t cp)
-{
-	return (int)utf8proc_category((utf8proc_int32_t)cp);
-}
-
 static bool in_ranges(const uint32_t (*r)[2], size_t n, uint32_t cp)
 {
 	size_t lo = 0, hi = n;
@@ -227,50 +221,66 @@ bool uni_is_digit(uint32_t cp)
 {
 	if (cp < 0x80)
 		return cp >= '0' && cp <= '9';
-	int c = uni_category(cp);
-	return c == UTF8PROC_CATEGORY_ND || (c == UTF8PROC_CATEGORY_NO && IN(digit_no, cp));
+	uint64_t p = uni_props(cp);
+	return (p & UNI_ND) || ((p & UNI_NO) && IN(digit_no, cp));
 }
 
 bool uni_is_alpha(uint32_t cp)
 {
 	if (cp < 0x80)
 		return (cp | 32) >= 'a' && (cp | 32) <= 'z';
-	int c = uni_category(cp);
-	return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO;
+	return uni_props(cp) & UNI_L;
 }
 
 bool uni_is_alnum(uint32_t cp)
 {
 	if (cp < 0x80)
 		return ((cp | 32) >= 'a' && (cp | 32) <= 'z') || (cp >= '0' && cp <= '9');
-	int c = uni_category(cp);
-	return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO) ||
-	       (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO);
+	return uni_props(cp) & (UNI_L | UNI_N);
 }
 
 bool uni_is_punct(uint32_t cp)
 {
-	int c = uni_category(cp);
-	return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
+	return uni_props(cp) & UNI_P;
 }
 
 bool uni_is_upper(uint32_t cp)
 {
 	if (cp < 0x80)
 		return cp >= 'A' && cp <= 'Z';
-	return uni_category(cp) == UTF8PROC_CATEGORY_LU || IN(other_upper, cp);
+	return uni_props(cp) & UNI_UPPERCASE;
 }
 
 bool uni_is_lower(uint32_t cp)
 {
 	if (cp < 0x80)
 		return cp >= 'a' && cp <= 'z';
-	return uni_category(cp) == UTF8PROC_CATEGORY_LL || IN(other_lower, cp);
+	return uni_props(cp) & UNI_LOWERCASE;
+}
+
+bool uni_is_decimal(uint32_t cp)
+{
+	return uni_props(cp) & UNI_ND;
+}
+
+bool uni_is_numeric(uint32_t cp)
+{
+	return (uni_props(cp) & UNI_N) || IN(numeric_other, cp);
+}
+
+bool uni_is_title(uint32_t cp)
+{
+	return uni_props(cp) & UNI_LT;
+}
+
+bool uni_is_printable(uint32_t cp)
+{
+	return cp < 0x80 ? cp >= 0x20 && cp < 0x7f : !(uni_props(cp) & (UNI_C | UNI_Z));
 }
 
 static bool is_cased(uint32_t cp)
 {
-	return uni_is_upper(cp) || uni_is_lower(cp) || uni_category(cp) == UTF8PROC_CATEGORY_LT;
+	return uni_props(cp) & (UNI_UPPERCASE | UNI_LOWERCASE | UNI_LT);
 }
 
 /* Case_Ignorable: marks, format characters, modifier letters and symbols, and the middle punctuation of words. */
@@ -281,16 +291,7 @@ static bool is_case_ignorable(uint32_t cp)
 	for (size_t i = 0; i < sizeof middle / sizeof middle[0]; i++)
 		if (cp == middle[i])
 			return true;
-	switch (uni_category(cp)) {
-	case UTF8PROC_CATEGORY_MN:
-	case UTF8PROC_CATEGORY_ME:
-	case UTF8PROC_CATEGORY_CF:
-	case UTF8PROC_CATEGORY_LM:
-	case UTF8PROC_CATEGORY_SK:
-		return true;
-	default:
-		return false;
-	}
+	return uni_props(cp) & (UNI_MN | UNI_ME | UNI_CF | UNI_LM | UNI_SK);
 }
 
 /* ---- case ---- */
@@ -308,8 +309,10 @@ static bool final_sigma(struct str s, size_t after, bool cased_before)
 	return true;
 }
 
-static void put_full(struct out *o, const uint32_t (*full)[4], size_t n, uint32_t cp,
-		     utf8proc_int32_t (*simple)(utf8proc_int32_t))
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* The characters that cp becomes by a table of full mappings; false: none is there. */
+static bool put_full(struct out *o, const uint32_t (*full)[4], size_t n, uint32_t cp)
 {
 	size_t lo = 0, hi = n;
 	while (lo < hi) {
@@ -319,29 +322,40 @@ static void put_full(struct out *o, const uint32_t (*full)[4], size_t n, uint32_
 		else
 			hi = mid;
 	}
-	if (lo < n && full[lo][0] == cp) {
-		for (int k = 1; k < 4 && full[lo][k]; k++)
-			out_cp(o, full[lo][k]);
-		return;
-	}
-	out_cp(o, (uint32_t)simple((utf8proc_int32_t)cp));
+	if (lo == n || full[lo][0] != cp)
+		return false;
+	for (int k = 1; k < 4 && full[lo][k]; k++)
+		out_cp(o, full[lo][k]);
+	return true;
 }
-#define PUT_FULL(o, table, cp, simple) put_full(o, table, sizeof(table) / sizeof((table)[0]), cp, simple)
 
 static void put_upper(struct out *o, uint32_t cp)
 {
 	if (cp < 0x80)
 		out_cp(o, cp >= 'a' && cp <= 'z' ? cp - 32 : cp);
-	else
-		PUT_FULL(o, full_upper, cp, utf8proc_toupper);
+	else if (!put_full(o, full_upper, COUNT(full_upper), cp))
+		out_cp(o, uni_mapped(simple_upper, COUNT(simple_upper), cp));
 }
 
 static void put_title(struct out *o, uint32_t cp)
 {
-	if (cp < 0x80)
-		out_cp(o, cp >= 'a' && cp <= 'z' ? cp - 32 : cp);
+	if (cp < 0x80) {
+		put_upper(o, cp);
+		return;
+	}
+	if (put_full(o, full_title, COUNT(full_title), cp))
+		return;
+	uint32_t to = uni_mapped(simple_title, COUNT(simple_title), cp);
+	if (to != cp || IN(title_same, cp))
+		out_cp(o, to);
 	else
-		PUT_FULL(o, full_title, cp, utf8proc_totitle);
+		put_upper(o, cp);
+}
+
+/* The table has letters of a later Unicode too. */
+static uint32_t simple_lower(uint32_t cp)
+{
+	return uni_props(cp) & UNI_CN ? cp : uni_rust_lower(cp);
 }
 
 static void put_lower(struct out *o, uint32_t cp, bool final)
@@ -352,9 +366,24 @@ static void put_lower(struct out *o, uint32_t cp, bool final)
 		out_cp(o, 'i');
 		out_cp(o, 0x307);
 	} else {
-		out_cp(o, cp < 0x80 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp)
-				    : (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
+		out_cp(o, cp < 0x80 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp) : simple_lower(cp));
 	}
+}
+
+static void put_fold(struct out *o, uint32_t cp)
+{
+	if (cp < 0x80) {
+		out_cp(o, cp >= 'A' && cp <= 'Z' ? cp + 32 : cp);
+		return;
+	}
+	if (IN(fold_same, cp)) {
+		out_cp(o, cp);
+		return;
+	}
+	if (put_full(o, full_casefold, COUNT(full_casefold), cp))
+		return;
+	uint32_t to = uni_mapped(simple_fold, COUNT(simple_fold), cp);
+	out_cp(o, to != cp ? to : simple_lower(cp));
 }
 
 enum how { LOWER, TITLE, CAPITALIZE };
@@ -399,6 +428,14 @@ struct str uni_upper(struct arena *a, struct str s)
 	struct out o = out_new(a, s.n);
 	for (size_t i = 0; i < s.n;)
 		put_upper(&o, utf8_next(s, &i));
+	return out_end(&o);
+}
+
+struct str uni_casefold(struct arena *a, struct str s)
+{
+	struct out o = out_new(a, s.n);
+	for (size_t i = 0; i < s.n;)
+		put_fold(&o, utf8_next(s, &i));
 	return out_end(&o);
 }
 

@@ -1,4 +1,4 @@
-/* utf8.h - code points, Python's notions of whitespace, digits, case and punctuation (over utf8proc), and string length.
+/* utf8.h - code points, Python's notions of whitespace, digits, case and punctuation, and string length.
  *
  * Where Python and Unicode differ, Python wins: str.isspace() and strip() take U+001C..U+001F and U+0085 too.
  */
@@ -28,12 +28,16 @@ bool uni_is_alnum(uint32_t cp);
 bool uni_is_punct(uint32_t cp);      /* category P* */
 bool uni_is_upper(uint32_t cp);
 bool uni_is_lower(uint32_t cp);
-int uni_category(uint32_t cp);       /* utf8proc category */
+bool uni_is_title(uint32_t cp);      /* category Lt */
+bool uni_is_decimal(uint32_t cp);    /* str.isdecimal */
+bool uni_is_numeric(uint32_t cp);    /* str.isnumeric */
+bool uni_is_printable(uint32_t cp);  /* str.isprintable */
 
 struct str uni_lower(struct arena *a, struct str s);      /* str.lower(), full mapping (final sigma too) */
 struct str uni_upper(struct arena *a, struct str s);      /* str.upper(), full mapping (ß -> SS) */
 struct str uni_title(struct arena *a, struct str s);      /* str.title() */
 struct str uni_capitalize(struct arena *a, struct str s); /* str.capitalize(): first in title case, the rest lower */
+struct str uni_casefold(struct arena *a, struct str s);   /* str.casefold() */
 struct str str_strip(struct str s);                       /* str.strip() */
 struct str str_lstrip(struct str s);
 struct str str_rstrip(struct str s);

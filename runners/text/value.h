@@ -147,7 +147,6 @@ static inline bool v_is_num(struct value v)        /* bool, int or float */
 {
 	return v.type >= V_BOOL && v.type <= V_FLOAT;
 }
-bool v_printable(uint32_t cp);                      /* str.isprintable() of one character */
 bool v_hashable(struct value v);                   /* may be a key of a dict: no list or dict in it, nor a million items */
 
 /* ast.literal_eval: numbers, strings, lists, tuples, dicts, True/False/None, negatives. -1 with E_FORMAT otherwise. */

@@ -148,7 +148,7 @@ def main():
     wrap(['{ 0x%x, 0x%x },' % tuple(r) for r in all_ranges])
     print('};\n\n#endif')
     print('/* uni_case.h - lower case, and equality without case; made by tests/golden/make_unitables.py from tokenizers %s. */' % __version__)
-    print('#ifndef ASSAY_UNI_CASE_H\n#define ASSAY_UNI_CASE_H')
+    print('#ifndef ASSAY_UNI_CASE_H\n#define ASSAY_UNI_CASE_H\n\n#include "runners/text/uniprop.h"')
     print('\n/* one-character lower case (Rust\'s char::to_lowercase): from, to, step, what is added */')
     low = normalizers.Lowercase()
     rows = []
@@ -167,7 +167,7 @@ def main():
                 r[1], r[2] = c, step
                 continue
         rows.append([c, c, 1, d])
-    print('static const struct {\n\tuint32_t from, to;\n\tint32_t step, add;\n} lower[] = {')
+    print('static const struct uni_map lower[] = {')
     wrap(['{ 0x%x, 0x%x, %d, %d },' % tuple(r) for r in rows])
     print('};\n\n/* matching without case: a character, the smallest that it is equal to (from, to, step, what is added) */')
     cased = sorted(props['UNI_UPPERCASE'] | props['UNI_LOWERCASE'] | {c for c in CPS if gc[c] == 'Lt' or len(chr(c).casefold()) > 1 or chr(c).casefold() != chr(c)})
@@ -193,7 +193,7 @@ def main():
                 r[1], r[2] = c, step
                 continue
         rows.append([c, c, 1, d])
-    print('static const struct {\n\tuint32_t from, to;\n\tint32_t step, add;\n} folds[] = {')
+    print('static const struct uni_map folds[] = {')
     wrap(['{ 0x%x, 0x%x, %d, %d },' % tuple(r) for r in rows])
     many = {c: chr(c).casefold() for c in CPS if len(chr(c).casefold()) > 1}
     print('};\n\n/* characters that equal several others without case, and how those begin */')

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Makes runners/text/utf8_tables.h (argument "tables") and tests/golden/utf8.txt (argument "golden") from Python itself.
 
+The tables are Unicode 16's whatever Python this is, from 3.11 (Unicode 14) on: between 14 and 16 letters with a lower case came,
+which `tokenizers` knows (pip install tokenizers); their lower case letters, new or old, map back to them. The golden file is this Python's.
+
 Golden lines: "range NAME lo hi"; "map NAME cp cp..." for code points that the mapping changes; "str NAME input output" with
 the strings as hex of UTF-8 ("-" for an empty one); "dec input output" for bytes.decode("utf-8", "replace").
 """
@@ -19,21 +22,70 @@ def ranges(s):
     return out
 
 
+def new_letters():
+    """{lower: upper} of the letters that Unicode 16 has and this Python does not know"""
+    from tokenizers import Regex, normalizers
+    low, unassigned = normalizers.Lowercase(), normalizers.Replace(Regex(r'\p{Cn}'), '')
+    known, out = set(ALL), {}
+    for c in range(0x80, 0x110000):
+        if c not in known and not 0xD800 <= c < 0xE000:
+            x = low.normalize_str(chr(c))
+            if x != chr(c) and unassigned.normalize_str(chr(c)):
+                out[ord(x)] = c
+    return out
+
+
+def wrap(rows, each):
+    for i in range(0, len(rows), each):
+        print('\t' + ' '.join(rows[i:i + each]))
+    print('};\n')
+
+
+def simple(name, pairs):
+    """a table of struct uni_map: runs of equal distance in steps of 1 or 2"""
+    rows = []
+    for c, d in sorted(pairs.items()):
+        d -= c
+        if d and rows and rows[-1][3] == d:
+            r = rows[-1]
+            step = c - r[1]
+            if step in (1, 2) and (r[0] == r[1] or r[2] == step):
+                r[1], r[2] = c, step
+                continue
+        if d:
+            rows.append([c, c, 1, d])
+    print('static const struct uni_map %s[] = {' % name)
+    wrap(['{ 0x%x, 0x%x, %d, %d },' % tuple(r) for r in rows], 5)
+
+
 def tables():
     cat = {c: u.category(chr(c)) for c in ALL}
-    print('/* utf8_tables.h - what utf8proc does not say; made by tests/golden/make_utf8.py from Python, Unicode %s. */' % u.unidata_version)
-    print('#ifndef ASSAY_UTF8_TABLES_H\n#define ASSAY_UTF8_TABLES_H\n')
+    print('/* utf8_tables.h - how Python maps case, and its digits; Unicode 16, made by tests/golden/make_utf8.py. */')
+    print('#ifndef ASSAY_UTF8_TABLES_H\n#define ASSAY_UTF8_TABLES_H\n\n#include "runners/text/uniprop.h"\n')
     for name, what, s in (
         ('digit_no', 'characters of category No with a digit value', [c for c in ALL if chr(c).isdigit() and cat[c] != 'Nd']),
-        ('other_upper', 'Other_Uppercase', [c for c in ALL if chr(c).isupper() and cat[c] != 'Lu']),
-        ('other_lower', 'Other_Lowercase', [c for c in ALL if chr(c).islower() and cat[c] != 'Ll']),
+        ('numeric_other', 'characters of other categories than N* with a numeric value', [c for c in ALL if chr(c).isnumeric() and cat[c][0] != 'N']),
     ):
         print('/* %s */\nstatic const uint32_t %s[][2] = {' % (what, name))
         r = ['{ 0x%04x, 0x%04x },' % tuple(x) for x in ranges(s)]
         for i in range(0, len(r), 6):
             print('\t' + ' '.join(r[i:i + 6]))
         print('};\n')
-    for name in 'upper', 'title':
+    new = new_letters()
+    print('/* upper case, where it is one character */')
+    simple('simple_upper', {**{c: ord(chr(c).upper()) for c in ALL if len(chr(c).upper()) == 1}, **new})
+    print('/* title case, where it is one character and not the upper case */')
+    differ = [c for c in ALL if len(chr(c).title()) == 1 and chr(c).title() != chr(c).upper() and len(chr(c).upper()) == 1]
+    simple('simple_title', {c: ord(chr(c).title()) for c in differ})
+    print('/* letters whose title case is themselves and whose upper case is not */')
+    print('static const uint32_t title_same[][2] = {')
+    wrap(['{ 0x%04x, 0x%04x },' % tuple(x) for x in ranges(c for c in differ if chr(c).title() == chr(c))], 8)
+    print('/* case folding, where it is one character and not the lower case */')
+    simple('simple_fold', {c: ord(chr(c).casefold()) for c in ALL if len(chr(c).casefold()) == 1 and chr(c).casefold() != chr(c).lower() and chr(c).casefold() != chr(c)})
+    print('/* letters whose case folding is themselves and whose lower case is not */')
+    print('static const uint32_t fold_same[][2] = {')
+    wrap(['{ 0x%04x, 0x%04x },' % tuple(x) for x in ranges(c for c in ALL if chr(c).casefold() == chr(c) != chr(c).lower())], 8)
+    for name in 'upper', 'title', 'casefold':
         print('/* full mappings to more than one character: str.%s() */\nstatic const uint32_t full_%s[][4] = {' % (name, name))
         m = [(c, [ord(x) for x in getattr(chr(c), name)()]) for c in ALL]
         r = ['{ ' + ', '.join('0x%04x' % x for x in ([c] + v + [0, 0])[:4]) + ' },' for c, v in m if len(v) > 1 or
@@ -51,12 +103,13 @@ def hexs(s):
 
 def golden():
     for name, f in (('space', str.isspace), ('digit', str.isdigit), ('alpha', str.isalpha), ('alnum', str.isalnum),
-                    ('upper', str.isupper), ('lower', str.islower), ('punct', lambda x: u.category(x)[0] == 'P')):
+                    ('upper', str.isupper), ('lower', str.islower), ('punct', lambda x: u.category(x)[0] == 'P'), ('decimal', str.isdecimal),
+                    ('numeric', str.isnumeric), ('titled', lambda x: u.category(x) == 'Lt'), ('printable', str.isprintable)):
         for lo, hi in ranges(c for c in ALL if f(chr(c))):
             print('range', name, '%x %x' % (lo, hi))
     for lo, hi in ranges(ALL):
         print('range assigned %x %x' % (lo, hi))
-    for name in 'lower', 'upper', 'title':
+    for name in 'lower', 'upper', 'title', 'casefold':
         for c in ALL:
             m = getattr(chr(c), name)()
             if m != chr(c):
