@@ -12,8 +12,9 @@ static float act_of(float x, enum act a)
 	}
 }
 
-void act_c(float *y, const float *gate, const float *up, int d, enum act a)
+void act_c(float *y, const float *gate, const float *up, int d, enum act a, const float *p)
 {
+	(void)p;
 	for (int i = 0; i < d; i++) {
 		float t = act_of(gate[i], a);
 		y[i] = up ? xm_canon(t * up[i]) : t;

@@ -270,10 +270,10 @@ static int bench_decode(struct bench *b, int n, int keys)
 		(void)i; \
 		l->b->ops->call; \
 	}
-ROW_WORK(rmsnorm, rmsnorm(l->b->dev, l->y, l->x, l->w.p, 1e-6f))
-ROW_WORK(layernorm, layernorm(l->b->dev, l->y, l->x, l->w.p, l->w.p, 1e-6f))
-ROW_WORK(silu, act(l->b->dev, l->y, l->x, l->v, ACT_SILU))
-ROW_WORK(gelu, act(l->b->dev, l->y, l->x, (struct mat){ 0 }, ACT_GELU_ERF))
+ROW_WORK(rmsnorm, rmsnorm(l->b->dev, l->y, l->x, 1, l->w.p, 1e-6f))
+ROW_WORK(layernorm, layernorm(l->b->dev, l->y, l->x, 1, l->w.p, l->w.p, 1e-6f))
+ROW_WORK(silu, act(l->b->dev, l->y, l->x, l->v, ACT_SILU, NULL))
+ROW_WORK(gelu, act(l->b->dev, l->y, l->x, (struct mat){ 0 }, ACT_GELU_ERF, NULL))
 ROW_WORK(add, add(l->b->dev, l->y, l->x))
 ROW_WORK(rope, rope(l->b->dev, l->x, l->x.d / D, &l->rope, l->batch.pos))
 ROW_WORK(kv_write, kv_write(l->b->dev, &l->kv, l->x, l->v, &l->batch))

@@ -20,8 +20,8 @@ void cuda_linear(struct CUstream_st *s, struct mat y, struct mat x, const struct
 void cuda_embed(struct CUstream_st *s, struct mat y, const struct table *t, const int32_t *ids);
 void cuda_gather(struct CUstream_st *s, struct mat y, struct mat x, const int32_t *rows);
 void cuda_add(struct CUstream_st *s, struct mat y, struct mat x);
-void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, float eps);
-void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, const float *b, float eps);
+void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, float eps);
+void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, const float *b, float eps);
 void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope *r, const int32_t *pos);
 void cuda_kv_write(struct CUstream_st *s, const struct kv *c, struct mat k, struct mat v, const struct batch *b);
 void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, int slots);
@@ -29,7 +29,7 @@ size_t cuda_attend_scratch(int h, const struct kv *c, const struct batch *b); /*
 									 apart, which NULL as scratch forbids */
 void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
 		 const struct batch *b, void *scratch);
-void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a);
+void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4]);
 void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
 void cuda_sample(struct CUstream_st *s, int32_t *out, struct mat logits, const struct draw *draw);

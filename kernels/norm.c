@@ -26,7 +26,7 @@ void rmsnorm_c(float *y, const float *x, const float *w, int d, float eps)
 	float mean = tree(s) * (1.0f / (float)d);
 	float r = 1.0f / xm_sqrt(mean + eps);
 	for (int i = 0; i < d; i++)
-		y[i] = xm_canon((x[i] * r) * w[i]);
+		y[i] = xm_canon(w ? (x[i] * r) * w[i] : x[i] * r);
 }
 
 void layernorm_c(float *y, const float *x, const float *w, const float *b, int d, float eps)

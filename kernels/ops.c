@@ -23,7 +23,8 @@ const char *dtype_name(enum dtype t)
 
 const char *act_name(enum act a)
 {
-	static const char *const names[ACT_COUNT] = { "silu", "gelu", "gelu_tanh", "relu" };
+	static const char *const names[ACT_COUNT] = { "silu", "gelu", "gelu_tanh", "relu", "relu2", "sigmoid", "none", "quick_gelu",
+						      "xielu", "swiglu_clamped" };
 	return (unsigned)a < ACT_COUNT ? names[a] : "?";
 }
 

@@ -234,10 +234,11 @@ struct ops {
 	void (*embed)(struct device *dev, struct mat y, const struct table *t, const int32_t *ids); /* exact widening */
 	void (*gather)(struct device *dev, struct mat y, struct mat x, const int32_t *rows); /* y[i] = x[rows[i]] */
 	void (*add)(struct device *dev, struct mat y, struct mat x);                         /* y = y + x */
-	/* y = (x * 1/sqrt(mean(x^2) + eps)) * w, w [d] */
-	void (*rmsnorm)(struct device *dev, struct mat y, struct mat x, const float *w, float eps); /* in place allowed */
-	/* two-pass; y = fma((x - mean) * r, w, b); w and b may be NULL (1 and 0: then without that operation) */
-	void (*layernorm)(struct device *dev, struct mat y, struct mat x, const float *w, const float *b, float eps);
+	/* Norms, in place allowed: a row is `parts` equal pieces (heads), each normed by itself with the same w and b [d / parts].
+	 * rmsnorm: y = (x * 1/sqrt(mean(x^2) + eps)) * w. layernorm: two-pass; y = fma((x - mean) * r, w, b). w and b may be NULL
+	 * (1 and 0: then without that operation) */
+	void (*rmsnorm)(struct device *dev, struct mat y, struct mat x, int parts, const float *w, float eps);
+	void (*layernorm)(struct device *dev, struct mat y, struct mat x, int parts, const float *w, const float *b, float eps);
 	/* rotates x in place; x.d = heads * d of a head; pos as in batch */
 	void (*rope)(struct device *dev, struct mat x, int heads, const struct rope *r, const int32_t *pos);
 	/* y = fma(x, s, y);  x = x * s;  x[i] = x[i] * t[at[i]] (at NULL: t[i]), t and at in device memory */
@@ -263,8 +264,8 @@ struct ops {
 	/* y[n][h*dv]; q[n][h*d]; keys 0..pos of the row's sequence, written before */
 	void (*attend)(struct device *dev, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
 		       const struct batch *b);
-	/* gated (up.p != NULL): y = act(gate) * up; else y = act(gate). In place allowed for gate. */
-	void (*act)(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a);
+	/* gated (up.p != NULL): y = act(gate) * up; else y = act(gate). In place allowed for gate. p: host, NULL where a has none */
+	void (*act)(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4]);
 	/* out[i] for row i of logits (d = vocabulary); target[i] an id or -1. out and target in device memory */
 	void (*lse)(struct device *dev, struct lse *out, struct mat logits, const int32_t *target);
 	/* out[i]: the id drawn from row i of logits (d = vocabulary); -1 when the row holds a NaN. out and draw in device memory */

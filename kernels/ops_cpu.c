@@ -316,27 +316,32 @@ static void op_add(struct device *dev, struct mat y, struct mat x)
 static void rmsnorm_rows(const struct call *k, int i, int last)
 {
 	for (; i < last; i++)
-		k->c->row.rmsnorm(row_of(k->y, i), row_of(k->x, i), k->w, k->y.d, k->eps);
+		for (int h = 0; h < k->heads; h++)
+			k->c->row.rmsnorm(row_of(k->y, i) + h * k->d, row_of(k->x, i) + h * k->d, k->w, k->d, k->eps);
 }
 
-static void op_rmsnorm(struct device *dev, struct mat y, struct mat x, const float *w, float eps)
+static void op_rmsnorm(struct device *dev, struct mat y, struct mat x, int parts, const float *w, float eps)
 {
 	check_same(y, x);
-	deal(&(struct call){ .c = cpu_of(dev), .rows = rmsnorm_rows, .n = y.n, .y = y, .x = x, .w = w, .eps = eps },
+	assert(parts > 0 && y.d % parts == 0);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = rmsnorm_rows, .n = y.n, .y = y, .x = x, .heads = parts, .d = y.d / parts,
+			     .w = w, .eps = eps },
 	     2.0 * y.d);
 }
 
 static void layernorm_rows(const struct call *k, int i, int last)
 {
 	for (; i < last; i++)
-		k->c->row.layernorm(row_of(k->y, i), row_of(k->x, i), k->w, k->b, k->y.d, k->eps);
+		for (int h = 0; h < k->heads; h++)
+			k->c->row.layernorm(row_of(k->y, i) + h * k->d, row_of(k->x, i) + h * k->d, k->w, k->b, k->d, k->eps);
 }
 
-static void op_layernorm(struct device *dev, struct mat y, struct mat x, const float *w, const float *b, float eps)
+static void op_layernorm(struct device *dev, struct mat y, struct mat x, int parts, const float *w, const float *b, float eps)
 {
 	check_same(y, x);
-	deal(&(struct call){ .c = cpu_of(dev), .rows = layernorm_rows, .n = y.n, .y = y, .x = x, .w = w, .b = b,
-			     .eps = eps },
+	assert(parts > 0 && y.d % parts == 0);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = layernorm_rows, .n = y.n, .y = y, .x = x, .heads = parts, .d = y.d / parts,
+			     .w = w, .b = b, .eps = eps },
 	     3.0 * y.d);
 }
 
@@ -362,16 +367,16 @@ static void op_rope(struct device *dev, struct mat x, int heads, const struct ro
 static void act_rows(const struct call *k, int i, int last)
 {
 	for (; i < last; i++)
-		k->c->row.act(row_of(k->y, i), row_of(k->x, i), k->z.p ? row_of(k->z, i) : NULL, k->y.d, k->act);
+		k->c->row.act(row_of(k->y, i), row_of(k->x, i), k->z.p ? row_of(k->z, i) : NULL, k->y.d, k->act, k->w);
 }
 
-static void op_act(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a)
+static void op_act(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4])
 {
 	check_same(y, gate);
 	if (up.p)
 		check_same(y, up);
 	assert((unsigned)a < ACT_COUNT);
-	deal(&(struct call){ .c = cpu_of(dev), .rows = act_rows, .n = y.n, .y = y, .x = gate, .z = up, .act = a },
+	deal(&(struct call){ .c = cpu_of(dev), .rows = act_rows, .n = y.n, .y = y, .x = gate, .z = up, .act = a, .w = p },
 	     4.0 * y.d);
 }
 

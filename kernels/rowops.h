@@ -28,7 +28,7 @@ struct rowops {
 	void (*rmsnorm)(float *y, const float *x, const float *w, int d, float eps);
 	void (*layernorm)(float *y, const float *x, const float *w, const float *b, int d, float eps);
 	void (*rope)(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
-	void (*act)(float *y, const float *gate, const float *up, int d, enum act a); /* up NULL: not gated */
+	void (*act)(float *y, const float *gate, const float *up, int d, enum act a, const float *p); /* up NULL: not gated */
 	void (*add)(float *y, const float *x, int d);
 	void (*widen)(float *y, const void *x, int d, enum dtype dt);
 	void (*attend)(float *o, const struct attend_head *a, float *scratch); /* scratch: ATTEND_SCRATCH(d) floats */
@@ -40,7 +40,7 @@ struct rowops {
 void rmsnorm_c(float *y, const float *x, const float *w, int d, float eps);
 void layernorm_c(float *y, const float *x, const float *w, const float *b, int d, float eps);
 void rope_c(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
-void act_c(float *y, const float *gate, const float *up, int d, enum act a);
+void act_c(float *y, const float *gate, const float *up, int d, enum act a, const float *p);
 void add_c(float *y, const float *x, int d);
 void widen_c(float *y, const void *x, int d, enum dtype dt);
 void attend_c(float *o, const struct attend_head *a, float *scratch);

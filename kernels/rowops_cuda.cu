@@ -128,32 +128,42 @@ static __device__ float scale_of(float sum, float r, float eps)
 	return __fdiv_rn(1.0f, __fsqrt_rn(__fadd_rn(__fmul_rn(sum, r), eps)));
 }
 
-static __global__ void rmsnorm_kernel(struct mat y, struct mat x, const float *w, float eps)
+/* The piece of this block, of `parts` a row with d elements each. */
+static __device__ float *piece_of(struct mat m, int parts, int d)
 {
-	CU_SHARED(float, s, LANES);
-	const float *from = at_row(x, (int)blockIdx.x);
-	float *to = at_row(y, (int)blockIdx.x), sum = 0.0f;
-	for (int i = (int)threadIdx.x; i < x.d; i += LANES)
-		sum = __fmaf_rn(from[i], from[i], sum);
-	float q = scale_of(tree(s, sum), __fdiv_rn(1.0f, (float)x.d), eps);
-	for (int i = (int)threadIdx.x; i < x.d; i += LANES)
-		to[i] = xm_canon(__fmul_rn(__fmul_rn(from[i], q), w[i]));
+	return at_row(m, (int)blockIdx.x / parts) + (size_t)((int)blockIdx.x % parts) * (size_t)d;
 }
 
-static __global__ void layernorm_kernel(struct mat y, struct mat x, const float *w, const float *b, float eps)
+static __global__ void rmsnorm_kernel(struct mat y, struct mat x, int parts, const float *w, float eps)
 {
 	CU_SHARED(float, s, LANES);
-	const float *from = at_row(x, (int)blockIdx.x);
-	float *to = at_row(y, (int)blockIdx.x), sum = 0.0f, r = __fdiv_rn(1.0f, (float)x.d);
-	for (int i = (int)threadIdx.x; i < x.d; i += LANES)
+	int d = x.d / parts;
+	const float *from = piece_of(x, parts, d);
+	float *to = piece_of(y, parts, d), sum = 0.0f;
+	for (int i = (int)threadIdx.x; i < d; i += LANES)
+		sum = __fmaf_rn(from[i], from[i], sum);
+	float q = scale_of(tree(s, sum), __fdiv_rn(1.0f, (float)d), eps);
+	for (int i = (int)threadIdx.x; i < d; i += LANES) {
+		float t = __fmul_rn(from[i], q);
+		to[i] = xm_canon(w ? __fmul_rn(t, w[i]) : t);
+	}
+}
+
+static __global__ void layernorm_kernel(struct mat y, struct mat x, int parts, const float *w, const float *b, float eps)
+{
+	CU_SHARED(float, s, LANES);
+	int d = x.d / parts;
+	const float *from = piece_of(x, parts, d);
+	float *to = piece_of(y, parts, d), sum = 0.0f, r = __fdiv_rn(1.0f, (float)d);
+	for (int i = (int)threadIdx.x; i < d; i += LANES)
 		sum = __fadd_rn(sum, from[i]);
 	float mean = __fmul_rn(tree(s, sum), r), squares = 0.0f;
-	for (int i = (int)threadIdx.x; i < x.d; i += LANES) {
+	for (int i = (int)threadIdx.x; i < d; i += LANES) {
 		float c = __fsub_rn(from[i], mean);
 		squares = __fmaf_rn(c, c, squares);
 	}
 	float q = scale_of(tree(s, squares), r, eps);
-	for (int i = (int)threadIdx.x; i < x.d; i += LANES) {
+	for (int i = (int)threadIdx.x; i < d; i += LANES) {
 		float t = __fmul_rn(__fsub_rn(from[i], mean), q);
 		if (w && b)
 			t = __fmaf_rn(t, w[i], b[i]);
@@ -234,18 +244,18 @@ void cuda_add(struct CUstream_st *s, struct mat y, struct mat x)
 		CU_LAUNCH(add_kernel, blocks_for(y.n, y.d), THREADS, 0, s, y, x);
 }
 
-void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, float eps)
+void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, float eps)
 {
-	assert(y.n == x.n && y.d == x.d);
+	assert(y.n == x.n && y.d == x.d && parts > 0 && y.d % parts == 0 && y.n <= INT32_MAX / parts);
 	if (y.n)
-		CU_LAUNCH(rmsnorm_kernel, (unsigned)y.n, LANES, 0, s, y, x, w, eps);
+		CU_LAUNCH(rmsnorm_kernel, (unsigned)(y.n * parts), LANES, 0, s, y, x, parts, w, eps);
 }
 
-void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, const float *w, const float *b, float eps)
+void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, const float *b, float eps)
 {
-	assert(y.n == x.n && y.d == x.d);
+	assert(y.n == x.n && y.d == x.d && parts > 0 && y.d % parts == 0 && y.n <= INT32_MAX / parts);
 	if (y.n)
-		CU_LAUNCH(layernorm_kernel, (unsigned)y.n, LANES, 0, s, y, x, w, b, eps);
+		CU_LAUNCH(layernorm_kernel, (unsigned)(y.n * parts), LANES, 0, s, y, x, parts, w, b, eps);
 }
 
 void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope *r, const int32_t *pos)
@@ -270,8 +280,9 @@ void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, i
 		CU_LAUNCH(kv_copy_kernel, blocks_for(1, c->hk * c->d * KV_PAGE), THREADS, 0, s, *c, dst, src, slots);
 }
 
-void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a)
+void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4])
 {
+	(void)p;
 	assert(y.n == gate.n && y.d == gate.d && (!up.p || (up.n == y.n && up.d == y.d)) && (unsigned)a < ACT_COUNT);
 	if (y.n)
 		CU_LAUNCH(act_kernel, blocks_for(y.n, y.d), THREADS, 0, s, y, gate, up, a);

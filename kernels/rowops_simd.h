@@ -101,8 +101,10 @@ static void rmsnorm_v(float *y, const float *x, const float *w, int d, float eps
 {
 	float mean = reduce(x, d, 0.0f, SUM_SQUARES) * (1.0f / (float)d);
 	vf r = vf_set1(1.0f / xm_sqrt(mean + eps));
-	for (int i = 0; i < d; i += VW)
-		put(y + i, vf_canon(vf_mul(vf_mul(get(x + i, d - i), r), get(w + i, d - i))), d - i);
+	for (int i = 0; i < d; i += VW) {
+		vf t = vf_mul(get(x + i, d - i), r);
+		put(y + i, vf_canon(w ? vf_mul(t, get(w + i, d - i)) : t), d - i);
+	}
 }
 
 static void layernorm_v(float *y, const float *x, const float *w, const float *b, int d, float eps)
@@ -152,8 +154,9 @@ static void rope_v(float *x, int heads, int d, const float *cos, const float *si
 		put(y + i, up ? vf_canon(vf_mul(t, get(up + i, d - i))) : t, d - i); \
 	}
 
-static void act_v(float *y, const float *gate, const float *up, int d, enum act a)
+static void act_v(float *y, const float *gate, const float *up, int d, enum act a, const float *p)
 {
+	(void)p;
 	switch (a) {
 	case ACT_SILU: ACT_LOOP(vx_silu) break;
 	case ACT_GELU_ERF: ACT_LOOP(vx_gelu_erf) break;

@@ -74,7 +74,7 @@ static int run_rmsnorm(struct device *d, float *out, int arg)
 	(void)arg;
 	fill(x, ROWS * WIDTH, 3);
 	fill(w, WIDTH, 4);
-	device_ops(d)->rmsnorm(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), w, 1e-6f);
+	device_ops(d)->rmsnorm(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), 1, w, 1e-6f);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static int run_layernorm(struct device *d, float *out, int arg)
 	(void)arg;
 	fill(x, ROWS * WIDTH, 5);
 	fill(w, 2 * WIDTH, 6);
-	device_ops(d)->layernorm(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), w, w + WIDTH, 1e-5f);
+	device_ops(d)->layernorm(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), 1, w, w + WIDTH, 1e-5f);
 	return 0;
 }
 
@@ -93,8 +93,8 @@ static int run_act(struct device *d, float *out, int act)
 	float x[ROWS * WIDTH], up[ROWS * WIDTH];
 	fill(x, ROWS * WIDTH, 7);
 	fill(up, ROWS * WIDTH, 8);
-	device_ops(d)->act(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), view(up, ROWS, WIDTH), (enum act)act);
-	device_ops(d)->act(d, view(out + ROWS * WIDTH, ROWS, WIDTH), view(x, ROWS, WIDTH), (struct mat){ 0 }, (enum act)act);
+	device_ops(d)->act(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), view(up, ROWS, WIDTH), (enum act)act, NULL);
+	device_ops(d)->act(d, view(out + ROWS * WIDTH, ROWS, WIDTH), view(x, ROWS, WIDTH), (struct mat){ 0 }, (enum act)act, NULL);
 	return 0;
 }
 

@@ -242,24 +242,27 @@ static struct mat rows(float *p, int n, int d, int ld)
 	return (struct mat){ p, n, d, (size_t)ld };
 }
 
-static void normalise(const struct forward *f, struct mat y, struct mat x, const struct norm *w)
+/* Over each of `parts` equal pieces of a row by itself. */
+static void normalise_parts(const struct forward *f, struct mat y, struct mat x, int parts, const struct norm *w)
 {
 	const struct ops *ops = f->m->ops;
 	float eps = (float)f->m->cfg.norm_eps;
 	if (f->m->cfg.family->norm == NORM_RMS)
-		ops->rmsnorm(f->m->dev, y, x, w->w, eps);
+		ops->rmsnorm(f->m->dev, y, x, parts, w->w, eps);
 	else
-		ops->layernorm(f->m->dev, y, x, w->w, w->b, eps);
+		ops->layernorm(f->m->dev, y, x, parts, w->w, w->b, eps);
+}
+
+static void normalise(const struct forward *f, struct mat y, struct mat x, const struct norm *w)
+{
+	normalise_parts(f, y, x, 1, w);
 }
 
 /* Norms on queries or keys: over each head by itself, or over the whole projection. */
 static void normalise_heads(const struct forward *f, struct mat x, int heads, const struct norm *w)
 {
-	int parts = f->m->cfg.family->qk_norm == QK_HEAD ? heads : 1;
-	for (int i = 0; w->present && i < parts; i++) {
-		struct mat one = { x.p + (size_t)i * (size_t)(x.d / parts), x.n, x.d / parts, x.ld };
-		normalise(f, one, one, w);
-	}
+	if (w->present)
+		normalise_parts(f, x, x, f->m->cfg.family->qk_norm == QK_HEAD ? heads : 1, w);
 }
 
 /* y = attention over x, which is normed; y may be x */
@@ -294,7 +297,7 @@ static void mlp(const struct forward *f, struct mat y, struct mat x, int layer)
 	m->ops->linear(m->dev, all, x, &k->up);
 	if (m->cfg.family->gated)
 		up = rows(f->up + inner, x.n, inner, ld);
-	m->ops->act(m->dev, gate, gate, up, m->cfg.act);
+	m->ops->act(m->dev, gate, gate, up, m->cfg.act, NULL);
 	m->ops->linear(m->dev, y, gate, &k->down);
 }
 

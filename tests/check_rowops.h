@@ -174,12 +174,12 @@ static inline void check_acts(const struct rowops *c, const struct rowops *v, co
 			check_fill(u.p, u.n, check_rand(2) ? f : FILL_PLAIN);
 			for (enum act a = 0; a < ACT_COUNT; a++)
 				for (int gated = 0; gated < 2; gated++) {
-					c->act(p.p, g.p, gated ? u.p : NULL, d, a);
-					v->act(q.p, g.p, gated ? u.p : NULL, d, a);
+					c->act(p.p, g.p, gated ? u.p : NULL, d, a, NULL);
+					v->act(q.p, g.p, gated ? u.p : NULL, d, a, NULL);
 					CHECK_SAME(p, q, "%s act %d gated=%d d=%d fill=%d", name, a, gated, d, f);
 					CHECK(check_canonical(p.p, p.n), "act %d: NaN not canonical", a);
 					memcpy(q.p, g.p, g.n * sizeof(float));
-					v->act(q.p, q.p, gated ? u.p : NULL, d, a);
+					v->act(q.p, q.p, gated ? u.p : NULL, d, a, NULL);
 					CHECK_SAME(p, q, "%s act %d in place gated=%d d=%d fill=%d", name, a, gated, d, f);
 				}
 			memcpy(p.p, g.p, g.n * sizeof(float));

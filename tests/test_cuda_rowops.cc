@@ -148,20 +148,20 @@ static void norm_case(int d, int f)
 	float eps = draw(2) ? 1e-5f : 1e-6f;
 	std::vector<float> x = rows(n, d, ld, f), blank = rows(n, 0, ld, 0);
 	both bx(x), bw(rows(1, d, d, draw(2) ? f : PLAIN)), bb(rows(1, d, d, MIXED)), by(blank), bz(x);
-	cpu->ops->rmsnorm(cpu, mat_c(by, n, d, ld), mat_c(bx, n, d, ld), (float *)bw.c, eps);
-	gpu->ops->rmsnorm(gpu, mat_g(by, n, d, ld), mat_g(bx, n, d, ld), (float *)bw.g, eps);
+	cpu->ops->rmsnorm(cpu, mat_c(by, n, d, ld), mat_c(bx, n, d, ld), 1, (float *)bw.c, eps);
+	gpu->ops->rmsnorm(gpu, mat_g(by, n, d, ld), mat_g(bx, n, d, ld), 1, (float *)bw.g, eps);
 	SAME(by, "rmsnorm n=%d d=%d fill=%d", n, d, f);
-	cpu->ops->rmsnorm(cpu, mat_c(bz, n, d, ld), mat_c(bz, n, d, ld), (float *)bw.c, eps);
-	gpu->ops->rmsnorm(gpu, mat_g(bz, n, d, ld), mat_g(bz, n, d, ld), (float *)bw.g, eps);
+	cpu->ops->rmsnorm(cpu, mat_c(bz, n, d, ld), mat_c(bz, n, d, ld), 1, (float *)bw.c, eps);
+	gpu->ops->rmsnorm(gpu, mat_g(bz, n, d, ld), mat_g(bz, n, d, ld), 1, (float *)bw.g, eps);
 	SAME(bz, "rmsnorm in place n=%d d=%d fill=%d", n, d, f);
 	for (int k = 0; k < 4; k++) {
 		const both *w = k & 1 ? &bw : nullptr, *b = k & 2 ? &bb : nullptr;
 		both in(x);
 		for (both *y : { &by, &in }) {
 			const both *from = y == &in ? &in : &bx;
-			cpu->ops->layernorm(cpu, mat_c(*y, n, d, ld), mat_c(*from, n, d, ld), w ? (float *)w->c : nullptr,
+			cpu->ops->layernorm(cpu, mat_c(*y, n, d, ld), mat_c(*from, n, d, ld), 1, w ? (float *)w->c : nullptr,
 					    b ? (float *)b->c : nullptr, eps);
-			gpu->ops->layernorm(gpu, mat_g(*y, n, d, ld), mat_g(*from, n, d, ld), w ? (float *)w->g : nullptr,
+			gpu->ops->layernorm(gpu, mat_g(*y, n, d, ld), mat_g(*from, n, d, ld), 1, w ? (float *)w->g : nullptr,
 					    b ? (float *)b->g : nullptr, eps);
 			SAME(*y, "layernorm n=%d d=%d fill=%d w,b=%d", n, d, f, k);
 		}
@@ -212,8 +212,8 @@ static void test_acts(void)
 				both g(rows(n, d, ld, f)), u(rows(n, d, ld, draw(2) ? f : PLAIN)), y(rows(n, 0, ld, 0));
 				struct mat none = { nullptr, 0, 0, 0 };
 				for (both *to : { &y, &g }) {
-					cpu->ops->act(cpu, mat_c(*to, n, d, ld), mat_c(g, n, d, ld), gated ? mat_c(u, n, d, ld) : none, (enum act)a);
-					gpu->ops->act(gpu, mat_g(*to, n, d, ld), mat_g(g, n, d, ld), gated ? mat_g(u, n, d, ld) : none, (enum act)a);
+					cpu->ops->act(cpu, mat_c(*to, n, d, ld), mat_c(g, n, d, ld), gated ? mat_c(u, n, d, ld) : none, (enum act)a, nullptr);
+					gpu->ops->act(gpu, mat_g(*to, n, d, ld), mat_g(g, n, d, ld), gated ? mat_g(u, n, d, ld) : none, (enum act)a, nullptr);
 					SAME(*to, "%s gated=%d d=%d fill=%d in place=%d", act_name((enum act)a), gated, d, f, to == &g);
 				}
 				cpu->ops->add(cpu, mat_c(y, n, d, ld), mat_c(u, n, d, ld));

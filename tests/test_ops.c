@@ -205,9 +205,9 @@ static void run_layer(struct device *d, const struct layer *l, float *out, struc
 		struct mat at[7], x = { (float *)l->x + (size_t)i * WIDE, n, WIDE, WIDE };
 		for (int j = 0; j < 7; j++)
 			at[j] = (struct mat){ out + (size_t)i * LAYER + j * WIDE, n, WIDE, LAYER };
-		o->rmsnorm(d, at[0], x, l->x, 1e-6f);
-		o->layernorm(d, at[1], x, l->x, l->x + WIDE, 1e-5f);
-		o->act(d, at[2], at[0], at[1], ACT_SILU);
+		o->rmsnorm(d, at[0], x, 1, l->x, 1e-6f);
+		o->layernorm(d, at[1], x, 1, l->x, l->x + WIDE, 1e-5f);
+		o->act(d, at[2], at[0], at[1], ACT_SILU, NULL);
 		o->gather(d, at[3], x, l->table + 6 * 3);
 		o->rope(d, at[3], H, &r, b.pos);
 		struct mat key = { at[3].p, n, HK * HD, LAYER }, val = { at[1].p, n, HK * HD, LAYER };
