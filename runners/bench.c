@@ -31,7 +31,8 @@ struct job {
 	int first, steps, step_rows; /* positions: first; passes of a measurement; rows of each pass but perhaps the last */
 	int total;                   /* prefill: tokens */
 	bool decode;
-	int32_t *ids, *pos, *seq, *table, *scored, *target;
+	int32_t *ids, *pos, *seq, *from, *to, *table, *scored, *target;
+	bool states;                 /* the model has a recurrent state */
 	struct lse *out;
 };
 
@@ -40,13 +41,18 @@ struct job {
 static int one_pass(struct job *j, int step, struct err *e)
 {
 	int from = step * j->step_rows, n = j->decode ? j->rows : j->total - from < j->rows ? j->total - from : j->rows;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		int slot = j->decode ? i : 0;
 		j->pos[i] = j->decode ? j->first + step : from + i;
+		j->from[i] = i > 0 && !j->decode ? STATE_CHAIN : step == 0 ? STATE_ZERO : slot;
+		j->to[i] = j->decode || i == n - 1 ? slot : -1;
+	}
 	bool last = step == j->steps - 1;
 	if (!j->decode)
 		j->scored[0] = n - 1;
 	struct eval v = { .n = n, .ids = j->ids, .pos = j->pos, .seq = j->seq, .table = j->table, .sequences = j->decode ? n : 1,
-			  .ld_table = j->pages, .nscored = j->decode ? n : last, .scored = j->scored, .target = j->target, .out = j->out };
+			  .from = j->states ? j->from : NULL, .to = j->states ? j->to : NULL, .ld_table = j->pages,
+			  .nscored = j->decode ? n : last, .scored = j->scored, .target = j->target, .out = j->out };
 	return forward_eval(j->f, &j->cache, &v, e);
 }
 
@@ -77,13 +83,16 @@ static int job_open(struct job *j, int rows, int sequences, int pages, struct er
 	int n = rows > sequences ? rows : sequences, kv = sequences * pages;
 	j->rows = rows;
 	j->pages = pages;
-	j->ids = xcalloc(5 * (size_t)n + (size_t)kv, sizeof *j->ids);
+	j->ids = xcalloc(7 * (size_t)n + (size_t)kv, sizeof *j->ids);
 	j->out = xcalloc((size_t)n, sizeof *j->out);
 	j->pos = j->ids + n;
 	j->seq = j->pos + n;
 	j->scored = j->seq + n;
 	j->target = j->scored + n;
-	j->table = j->target + n;
+	j->from = j->target + n;
+	j->to = j->from + n;
+	j->table = j->to + n;
+	j->states = mi->state_bytes > 0;
 	for (int i = 0; i < n; i++) {
 		j->ids[i] = (int32_t)((uint32_t)i * 7919u % (uint32_t)mi->vocab);
 		j->seq[i] = j->decode ? i : 0;
@@ -92,12 +101,16 @@ static int job_open(struct job *j, int rows, int sequences, int pages, struct er
 	}
 	for (int i = 0; i < kv; i++)
 		j->table[i] = i;
-	if (cache_open(&j->cache, j->m, kv, e) != 0)
+	if (cache_open(&j->cache, j->m, kv, sequences, e) != 0)
 		return -1;
 	for (int i = 0; i < mi->layers; i++) {
-		size_t count = (size_t)kv * KV_PAGE * (size_t)mi->kv_heads * (size_t)mi->head_dim;
-		device_ops(dev)->noise(dev, j->cache.layer[i].k, DT_F32, count, 2u * (unsigned)i, 1.0f);
-		device_ops(dev)->noise(dev, j->cache.layer[i].v, DT_F32, count, 2u * (unsigned)i + 1, 1.0f);
+		const struct kv *k = &j->cache.layer[i];
+		size_t slots = (size_t)kv * KV_PAGE * (size_t)k->hk;
+		if (!k->k)
+			continue; /* keeps no keys */
+		device_ops(dev)->noise(dev, k->k, DT_F32, slots * (size_t)k->d, 2u * (unsigned)i, 1.0f);
+		if (k->v)
+			device_ops(dev)->noise(dev, k->v, DT_F32, slots * (size_t)k->dv, 2u * (unsigned)i + 1, 1.0f);
 	}
 	return forward_open(&j->f, j->m, rows, j->decode ? rows : 1, sequences, pages, e);
 }

@@ -260,9 +260,11 @@ static int open_kv(struct kv *k, const struct model *m, struct err *e)
 	return (k->k = m->ops->alloc(m->dev, key, e)) && (k->v = m->ops->alloc(m->dev, value, e)) ? 0 : -1;
 }
 
-int cache_open(struct cache *c, const struct model *m, int pages, struct err *e)
+int cache_open(struct cache *c, const struct model *m, int pages, int states, struct err *e)
 {
-	*c = (struct cache){ .pages = pages };
+	*c = (struct cache){ .pages = pages, .states = m->info.state_bytes ? states : 0 };
+	if (m->info.state_bytes && states < 1)
+		return err_set(e, E_RANGE, "%d states of a sequence cannot be", states);
 	if (pages < 1)
 		return err_set(e, E_RANGE, "a KV cache of %d pages cannot be", pages);
 	c->layer = xcalloc((size_t)m->cfg.layers, sizeof *c->layer);

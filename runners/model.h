@@ -28,6 +28,8 @@ struct model_info {
 	double row_flops, head_flops; /* of the linear layers, one row: all blocks; the head */
 	size_t linear_bytes; /* packed, the head included */
 	size_t kv_page_bytes; /* all layers, one page of 64 positions, K and V */
+	size_t state_bytes;   /* all recurrent layers, the state of one sequence; 0: there are none */
+	int rope_switch;      /* sequences longer than this use the long rope tables for all their rows; 0: none do */
 	unsigned char digest[DIGEST_BYTES];
 };
 
@@ -39,12 +41,12 @@ void model_close(struct model *m);
 const struct model_info *model_info(const struct model *m);
 struct device *model_device(const struct model *m);
 
-/* The KV cache of all layers: `pages` pages. */
+/* What sequences keep: the KV cache of all layers, `pages` pages; of models with a recurrent state, `states` slots of it (else 0). */
 struct cache {
 	struct kv *layer; /* [layers] */
-	int pages;
+	int pages, states;
 };
-int cache_open(struct cache *c, const struct model *m, int pages, struct err *e);
+int cache_open(struct cache *c, const struct model *m, int pages, int states, struct err *e);
 void cache_close(struct cache *c, const struct model *m);
 
 /* One forward pass: scratch for up to max_rows rows and max_scored scored rows, sized at open; no allocation later. */

@@ -6,8 +6,9 @@
  * What goes wrong inside one request (too long, bad ids, a template's own error, logits that are not numbers) is that
  * request's failed answer. The device failing, no memory for a single page, or the caller's stop end the run.
  *
- * Memory: the limit counts KV pages and scratch, not weights. Scratch gets at most half of it (batches shrink until it
- * does), logits of scored rows at most a quarter, pages the rest, but no more than the plan can use.
+ * Memory: the limit counts KV pages, states and scratch, not weights. Scratch gets at most half of it (batches shrink until it
+ * does), logits of scored rows at most a quarter, states of recurrent layers half of what is left (all of it where no layer keeps
+ * keys), pages the rest, but nothing more than the plan can use.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 #include "runners/plan.h"
 #include "runners/session.h"
 
-enum { DEFAULT_ROWS = 512, MAX_ROWS = 65536, SCHEDULE_CHECK = 256 };
+enum { DEFAULT_ROWS = 512, MAX_ROWS = 65536, SCHEDULE_CHECK = 256, DEFAULT_STATES = 16 };
 
 struct engine {
 	struct runner base;
@@ -51,15 +52,28 @@ struct engine {
 
 static size_t default_memory(const struct engine *r, const struct model_info *mi)
 {
-	size_t want = ((size_t)64 << 20) + mi->packed_bytes, room = device_ops(r->dev)->room(r->dev);
+	size_t want = ((size_t)64 << 20) + mi->packed_bytes + DEFAULT_STATES * mi->state_bytes, room = device_ops(r->dev)->room(r->dev);
 	return want < room ? want : room;
 }
 
-/* KV pages that the memory allows beside the scratch. */
+/* Slots of recurrent state that the memory allows beside the scratch; 0: not one, or the model has none. */
+static int most_states(const struct engine *r)
+{
+	const struct model_info *mi = model_info(r->model);
+	size_t scratch = forward_bytes(r->model, r->rows, r->scored), left = r->memory > scratch ? r->memory - scratch : 0, one = mi->state_bytes;
+	if (one == 0)
+		return 0;
+	size_t n = (mi->kv_page_bytes ? left / 2 : left) / one, useful = 2 * (size_t)r->rows + 64;
+	n = n > 0 ? n : left / one > 0;
+	return (int)(n < useful ? n : useful);
+}
+
+/* KV pages that the memory allows beside the scratch and the states. */
 static int most_pages(const struct engine *r)
 {
-	size_t scratch = forward_bytes(r->model, r->rows, r->scored), page = model_info(r->model)->kv_page_bytes;
-	size_t n = r->memory > scratch ? (r->memory - scratch) / (page ? page : 1) : 0;
+	size_t page = model_info(r->model)->kv_page_bytes;
+	size_t held = forward_bytes(r->model, r->rows, r->scored) + (size_t)most_states(r) * model_info(r->model)->state_bytes;
+	size_t n = page == 0 ? SIZE_MAX : r->memory > held ? (r->memory - held) / page : 0;
 	return n > 1 << 24 ? 1 << 24 : (int)n;
 }
 
@@ -518,10 +532,12 @@ static int add_job(struct run *u, size_t i, const struct work *w, int most, stru
 		memcpy(ids, w->encoded.ids, (size_t)w->encoded.nids * sizeof *ids);
 	struct window *windows = q->ask == ASK_ROLLING ? ARENA_ARRAY(&u->arena, w->nitems + 1, struct window) : NULL;
 	j->windows = windows;
+	const int rope_switch = model_info(u->r->model)->rope_switch;
 	for (int k = 0; k < w->nitems; k++) {
 		const struct work_item *wi = &w->item[k];
 		struct plan_item it = { .ids = ids + (wi->ids - w->encoded.ids), .n = wi->n, .first = wi->first,
-					.open = generate || q->ask == ASK_IDS, .generate = generate, .growth = growth };
+					.far = rope_switch && wi->n > rope_switch, .open = generate || q->ask == ASK_IDS,
+					.generate = generate, .growth = growth };
 		if (generate)
 			it.draws = q->decode.temperature > 0;
 		else if (q->ask == ASK_IDS && q->nlogits_at > 0)
@@ -541,10 +557,14 @@ static int add_job(struct run *u, size_t i, const struct work *w, int most, stru
 static int collect(struct run *u, struct err *e)
 {
 	struct engine *r = u->r;
+	const struct model_info *mi = model_info(r->model);
 	int most = most_pages(r);
+	if (mi->state_bytes && most_states(r) < 1)
+		return err_set(e, E_MEMORY, "a memory limit of %zu bytes does not hold the state of one sequence (scratch %zu, a state %zu)", r->memory,
+			       forward_bytes(r->model, r->rows, r->scored), mi->state_bytes);
 	if (most < 1)
 		return err_set(e, E_MEMORY, "a memory limit of %zu bytes holds no page of KV cache (scratch %zu, a page %zu)", r->memory,
-			       forward_bytes(r->model, r->rows, r->scored), model_info(r->model)->kv_page_bytes);
+			       forward_bytes(r->model, r->rows, r->scored), mi->kv_page_bytes);
 	most = most < r->pages_per_sequence ? most : r->pages_per_sequence;
 	for (size_t i = 0; i < u->n; i++) {
 		struct err why = { .code = E_NONE };
@@ -578,19 +598,26 @@ static void machine_copy(void *ctx, int dst, int src, int slots)
 	struct engine *r = ctx;
 	const struct ops *ops = device_ops(r->dev);
 	for (int i = 0; i < model_info(r->model)->layers; i++)
-		ops->kv_copy(r->dev, &r->cache.layer[i], dst, src, slots);
+		if (r->cache.layer[i].k)
+			ops->kv_copy(r->dev, &r->cache.layer[i], dst, src, slots);
+}
+
+static size_t generations(const struct plan *p)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < p->nsegs; i++)
+		n += (size_t)p->segs[i].ngenerate;
+	return n;
 }
 
 /* Pages that a plan can make use of: all it ever needs, or what a few full batches and the widest generation hold. */
 static size_t useful_pages(const struct engine *r, const struct plan *p)
 {
-	size_t all = 0, generations = 0, longest = (size_t)(p->longest + KV_PAGE - 1) / KV_PAGE;
-	for (size_t i = 0; i < p->nsegs; i++) {
+	size_t all = 0, gens = generations(p), longest = (size_t)(p->longest + KV_PAGE - 1) / KV_PAGE;
+	for (size_t i = 0; i < p->nsegs; i++)
 		all += (size_t)((p->segs[i].end + KV_PAGE - 1) / KV_PAGE - p->segs[i].start / KV_PAGE);
-		generations += (size_t)p->segs[i].ngenerate;
-	}
-	all += generations * (longest + 1) + longest;
-	size_t running = generations < (size_t)r->rows ? generations : (size_t)r->rows;
+	all += gens * (longest + 1) + longest;
+	size_t running = gens < (size_t)r->rows ? gens : (size_t)r->rows;
 	size_t wide = 2 * (size_t)r->rows + 8 * longest + 64 + running * longest;
 	return all < wide ? all : wide;
 }
@@ -599,15 +626,19 @@ static int prepare(struct engine *r, const struct plan *p, struct err *e)
 {
 	if (!r->forward && forward_open(&r->forward, r->model, r->rows, r->scored, r->rows, r->pages_per_sequence, e))
 		return -1;
-	size_t useful = useful_pages(r, p), most = (size_t)most_pages(r);
-	int pages = (int)(useful < most ? useful : most);
-	if (r->has_cache && r->cache.pages >= pages)
+	size_t useful = useful_pages(r, p), most = (size_t)most_pages(r), sequences = p->nsegs + generations(p);
+	int pages = (int)(useful < most ? useful : most), states = most_states(r);
+	states = sequences < (size_t)states ? (int)sequences : states;
+	if (r->has_cache && r->cache.pages >= pages && r->cache.states >= states)
 		return 0;
-	if (r->has_cache)
+	if (r->has_cache) {
+		pages = pages > r->cache.pages ? pages : r->cache.pages;
+		states = states > r->cache.states ? states : r->cache.states;
 		cache_close(&r->cache, r->model);
+	}
 	r->has_cache = false;
-	if (cache_open(&r->cache, r->model, pages, e))
-		return err_wrap(e, "KV cache of %d pages", pages);
+	if (cache_open(&r->cache, r->model, pages, states, e))
+		return err_wrap(e, "KV cache of %d pages, %d states", pages, states);
 	r->has_cache = true;
 	return 0;
 }
@@ -616,12 +647,13 @@ static int compute(struct run *u, struct err *e)
 {
 	struct engine *r = u->r;
 	struct plan plan;
-	plan_make(&plan, u->item, u->nitems, !r->no_share, false);
+	plan_make(&plan, u->item, u->nitems, !r->no_share, model_info(r->model)->state_bytes > 0);
 	int rc = prepare(r, &plan, e);
 	if (rc == 0) {
 		struct machine m = { .ctx = r, .eval = machine_eval, .copy = machine_copy, .vocab = r->base.info.vocab, .rows = r->rows,
 				     .scored = r->scored, .sequences = r->rows, .pages_per_sequence = r->pages_per_sequence,
-				     .pages = r->cache.pages, .logits_bytes = r->memory / 4 };
+				     .pages = r->cache.pages, .states = r->cache.states, .rope_switch = model_info(r->model)->rope_switch,
+				     .logits_bytes = r->memory / 4 };
 		struct session_hooks h = { .ctx = u, .scored = on_scored, .draw = on_draw, .next = on_next, .progress = on_progress };
 		rc = session_run(&m, &plan, &h, NULL, e);
 	}
@@ -670,8 +702,10 @@ int engine_plan(const struct runner_opts *o, struct plan_row *rows, int max, str
 		{ "KV cache, one sequence of the longest length", (double)mi->kv_page_bytes * (r->base.info.max_length / KV_PAGE + 1) },
 		{ "KV cache, at most", (double)mi->kv_page_bytes * most_pages(r) },
 		{ "memory limit, weights apart", (double)r->memory },
+		{ "recurrent state, one sequence", (double)mi->state_bytes },
+		{ "recurrent state, at most", (double)mi->state_bytes * most_states(r) },
 	};
-	int n = (int)(sizeof all / sizeof *all);
+	int n = (int)(sizeof all / sizeof *all) - (mi->state_bytes ? 0 : 2);
 	n = n < max ? n : max;
 	memcpy(rows, all, (size_t)n * sizeof *rows);
 	engine_close(base);

@@ -345,7 +345,7 @@ static void test_bounds(void)
 				  .ld_table = cases[i].ld_table, .nscored = cases[i].nscored, .scored = scored, .target = target, .out = out };
 		CHECK(forward_eval(k.f, &k.cache, &v, &e) == -1 && strstr(e.msg, cases[i].message), "%s: message is: %s", cases[i].what, e.msg);
 	}
-	CU_ASSERT(cache_open(&none, k.m, 0, &e) == -1 && forward_open(&f, k.m, 0, 1, 1, 1, &e) == -1 && !f);
+	CU_ASSERT(cache_open(&none, k.m, 0, 1, &e) == -1 && forward_open(&f, k.m, 0, 1, 1, 1, &e) == -1 && !f);
 	CU_ASSERT(forward_open(&f, k.m, 1, 1, 1, 1 << 26, &e) == -1 && !f);
 	machine_close(&k);
 }

@@ -121,7 +121,7 @@ static void answers(struct lse *out, int n, const struct config *c, enum dtype d
 	CHECK(model_random(&m, c, dt, dev, &e) == 0, "%s", e.msg);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	*info = *model_info(m);
-	CU_ASSERT_FATAL(cache_open(&cache, m, 1, &e) == 0 && forward_open(&f, m, n, n, 1, 1, &e) == 0);
+	CU_ASSERT_FATAL(cache_open(&cache, m, 1, 1, &e) == 0 && forward_open(&f, m, n, n, 1, 1, &e) == 0);
 	struct eval v = { .n = n, .ids = ids, .pos = pos, .seq = seq, .table = table, .sequences = 1, .ld_table = 1, .nscored = n,
 			  .scored = rows, .target = target, .out = out };
 	CHECK(forward_eval(f, &cache, &v, &e) == 0, "%s", e.msg);
