@@ -29,8 +29,8 @@ static const struct key keys[] = {
 	{ { "intermediate_size", "n_inner", "ffn_dim" }, K_INT, AT(inner), 0, 1, 1 << 20 },
 	{ { "n_positions", "max_position_embeddings", "n_ctx" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
 	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
-	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope.theta), 10000, 2, 1e15 },
-	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope.partial), 1, 0, 1 },
+	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
+	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope[0].partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
 	{ { "attention_bias", "use_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
 	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
@@ -251,11 +251,11 @@ static int complete(struct config *c, struct err *e)
 	if (f->position == POSITION_LEARNED && !c->max_positions)
 		return err_set(e, E_FORMAT, "%s: 'max_position_embeddings' is missing", c->path);
 	if (f->position == POSITION_ROPE) {
-		int r = c->rotary_dim ? c->rotary_dim : (int)(c->head_dim * c->rope.partial);
+		int r = c->rotary_dim ? c->rotary_dim : (int)(c->head_dim * c->rope[0].partial);
 		if (r < 2 || r % 2 || r > c->head_dim)
 			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
 				       c->path, r, c->head_dim);
-		c->rotary_dim = r;
+		c->rotary_dim = c->rope[0].dims = r;
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 #define CONFIG_MAX_LAYERS 1024
 #define CONFIG_MAX_EOS 16
+#define ROPE_TABLES 2
 
 struct family;
 
@@ -19,6 +20,7 @@ enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
 
 struct rope_config {
 	enum rope_type type;
+	int dims;         /* rotated channels; 0: there is no such table */
 	double theta;
 	double partial;   /* share of a head's channels that is rotated */
 	double factor;
@@ -36,13 +38,14 @@ struct config {
 	int max_positions;           /* 0: not given (SCORING.md 2.2.7: n_positions, max_position_embeddings, n_ctx) */
 	enum act act;
 	double norm_eps;
-	struct rope_config rope;
+	struct rope_config rope[ROPE_TABLES]; /* the second only where some layers have another (table[]) */
 	bool attention_bias, out_bias, mlp_bias, parallel, use_window;
 	bool tied, tied_given;       /* tie_word_embeddings, and whether the file says it */
 	int window;                  /* 0: none */
 	int window_from;             /* first layer that slides (qwen2's max_window_layers) */
 	unsigned char slides[CONFIG_MAX_LAYERS]; /* attention of layer i sees `window` positions */
 	unsigned char nope[CONFIG_MAX_LAYERS];   /* layer i has no rotary embedding */
+	unsigned char table[CONFIG_MAX_LAYERS]; /* layer i rotates by rope[table[i]] */
 	int rotary_dim;              /* gpt-j's way to say it; 0: rope.partial counts */
 	int32_t bos;                 /* -1: none */
 	int32_t eos[CONFIG_MAX_EOS];

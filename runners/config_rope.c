@@ -35,7 +35,7 @@ static const struct {
 int config_rope(struct config *c, const struct source *s, struct arena *a, struct err *e)
 {
 	static const char *const names[] = { "rope_parameters", "rope_scaling", NULL };
-	struct rope_config *r = &c->rope;
+	struct rope_config *r = &c->rope[0];
 	double theta = r->theta, partial = r->partial;
 	char inside[32], hint[200];
 

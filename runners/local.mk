@@ -9,9 +9,19 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES = \
 	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
 	%D%/session.c %D%/session_pages.c %D%/session.h %D%/session_int.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
-	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h %D%/model.h %D%/model_int.h %D%/model.c %D%/bind.h %D%/bind_values.h %D%/bind.c %D%/bind_pack.c %D%/bind_attention.c %D%/bind_mlp.c %D%/families.c %D%/families.h %D%/forward.c %D%/config.c %D%/config_rope.c %D%/config_layers.c %D%/config.h %D%/config_int.h \
+	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h \
 	%D%/safetensors.c %D%/safetensors.h %D%/ropetable.c %D%/ropetable.h \
 	%D%/tokenizer.h %D%/tokenizer.c %D%/tok_int.h %D%/tok_json.c %D%/tok_model.c %D%/tok_vocab.c %D%/tok_load.c %D%/tok_bpe.c %D%/tok_chars.c %D%/tok_pieces.c %D%/tok_unigram.c %D%/tok_word.c %D%/tok_charsmap.c %D%/tok_bert.c %D%/tok_class.c %D%/tok_tables.h %D%/tok_regex.c %D%/tok_set.c %D%/tok_set.h %D%/tok_norm.c \
 	%D%/tok_pre.c %D%/tok_post.c %D%/tok_decode.c %D%/tok_added.c
 %C%_librunners_a_SOURCES += %D%/tok_files.h %D%/tok_config.c %D%/tok_family.c %D%/tok_make.c %D%/tok_sentencepiece.c %D%/tok_tiktoken.c %D%/tok_vocabjson.c
 %C%_librunners_a_SOURCES += %D%/tok_scan.c %D%/tok_cache.h
+%C%_librunners_a_SOURCES += %D%/model.h %D%/model_int.h %D%/model.c
+%C%_librunners_a_SOURCES += %D%/bind.h %D%/bind_values.h %D%/bind.c %D%/bind_pack.c
+%C%_librunners_a_SOURCES += %D%/bind_attention.c
+%C%_librunners_a_SOURCES += %D%/bind_mlp.c
+%C%_librunners_a_SOURCES += %D%/forward.c %D%/forward_open.c %D%/forward_int.h
+%C%_librunners_a_SOURCES += %D%/block_attention.c
+%C%_librunners_a_SOURCES += %D%/block_mlp.c
+%C%_librunners_a_SOURCES += %D%/config.h %D%/config_int.h %D%/config.c %D%/config_rope.c
+%C%_librunners_a_SOURCES += %D%/config_layers.c
+%C%_librunners_a_SOURCES += %D%/families.h %D%/families_int.h %D%/families.c

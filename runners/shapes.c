@@ -58,7 +58,7 @@ int shape_config(struct config *c, const char *name, struct err *e)
 	c->max_positions = s->max_positions;
 	c->act = ACT_SILU;
 	c->norm_eps = s->norm_eps;
-	c->rope = (struct rope_config){ .type = s->factor > 0 ? ROPE_LLAMA3 : ROPE_PLAIN, .theta = s->theta, .partial = 1, .factor = s->factor,
+	c->rope[0] = (struct rope_config){ .dims = c->head_dim, .type = s->factor > 0 ? ROPE_LLAMA3 : ROPE_PLAIN, .theta = s->theta, .partial = 1, .factor = s->factor,
 					.low_freq_factor = 1, .high_freq_factor = 4, .original_positions = 8192 };
 	c->tied = c->tied_given = s->tied;
 	c->bos = -1;

@@ -56,13 +56,13 @@ static void test_defaults(void)
 	CU_ASSERT_FATAL(load(&c, LLAMA(""), NULL, &e) == 0);
 	CU_ASSERT(!strcmp(c.family->name, "llama") && c.vocab == 512 && c.width == 64 && c.layers == 4 && c.heads == 8);
 	CU_ASSERT(c.kv_heads == 8 && c.head_dim == 8 && c.inner == 172 && c.max_positions == 0 && c.rotary_dim == 8);
-	CU_ASSERT(c.norm_eps == 1e-6 && c.rope.theta == 10000 && c.rope.type == ROPE_PLAIN && c.act == ACT_SILU);
+	CU_ASSERT(c.norm_eps == 1e-6 && c.rope[0].theta == 10000 && c.rope[0].type == ROPE_PLAIN && c.act == ACT_SILU);
 	CU_ASSERT(!c.attention_bias && !c.mlp_bias && !c.tied && !c.tied_given && c.window == 0 && !c.parallel);
 	CU_ASSERT(c.bos == -1 && c.neos == 0);
 
 	CU_ASSERT_FATAL(load(&c, NEOX(""), NULL, &e) == 0);
 	CU_ASSERT(!strcmp(c.family->name, "gpt_neox") && c.attention_bias && c.parallel && c.norm_eps == 1e-5);
-	CU_ASSERT(c.rotary_dim == 2 && c.act == ACT_GELU_ERF && c.rope.theta == 10000);
+	CU_ASSERT(c.rotary_dim == 2 && c.act == ACT_GELU_ERF && c.rope[0].theta == 10000);
 }
 
 static void test_values(void)
@@ -74,7 +74,7 @@ static void test_values(void)
 				       "\"max_position_embeddings\":2048,\"tie_word_embeddings\":true,\"attention_bias\":true,\"mlp_bias\":true,"
 				       "\"hidden_act\":\"gelu_new\",\"torch_dtype\":\"bfloat16\",\"bos_token_id\":1,\"eos_token_id\":[2,7],"
 				       "\"sliding_window\":32,\"something\":{\"else\":[1]}"), NULL, &e) == 0);
-	CU_ASSERT(c.kv_heads == 2 && c.head_dim == 16 && c.norm_eps == 0.5 && c.rope.theta == 500000 && c.max_positions == 2048);
+	CU_ASSERT(c.kv_heads == 2 && c.head_dim == 16 && c.norm_eps == 0.5 && c.rope[0].theta == 500000 && c.max_positions == 2048);
 	CU_ASSERT(c.tied && c.tied_given && c.attention_bias && c.mlp_bias && c.act == ACT_GELU_TANH && !strcmp(c.dtype, "bfloat16"));
 	CU_ASSERT(c.bos == 1 && c.neos == 2 && c.eos[0] == 2 && c.eos[1] == 7);
 	CU_ASSERT(c.window == 0); /* llama has no window */
@@ -101,11 +101,11 @@ static void test_values(void)
 
 	/* transformers 5 */
 	CU_ASSERT_FATAL(load(&c, LLAMA(",\"rope_parameters\":{\"rope_theta\":1234.5,\"rope_type\":\"default\"},\"dtype\":\"float16\""), NULL, &e) == 0);
-	CU_ASSERT(c.rope.theta == 1234.5 && c.rope.type == ROPE_PLAIN && !strcmp(c.dtype, "float16"));
+	CU_ASSERT(c.rope[0].theta == 1234.5 && c.rope[0].type == ROPE_PLAIN && !strcmp(c.dtype, "float16"));
 	CU_ASSERT_FATAL(load(&c, NEOX(",\"rope_parameters\":{\"rope_theta\":77,\"partial_rotary_factor\":0.5}"), NULL, &e) == 0);
-	CU_ASSERT(c.rope.theta == 77 && c.rotary_dim == 4);
+	CU_ASSERT(c.rope[0].theta == 77 && c.rotary_dim == 4);
 	CU_ASSERT_FATAL(load(&c, NEOX(",\"rotary_pct\":1.0,\"rotary_emb_base\":100,\"use_parallel_residual\":false,\"hidden_act\":\"gelu_fast\""), NULL, &e) == 0);
-	CU_ASSERT(c.rope.theta == 100 && c.rotary_dim == 8 && !c.parallel && c.act == ACT_GELU_TANH);
+	CU_ASSERT(c.rope[0].theta == 100 && c.rotary_dim == 8 && !c.parallel && c.act == ACT_GELU_TANH);
 
 	/* model_type where architectures is missing */
 	CU_ASSERT_FATAL(load(&c, "{\"model_type\":\"gpt_neox\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
@@ -132,7 +132,7 @@ static void test_layers(void)
 	CU_ASSERT_FATAL(load(&c, MISTRAL(""), NULL, &e) == 0);
 	CU_ASSERT(c.window == 4096);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(""), NULL, &e) == 0);
-	CU_ASSERT(!c.nope[0] && !c.nope[2] && c.nope[3] && c.rope.theta == 2000000);
+	CU_ASSERT(!c.nope[0] && !c.nope[2] && c.nope[3] && c.rope[0].theta == 2000000);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layer_interval\":2"), NULL, &e) == 0);
 	CU_ASSERT(!c.nope[0] && c.nope[1] && c.nope[3]);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layers\":[0,1,1,0]"), NULL, &e) == 0);
@@ -247,7 +247,7 @@ static void test_damage(void)
 			double freq[512];
 			opened++;
 			CHECK(c.layers >= 1 && c.layers <= CONFIG_MAX_LAYERS && c.heads % c.kv_heads == 0 && c.rotary_dim <= c.head_dim, "accepted: %s", text);
-			ropetable_frequencies(freq, &c.rope, c.rotary_dim);
+			ropetable_frequencies(freq, &c.rope[0], c.rotary_dim);
 		} else {
 			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
 		}

@@ -72,14 +72,14 @@ static void test_published(void)
 		SAME(mlp_bias);
 		SAME(parallel);
 		SAME(tied);
-		SAME(rope.type);
-		SAME(rope.theta);
-		SAME(rope.partial);
-		SAME(rope.factor);
-		if (want.rope.type == ROPE_LLAMA3) {
-			SAME(rope.low_freq_factor);
-			SAME(rope.high_freq_factor);
-			SAME(rope.original_positions);
+		SAME(rope[0].type);
+		SAME(rope[0].theta);
+		SAME(rope[0].partial);
+		SAME(rope[0].factor);
+		if (want.rope[0].type == ROPE_LLAMA3) {
+			SAME(rope[0].low_freq_factor);
+			SAME(rope[0].high_freq_factor);
+			SAME(rope[0].original_positions);
 		}
 #undef SAME
 		CHECK(memcmp(c.slides, want.slides, sizeof c.slides) == 0 && memcmp(c.nope, want.nope, sizeof c.nope) == 0, "%s: layers", p->name);

@@ -1,0 +1,60 @@
+/* forward_int.h - one forward pass and its scratch. Private to forward*.c and block_*.c.
+ *
+ * A block computes y = f(x) over the rows of one call, x normed, y of the same width, with operations queued on the device.
+ * What scratch it needs it says in its *_parts function, which forward_open and forward_bytes both read.
+ */
+#ifndef ASSAY_FORWARD_INT_H
+#define ASSAY_FORWARD_INT_H
+
+#include <stddef.h>
+
+#include "runners/model_int.h"
+
+#define LOG2E 1.4426950408889634
+
+struct forward {
+	struct model *m;
+	int max_rows, max_scored, max_sequences, max_pages; /* max_pages: of a sequence */
+	int max_position;                                   /* positions are below this */
+	int chunk;                                          /* rows of logits at once */
+	/* device */
+	int32_t *ids, *pos, *seq, *table, *where, *scored, *target;
+	float *x, *h, *side, *top, *logits;
+	float *qkv, *att; /* block_attention.c */
+	float *up;        /* block_mlp.c */
+	struct lse *lse;
+	struct draw *draw;
+	int32_t *drawn;
+	float *cos[ROPE_TABLES], *sin[ROPE_TABLES];
+	struct rope rope[ROPE_TABLES];
+	/* host */
+	int32_t *shifted; /* learned positions: pos + offset; NULL: none */
+};
+
+/* Device memory of a pass: field of struct forward, or of a struct within, that receives it, and how much. */
+struct part {
+	size_t at, count, size;
+};
+struct parts {
+	struct part part[64];
+	int n;
+};
+void part_add(struct parts *p, size_t at, size_t count, size_t size);
+#define PART(parts, field, count, type) part_add(parts, offsetof(struct forward, field), count, sizeof(type))
+
+static inline struct mat rows_of(float *p, int n, int d, int ld)
+{
+	return (struct mat){ p, n, d, (size_t)ld };
+}
+
+/* y = norm(x) with the family's kind of norm; y may be x */
+void forward_norm(const struct forward *f, struct mat y, struct mat x, const struct norm *w);
+void forward_norm_parts(const struct forward *f, struct mat y, struct mat x, int parts, const struct norm *w); /* each piece of a row by itself */
+
+/* y may be x */
+void attention_parts(struct parts *p, const struct model *m, size_t rows);
+void block_attention(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer);
+void mlp_parts(struct parts *p, const struct model *m, size_t rows);
+void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer);
+
+#endif
