@@ -47,7 +47,7 @@ static int bind_qkv(struct binder *b, struct linear *out, int layer, struct err 
 	}
 	if (bind_piece(b, &all, R_QKV, layer, n, c->width, "(num_attention_heads + 2 num_key_value_heads) x head_dim, hidden_size", e) != 0)
 		return -1;
-	return b->f->qkv == QKV_PLAIN ? bind_linear_of(b, out, n, c->width, &all, 1, e) : grouped(b, out, &all, e);
+	return c->qkv == QKV_PLAIN ? bind_linear_of(b, out, n, c->width, &all, 1, e) : grouped(b, out, &all, e);
 }
 
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e)

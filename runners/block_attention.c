@@ -35,7 +35,7 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	m->ops->linear(m->dev, qkv, x, &k->qkv);
 	normalise_heads(f, q, c->heads, &k->q_norm);
 	normalise_heads(f, key, c->kv_heads, &k->k_norm);
-	if (c->family->position == POSITION_ROPE && !c->nope[layer]) /* queries and keys lie side by side */
+	if (c->position == POSITION_ROPE && !c->nope[layer]) /* queries and keys lie side by side */
 		m->ops->rope(m->dev, rows_of(f->qkv, b->n, nq + nk, ld), c->heads + c->kv_heads, &f->rope[c->table[layer]], b->pos);
 	m->ops->kv_write(m->dev, kv, key, val, b);
 	m->ops->attend(m->dev, att, q, c->heads, kv, &a, b);

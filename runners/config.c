@@ -248,9 +248,9 @@ static int complete(struct config *c, struct err *e)
 		return err_set(e, E_FORMAT, "%s: 'intermediate_size' is missing", c->path);
 	if (f->parallel != PARALLEL_CONFIG)
 		c->parallel = f->parallel == PARALLEL_ALWAYS;
-	if (f->position == POSITION_LEARNED && !c->max_positions)
+	if (c->position == POSITION_LEARNED && !c->max_positions)
 		return err_set(e, E_FORMAT, "%s: 'max_position_embeddings' is missing", c->path);
-	if (f->position == POSITION_ROPE) {
+	if (c->position == POSITION_ROPE) {
 		int r = c->rotary_dim ? c->rotary_dim : (int)(c->head_dim * c->rope[0].partial);
 		if (r < 2 || r % 2 || r > c->head_dim)
 			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
@@ -287,6 +287,14 @@ static void make_digest(struct config *c, struct arena *a, struct value root)
 	digest_end(d, c->digest);
 }
 
+void config_start(struct config *c)
+{
+	c->position = c->family->position;
+	c->qkv = c->family->qkv;
+	c->embed_scale = c->branch_scale = c->logit_scale = 1;
+	c->bos = -1;
+}
+
 static int load(struct config *c, const char *dir, struct arena *a, struct err *e)
 {
 	struct value root;
@@ -310,14 +318,21 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 		return err_set(e, E_UNSUPPORTED, "%s: 'quantization_config': weights quantised by '%.60s' are not known", c->path,
 			       m && m->type == V_STR ? m->s.p : "?");
 	}
-	if (config_keys(&s, c, keys, sizeof keys / sizeof keys[0], c->family, e) != 0)
+	config_start(c);
+	if (config_keys(&s, c, keys, CONFIG_COUNT(keys), c->family, e) != 0)
+		return -1;
+	size_t own = 0;
+	while (c->family->keys && c->family->keys[own].names[0])
+		own++;
+	if (config_keys(&s, c, c->family->keys, own, c->family, e) != 0)
 		return -1;
 	c->tied_given = config_look(&s, "tie_word_embeddings") != NULL;
 	if (!(dtype = config_string(&s, config_look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
 		return -1;
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
 	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
-	    config_layers(c, &s, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
+	    config_layers(c, &s, e) != 0 ||
+	    (c->family->derive && c->family->derive(c, &s, e) != 0) || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);
 	return 0;

@@ -16,6 +16,16 @@
 
 struct family;
 
+enum position_kind { POSITION_ROPE, POSITION_LEARNED, POSITION_ALIBI, POSITION_NONE };
+enum qkv_layout {
+	QKV_GROUPED, /* rows [key/value head][its query heads, k, v][d]; with as many of each this is [head][q, k, v][d] */
+	QKV_PLAIN,   /* rows [all q][all k][all v] */
+};
+
+/* What mixes positions in a layer, and what follows it. */
+enum mixer { MIX_ATTENTION, MIX_NONE, MIX_COUNT };
+enum ff { FF_DENSE, FF_NONE, FF_COUNT };
+
 enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
 
 struct rope_config {
@@ -39,10 +49,19 @@ struct config {
 	enum act act;
 	double norm_eps;
 	struct rope_config rope[ROPE_TABLES]; /* the second only where some layers have another (table[]) */
+	double embed_scale;          /* embeddings are multiplied by it */
+	double branch_scale;         /* what a branch adds to the residual stream is */
+	double logit_scale, logit_cap; /* logits are; cap tanh(logit / cap) after that where cap is not 0 */
+	double score_scale;          /* scores of attention are; 0: head_dim^-1/2 */
+	double score_cap;            /* 0: none */
+	double clip_qkv;             /* queries, keys and values stay within +-clip; 0: none */
+	enum position_kind position; /* the family's, unless its keys say otherwise */
+	enum qkv_layout qkv;
 	bool attention_bias, out_bias, mlp_bias, parallel, use_window;
 	bool tied, tied_given;       /* tie_word_embeddings, and whether the file says it */
 	int window;                  /* 0: none */
 	int window_from;             /* first layer that slides (qwen2's max_window_layers) */
+	unsigned char mixer[CONFIG_MAX_LAYERS], ff[CONFIG_MAX_LAYERS]; /* enum mixer, enum ff: of layer i */
 	unsigned char slides[CONFIG_MAX_LAYERS]; /* attention of layer i sees `window` positions */
 	unsigned char nope[CONFIG_MAX_LAYERS];   /* layer i has no rotary embedding */
 	unsigned char table[CONFIG_MAX_LAYERS]; /* layer i rotates by rope[table[i]] */
@@ -54,6 +73,7 @@ struct config {
 	unsigned char digest[DIGEST_BYTES]; /* of config.json's canonical JSON and the stop ids */
 };
 
+void config_start(struct config *c); /* what needs no key: c->family is set, the rest zero */
 /* Reads DIR/config.json, finds the family, and DIR/generation_config.json where there is one. */
 int config_load(struct config *c, const char *dir, struct err *e);
 

@@ -14,6 +14,7 @@
 #include "kernels/base/err.h"
 #include "kernels/base/str.h"
 #include "kernels/ops.h"
+#include "runners/config.h"
 
 enum role {
 	R_END, R_EMBED, R_EMBED_NORM, R_POSITIONS, R_HEAD, R_FINAL_NORM,
@@ -34,19 +35,17 @@ struct role_name {
 
 enum norm_kind { NORM_RMS, NORM_LAYER, NORM_LAYER_NOBIAS, NORM_LAYER_PLAIN /* neither weight nor bias */ };
 enum parallel_rule { PARALLEL_NEVER, PARALLEL_ALWAYS, PARALLEL_CONFIG /* use_parallel_residual */ };
-enum qkv_layout {
-	QKV_GROUPED, /* rows [key/value head][its query heads, k, v][d]; with as many of each this is [head][q, k, v][d] */
-	QKV_PLAIN,   /* rows [all q][all k][all v] */
-};
 enum qk_norm { QK_NONE, QK_HEAD /* per head, before rotary */, QK_PROJECTION /* over all heads at once */ };
 enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_TYPES /* layer_types */ };
 enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */, NOPE_FULL /* layers that do not slide, where some do */ };
-enum position_kind { POSITION_ROPE, POSITION_LEARNED };
 
 struct key_value {
 	const char *key;
 	double value;
 };
+
+struct source;
+struct key;
 
 struct family {
 	const char *name;            /* as `assay list families` shows it */
@@ -58,6 +57,9 @@ struct family {
 	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
 	struct key_value defaults[8]; /* for keys that config.json lacks: any name of the key in config.c */
 	struct key_value only[4];     /* keys that may be absent or have this value (true is 1): another is not known here */
+	const struct key *keys;      /* keys of config.json that only this family reads (config_int.h), ended by one without a name; or NULL */
+	/* What follows from the keys by a formula of the family's own (multipliers, kinds of layers), after all keys are read; or NULL */
+	int (*derive)(struct config *c, const struct source *s, struct err *e);
 	const char *act;             /* where config.json names none */
 	enum norm_kind norm;
 	enum parallel_rule parallel;
@@ -74,8 +76,7 @@ struct family {
 	bool inner_4x;               /* the default of the inner width is four times the width */
 };
 
-extern const struct family families[];
-extern const int nfamilies;
+const struct family *family_at(int i); /* NULL behind the last */
 
 /* By the name in "architectures" (preferred) or "model_type"; either may be NULL. Error: names it and all that is known. */
 int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e);

@@ -74,36 +74,68 @@ void forward_norm(const struct forward *f, struct mat y, struct mat x, const str
 	forward_norm_parts(f, y, x, 1, w);
 }
 
+/* y = what mixes positions in layer i, of x; y may be x */
+static void mix(const struct forward *f, struct mat y, struct mat x, const struct cache *c, const struct batch *b, int i)
+{
+	switch ((enum mixer)f->m->cfg.mixer[i]) {
+	case MIX_ATTENTION: block_attention(f, y, x, &c->layer[i], b, i); break;
+	default: assert(!"a mixer"); break;
+	}
+}
+
+/* y = the feed-forward part of layer i, of x; y may be x */
+static void feed(const struct forward *f, struct mat y, struct mat x, int i)
+{
+	switch ((enum ff)f->m->cfg.ff[i]) {
+	case FF_DENSE: block_mlp(f, y, x, i); break;
+	default: assert(!"a feed-forward part"); break;
+	}
+}
+
+static void add_branch(const struct forward *f, struct mat x, struct mat h)
+{
+	const struct model *m = f->m;
+	if (m->cfg.branch_scale == 1)
+		m->ops->add(m->dev, x, h);
+	else
+		m->ops->axpy(m->dev, x, h, (float)m->cfg.branch_scale);
+}
+
 static void layer(const struct forward *f, const struct cache *c, const struct batch *b, int i)
 {
 	const struct model *m = f->m;
 	const struct block *k = &m->block[i];
 	int width = m->cfg.width;
+	bool mixes = m->cfg.mixer[i] != MIX_NONE, feeds = m->cfg.ff[i] != FF_NONE;
 	struct mat x = rows_of(f->x, b->n, width, width), h = rows_of(f->h, b->n, width, width);
 
 	if (m->cfg.parallel) {
 		struct mat side = rows_of(f->side, b->n, width, width);
 		forward_norm(f, h, x, &k->norm1);
-		block_attention(f, side, h, &c->layer[i], b, i);
+		mix(f, side, h, c, b, i);
 		if (k->norm2.present)
 			forward_norm(f, h, x, &k->norm2);
-		m->ops->add(m->dev, x, side);
-		block_mlp(f, h, h, i);
-		m->ops->add(m->dev, x, h);
+		add_branch(f, x, side);
+		feed(f, h, h, i);
+		add_branch(f, x, h);
 		return;
 	}
-	if (k->norm1.present)
-		forward_norm(f, h, x, &k->norm1);
-	block_attention(f, h, k->norm1.present ? h : x, &c->layer[i], b, i);
-	if (k->post1.present)
-		forward_norm(f, h, h, &k->post1);
-	m->ops->add(m->dev, x, h);
-	if (k->norm2.present)
-		forward_norm(f, h, x, &k->norm2);
-	block_mlp(f, h, k->norm2.present ? h : x, i);
-	if (k->post2.present)
-		forward_norm(f, h, h, &k->post2);
-	m->ops->add(m->dev, x, h);
+	if (mixes) {
+		if (k->norm1.present)
+			forward_norm(f, h, x, &k->norm1);
+		mix(f, h, k->norm1.present ? h : x, c, b, i);
+		if (k->post1.present)
+			forward_norm(f, h, h, &k->post1);
+		add_branch(f, x, h);
+	}
+	if (feeds) {
+		if (k->norm2.present)
+			forward_norm(f, h, x, &k->norm2);
+		feed(f, h, k->norm2.present ? h : x, i);
+		if (k->post2.present)
+			forward_norm(f, h, h, &k->post2);
+		add_branch(f, x, h);
+	}
 }
 
 /* Draws for those of the scored rows i..i+n-1 that want it: one call from the first to the last of them. */
@@ -132,6 +164,10 @@ static int score(const struct forward *f, const struct eval *v, struct err *e)
 		m->ops->gather(m->dev, top, x, f->scored + i);
 		forward_norm(f, top, top, &m->final_norm);
 		m->ops->linear(m->dev, logits, top, &m->head);
+		if (m->cfg.logit_scale != 1)
+			m->ops->scale(m->dev, logits, (float)m->cfg.logit_scale);
+		if (m->cfg.logit_cap != 0)
+			m->ops->softcap(m->dev, logits, (float)m->cfg.logit_cap);
 		m->ops->lse(m->dev, f->lse + i, logits, f->target + i);
 		if (v->draw)
 			draw(f, v, i, n);
@@ -165,6 +201,8 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 			ops->put(m->dev, f->draw, v->draw, (size_t)v->nscored * sizeof *v->draw);
 	}
 	ops->embed(m->dev, x, &m->embed, f->ids);
+	if (m->cfg.embed_scale != 1)
+		ops->scale(m->dev, x, (float)m->cfg.embed_scale);
 	if (f->where) {
 		for (size_t i = 0; i < n; i++)
 			f->shifted[i] = v->pos[i] + m->cfg.family->position_offset;
@@ -172,6 +210,8 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 		ops->embed(m->dev, h, &m->positions, f->where);
 		ops->add(m->dev, x, h);
 	}
+	if (m->embed_norm.present)
+		forward_norm(f, x, x, &m->embed_norm);
 	for (int i = 0; i < m->cfg.layers; i++)
 		layer(f, c, &b, i);
 	return score(f, v, e);

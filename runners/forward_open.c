@@ -49,13 +49,13 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, lse, (size_t)max_scored, struct lse);
 	PART(p, draw, (size_t)max_scored, struct draw);
 	PART(p, drawn, (size_t)max_scored, int32_t);
-	for (int i = 0; i < ROPE_TABLES && c->family->position == POSITION_ROPE; i++) {
+	for (int i = 0; i < ROPE_TABLES && c->position == POSITION_ROPE; i++) {
 		if (!c->rope[i].dims)
 			continue;
 		part_add(p, offsetof(struct forward, cos) + (size_t)i * sizeof(float *), (size_t)positions * (size_t)(c->rope[i].dims / 2), sizeof(float));
 		part_add(p, offsetof(struct forward, sin) + (size_t)i * sizeof(float *), (size_t)positions * (size_t)(c->rope[i].dims / 2), sizeof(float));
 	}
-	if (c->family->position == POSITION_LEARNED)
+	if (c->position == POSITION_LEARNED)
 		PART(p, where, n, int32_t);
 }
 
@@ -112,7 +112,7 @@ int forward_open(struct forward **out, struct model *m, int max_rows, int max_sc
 	f->max_pages = max_pages_per_sequence;
 	f->chunk = chunk_rows(m, max_scored);
 	f->max_position = max_pages_per_sequence * KV_PAGE;
-	if (m->cfg.family->position == POSITION_LEARNED && f->max_position > m->cfg.max_positions)
+	if (m->cfg.position == POSITION_LEARNED && f->max_position > m->cfg.max_positions)
 		f->max_position = m->cfg.max_positions;
 
 	list_parts(&p, m, max_rows, max_scored, max_sequences, max_pages_per_sequence, f->max_position);

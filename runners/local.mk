@@ -25,3 +25,5 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES += %D%/config.h %D%/config_int.h %D%/config.c %D%/config_rope.c
 %C%_librunners_a_SOURCES += %D%/config_layers.c
 %C%_librunners_a_SOURCES += %D%/families.h %D%/families_int.h %D%/families.c
+%C%_librunners_a_SOURCES += %D%/families_llama.c
+%C%_librunners_a_SOURCES += %D%/families_gpt.c

@@ -130,7 +130,9 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	    bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0 ||
 	    bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0)
 		return -1;
-	return bind_attention(b, k, i, e) != 0 || bind_mlp(b, k, i, e) != 0 ? -1 : 0;
+	if (c->mixer[i] == MIX_ATTENTION && bind_attention(b, k, i, e) != 0)
+		return -1;
+	return c->ff[i] == FF_DENSE ? bind_mlp(b, k, i, e) : 0;
 }
 
 static int load(struct binder *b, struct err *e)
@@ -143,7 +145,7 @@ static int load(struct binder *b, struct err *e)
 		find_prefix(b);
 	if (bind_table(b, &m->embed, R_EMBED, c->vocab, c->width, "vocab_size, hidden_size", e) != 0)
 		return -1;
-	if (b->f->position == POSITION_LEARNED &&
+	if (c->position == POSITION_LEARNED &&
 	    bind_table(b, &m->positions, R_POSITIONS, c->max_positions + b->f->position_offset, c->width,
 		       "max_position_embeddings, hidden_size", e) != 0)
 		return -1;

@@ -118,9 +118,9 @@ int tokens_decode(struct tokens *t, const int32_t *ids, int n, bool skip_special
 
 const struct list_row *runner_families(void)
 {
-	static struct list_row rows[128];
-	for (int i = 0; i < nfamilies && i < 127; i++)
-		rows[i] = (struct list_row){ .name = families[i].name, .text = families[i].text };
+	static struct list_row rows[256];
+	for (int i = 0; family_at(i) && i < 255; i++)
+		rows[i] = (struct list_row){ .name = family_at(i)->name, .text = family_at(i)->text };
 	return rows;
 }
 

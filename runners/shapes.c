@@ -48,6 +48,7 @@ int shape_config(struct config *c, const char *name, struct err *e)
 	memset(c, 0, sizeof *c);
 	if (!s || family_find(&c->family, NULL, s->model_type, e) != 0)
 		return -1;
+	config_start(c);
 	c->vocab = s->vocab;
 	c->width = s->width;
 	c->inner = s->inner;

@@ -147,8 +147,8 @@ static int test_one(const char *folder, const char *dir, const char *name, unsig
 		CHECK(rc == 0 || !known, "%s: %s", name, e.msg);
 		for (int c = 0; rc == 0 && c < CASES; c++)
 			compare(&k, name, number(*v_getc(golden, "fp32_err")), cases.list->v[c]);
-		for (int f = 0; rc == 0 && f < nfamilies; f++)
-			seen[f] |= !strcmp(families[f].name, model_info(k.m)->family);
+		for (int f = 0; rc == 0 && family_at(f); f++)
+			seen[f] |= !strcmp(family_at(f)->name, model_info(k.m)->family);
 		machine_close(&k);
 		for (int level = CPU_SCALAR; rc == 0 && hashed && level < CPU_LEVELS; level++)
 			if (cpu_has((enum cpu_level)level))
@@ -164,7 +164,7 @@ static void test_all(void)
 {
 	char folder[4400], *name[256], *tmp = test_tmpdir();
 	int unknown = 0;
-	unsigned char *seen = xcalloc((size_t)nfamilies, 1);
+	unsigned char *seen = xcalloc(1024, 1);
 
 	snprintf(folder, sizeof folder, "%s/tests/golden/families", test_srcdir());
 	int n = list_models(name, folder);
@@ -174,8 +174,8 @@ static void test_all(void)
 	}
 	if (unknown)
 		printf("\n    %d of %d models are of families not known ", unknown, n);
-	for (int f = 0; f < nfamilies; f++)
-		CHECK(seen[f], "the family %s has no golden vector", families[f].name);
+	for (int f = 0; family_at(f); f++)
+		CHECK(seen[f], "the family %s has no golden vector", family_at(f)->name);
 	free(seen);
 	test_rmdir(tmp);
 }
