@@ -4,16 +4,18 @@
  * scaled query and the key, in log2 units. The running maximum M is an integer, so rescaling is a multiplication by an
  * exact power of two and neither the page size, nor how a prompt was cut, nor what was shared changes a bit.
  *
- * Only keys in [window_lo, pos] are used; slots behind pos may hold anything. A NaN score makes the row NaN; a tile whose
- * scores are all -Inf before any other adds nothing and its values are not read. scratch: q, o, the running o, scores.
+ * Only keys in [attend_lo, pos] are used; slots behind pos may hold anything. A NaN score makes the row NaN; a tile whose
+ * scores are all -Inf before any other adds nothing and its values are not read. A key has d channels, a value dv: latent
+ * attention has two widths. scratch: q [d], o [dv], the running o [dv], scores.
  */
+#include "kernels/attend.h"
 #include "kernels/exactmath.h"
 #include "kernels/rowops.h"
 
 #define TILE KV_PAGE
 #define SEGMENT 256
 
-struct sum { /* of p = 2^(s - m) over some keys: l = sum p, o[d] = sum p v; m is -Inf where there is none */
+struct sum { /* of p = 2^(s - m) over some keys: l = sum p, o[dv] = sum p v; m is -Inf where there is none */
 	float m, l, *o;
 };
 
@@ -39,7 +41,9 @@ static float score(const struct attend_head *a, const float *q, const float *k, 
 		s = xfmaf(q[i], k[i * TILE + key % TILE], s);
 	if (a->softcap != 0.0f)
 		s = a->softcap * xm_tanh(s / a->softcap);
-	if (a->has_slope)
+	if (a->has_slope && a->rounded_bias)
+		s = xfmaf(a->scale, attend_rounded(a->slope, key), s);
+	else if (a->has_slope)
 		s = xfmaf(a->slope, (float)(key - a->pos), s);
 	return a->softcap != 0.0f || a->has_slope ? s * XM_LOG2E_HI : s;
 }
@@ -47,11 +51,11 @@ static float score(const struct attend_head *a, const float *q, const float *k, 
 /* Keys first..last, all of one tile. Returns 0 when a score is NaN. */
 static int sum_tile(struct sum *s, const struct attend_head *a, const float *q, float *p, int first, int last)
 {
-	size_t page = (size_t)a->table[first / TILE] * a->page_stride;
-	const float *v = a->v + page;
+	size_t page = (size_t)a->table[first / TILE];
+	const float *k = a->k + page * a->k_page, *v = a->v + page * a->v_page;
 	float top = f32_of_bits(0xff800000);
 	for (int j = first; j <= last; j++) {
-		float t = p[j - first] = score(a, q, a->k + page, j);
+		float t = p[j - first] = score(a, q, k, j);
 		if (t != t)
 			return 0;
 		top = t > top ? t : top;
@@ -60,13 +64,13 @@ static int sum_tile(struct sum *s, const struct attend_head *a, const float *q, 
 	float m = top > s->m ? top : s->m;
 	if (m == f32_of_bits(0xff800000))
 		return 1;
-	sum_scale(s, a->d, xm_ex2(s->m - m));
+	sum_scale(s, a->dv, xm_ex2(s->m - m));
 	s->m = m;
 	for (int j = first; j <= last; j++) {
 		float e = xm_ex2(p[j - first] - m);
 		s->l += e;
-		for (int i = 0; i < a->d; i++)
-			s->o[i] = xfmaf(e, v[(j % TILE) * a->d + i], s->o[i]);
+		for (int i = 0; i < a->dv; i++)
+			s->o[i] = xfmaf(e, v[(j % TILE) * a->dv + i], s->o[i]);
 	}
 	return 1;
 }
@@ -98,11 +102,11 @@ static void sum_sink(struct sum *s, int d, float t)
 
 void attend_c(float *o, const struct attend_head *a, float *scratch)
 {
-	int d = a->d, lo = a->window > 0 && a->window <= a->pos ? a->pos - a->window + 1 : 0;
-	float *q = scratch, *p = scratch + 3 * d;
-	struct sum s = { .o = scratch + d }, t = { .o = scratch + 2 * d };
+	int d = a->dv, lo = attend_lo(a->pos, a->window, a->chunk);
+	float *q = scratch, *o1 = q + a->d, *o2 = o1 + d, *p = o2 + d;
+	struct sum s = { .o = o1 }, t = { .o = o2 };
 	int ok = !a->has_sink || a->sink == a->sink;
-	for (int i = 0; i < d; i++)
+	for (int i = 0; i < a->d; i++)
 		q[i] = a->q[i] * a->scale;
 	sum_clear(&t, d);
 	for (int seg = lo / SEGMENT * SEGMENT; ok && seg <= a->pos; seg += SEGMENT) {

@@ -1,11 +1,11 @@
 /* attend_simd.h - attention as a template over simd.h, part of rowops_simd.h; attend.c is the definition.
  *
  * Scores run over keys: the page holds K as [d][64], so VW keys are one load and each lane is one key's chain over d.
- * The weighted sum runs over d: V is [64][d], each lane is one channel's chain over keys; the chain of l, one add a key,
+ * The weighted sum runs over dv: V is [64][dv], each lane is one channel's chain over keys; the chain of l, one add a key,
  * goes along with it. Vectors without a valid key are not computed, since sequences of tiny models are short; lanes of
  * keys outside [first, last] hold -Inf and never reach a sum, whatever the page holds there.
  *
- *     scratch:  q * scale [d] | sum of the segment [d] | running sum [d] | scores, then weights of a tile [64]
+ *     scratch:  q * scale [d] | sum of the segment [dv] | running sum [dv] | scores, then weights of a tile [64]
  */
 #define TILE KV_PAGE
 #define SEGMENT 256
@@ -54,6 +54,19 @@ INLINE int clamp(int n)
 	return n < 0 ? 0 : n > VW ? VW : n;
 }
 
+INLINE vf keys_from(int key)
+{
+	return vf_from_int(vi_add(vi_set1(key), vi_iota()));
+}
+
+/* To bf16, to nearest even. */
+INLINE vf rounded(vf x)
+{
+	vi u = vi_of_bits(x), odd = vi_and(vi_sar(u, 16), vi_set1(1));
+	u = vi_and(vi_add(u, vi_add(odd, vi_set1(0x7fff))), vi_set1(-0x10000));
+	return vf_sel(vf_isnan(x), x, vf_of_bits(u));
+}
+
 /* Soft cap and slope, -Inf outside first..last; the largest to *top. Returns 0 when a valid score is NaN. */
 static int finish_scores(float *top, float *p, const struct attend_head *a, int tile, int first, int last)
 {
@@ -63,8 +76,10 @@ static int finish_scores(float *top, float *p, const struct attend_head *a, int 
 		vf s = vf_load(p + v);
 		if (a->softcap != 0.0f)
 			s = vf_mul(cap, vx_tanh(vf_div(s, cap)));
-		if (a->has_slope)
-			s = vf_fma(vf_set1(a->slope), vf_from_int(vi_add(vi_set1(tile + v - a->pos), vi_iota())), s);
+		if (a->has_slope && a->rounded_bias)
+			s = vf_fma(vf_set1(a->scale), rounded(vf_mul(vf_set1(a->slope), rounded(keys_from(tile + v)))), s);
+		else if (a->has_slope)
+			s = vf_fma(vf_set1(a->slope), keys_from(tile + v - a->pos), s);
 		if (a->softcap != 0.0f || a->has_slope)
 			s = vf_mul(s, vf_set1(XM_LOG2E_HI));
 		s = vf_sel(vm_first(clamp(last + 1 - v)), s, low);
@@ -150,9 +165,9 @@ static void weigh_tile(struct sum *s, const float *v, const float *p, int keys, 
 
 static int sum_tile_v(struct sum *s, const struct attend_head *a, const float *q, float *p, int tile, int first, int last)
 {
-	size_t page = (size_t)a->table[tile / TILE] * a->page_stride;
+	size_t page = (size_t)a->table[tile / TILE], dv = (size_t)a->dv;
 	float top;
-	score_tile(p, q, a->k + page, a->d, first, last);
+	score_tile(p, q, a->k + page * a->k_page, a->d, first, last);
 	if (!finish_scores(&top, p, a, tile, first, last))
 		return 0;
 	top = xm_ceil(top);
@@ -161,7 +176,7 @@ static int sum_tile_v(struct sum *s, const struct attend_head *a, const float *q
 		return 1;
 	for (int v = first / VW * VW; v <= last; v += VW)
 		vf_store(p + v, vx_ex2(vf_sub(vf_load(p + v), vf_set1(m))));
-	weigh_tile(s, a->v + page + (size_t)first * (size_t)a->d, p + first, last + 1 - first, a->d, xm_ex2(s->m - m));
+	weigh_tile(s, a->v + page * a->v_page + (size_t)first * dv, p + first, last + 1 - first, a->dv, xm_ex2(s->m - m));
 	s->m = m;
 	return 1;
 }
@@ -215,12 +230,12 @@ static void sum_sink_v(struct sum *s, int d, float t)
 
 static void attend_v(float *o, const struct attend_head *a, float *scratch)
 {
-	int d = a->d, lo = a->window > 0 && a->window <= a->pos ? a->pos - a->window + 1 : 0;
-	float *q = scratch, *p = scratch + 3 * d;
-	struct sum s = { .o = scratch + d }, t = { .o = scratch + 2 * d };
+	int d = a->dv, lo = attend_lo(a->pos, a->window, a->chunk);
+	float *q = scratch, *o1 = q + a->d, *o2 = o1 + d, *p = o2 + d;
+	struct sum s = { .o = o1 }, t = { .o = o2 };
 	int ok = !a->has_sink || a->sink == a->sink;
-	for (int i = 0; i < d; i += VW)
-		put(q + i, vf_mul(get(a->q + i, d - i), vf_set1(a->scale)), d - i);
+	for (int i = 0; i < a->d; i += VW)
+		put(q + i, vf_mul(get(a->q + i, a->d - i), vf_set1(a->scale)), a->d - i);
 	sum_clear_v(&t, d);
 	for (int seg = lo / SEGMENT * SEGMENT; ok && seg <= a->pos; seg += SEGMENT) {
 		sum_clear_v(&s, d);

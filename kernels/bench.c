@@ -233,7 +233,7 @@ static void make_cache(struct line *l, int n, int sequences, int keys)
 	struct bench *b = l->b;
 	int pages = (keys - 1) / KV_PAGE + 1;
 	size_t cache = (size_t)sequences * (size_t)pages * HK * D * KV_PAGE;
-	l->kv = (struct kv){ floats(b, cache), floats(b, cache), HK, D, sequences * pages };
+	l->kv = (struct kv){ floats(b, cache), floats(b, cache), HK, D, sequences * pages, D };
 	l->batch = (struct batch){ .n = n, .ld_table = pages };
 	l->batch.pos = sequences == 1 ? numbers(b, n, keys - n, 1, n) : numbers(b, n, keys - 1, 0, 1);
 	l->batch.seq = sequences == 1 ? numbers(b, n, 0, 0, 1) : numbers(b, n, 0, 1, n);

@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libkernels.a
 	%D%/base/dmath.c %D%/base/dmath.h %D%/base/err.c %D%/base/err.h %D%/base/file.c %D%/base/file.h %D%/base/fma.h %D%/base/half.h %D%/base/log.c %D%/base/log.h \
 	%D%/base/pool.c %D%/base/pool.h %D%/base/str.h \
 	%D%/ops.h %D%/ops.c %D%/ops_cpu.c %D%/exactmath.h %D%/device.h %D%/isa.h %D%/rowops.h %D%/rowops.c %D%/simd.h \
-	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/attend.c %D%/logprob.c %D%/embed.c \
+	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/attend.c %D%/attend.h %D%/logprob.c %D%/embed.c \
 	%D%/rowops_simd.h %D%/attend_simd.h %D%/simd_avx2.h %D%/simd_avx512.h %D%/simd_neon.h \
 	%D%/noise.c %D%/noise.h %D%/sample.c %D%/sample.h %D%/selfcheck.c %D%/selfcheck.h %D%/bench.c %D%/bench.h %D%/limits.c
 %C%_libkernels_a_LIBADD =
@@ -31,7 +31,7 @@ else
 EXTRA_DIST += %D%/matmul_neon.c %D%/rowops_neon.c
 endif
 CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/sample_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
-CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/attend_cuda.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/sample.h %D%/bench.h %D%/base/bench.h
+CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/attend.h %D%/attend_cuda.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/sample.h %D%/bench.h %D%/base/bench.h
 EXTRA_DIST += %D%/bare.mk $(CUFILES) %D%/cuda.h %D%/cuda_ops.h %D%/attend_cuda.h
 # linear layers on tensor cores, through cublasLt
 FASTCU = %D%/cublaslt_cuda.cu %D%/fastlt_cuda.cu %D%/fastpick_cuda.cu %D%/fast_cuda.cu

@@ -104,7 +104,7 @@ struct attend {
 	int window;          /* 0: none; else key j is visible to position i iff 0 <= i - j < window */
 	const float *sinks;  /* device, [h] in log2 units, or NULL */
 	int chunk;           /* 0: none; else key j is visible to position i iff also j / chunk == i / chunk (llama4) */
-	int rounded_bias;    /* falcon-rw: the bias of key j is scale * bf16(slope * j), rounded products, with bf16 slopes, in place of
+	int rounded_bias;    /* falcon-rw: the bias of key j is scale * bf16(slope * bf16(j)) with bf16 slopes, in place of
 	                      * slope * (j - i); scale is 1/sqrt(d) without log2(e) as with slopes otherwise */
 };
 

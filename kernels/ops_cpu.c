@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernels/attend.h"
 #include "kernels/base/pool.h"
 #include "kernels/bench.h"
 #include "kernels/device.h"
@@ -422,62 +423,63 @@ static int32_t page_of(const struct kv *c, const struct batch *b, int row)
 static void kv_heads(const struct call *k, int head, int last)
 {
 	const struct kv *c = k->kv;
-	size_t d = (size_t)c->d;
+	size_t d = (size_t)c->d, dv = (size_t)c->dv;
 	for (; head < last; head++)
 		for (int i = 0; i < k->x.n; i++) {
-			size_t at = ((size_t)page_of(c, k->batch, i) * (size_t)c->hk + (size_t)head) * d * KV_PAGE;
+			size_t at = ((size_t)page_of(c, k->batch, i) * (size_t)c->hk + (size_t)head) * KV_PAGE;
 			size_t slot = (size_t)(k->batch->pos[i] % KV_PAGE);
 			const float *key = row_of(k->x, i) + (size_t)head * d;
 			for (size_t j = 0; j < d; j++)
-				c->k[at + j * KV_PAGE + slot] = key[j];
-			memcpy(c->v + at + slot * d, row_of(k->z, i) + (size_t)head * d, d * sizeof *c->v);
+				c->k[at * d + j * KV_PAGE + slot] = key[j];
+			memcpy(c->v + (at + slot) * dv, row_of(k->z, i) + (size_t)head * dv, dv * sizeof *c->v);
 		}
 }
 
 static void op_kv_write(struct device *dev, const struct kv *c, struct mat k, struct mat v, const struct batch *b)
 {
-	check_same(k, v);
-	assert(k.n == b->n && k.d == c->hk * c->d);
+	check_mat(k);
+	check_mat(v);
+	assert(k.n == b->n && v.n == b->n && k.d == c->hk * c->d && v.d == c->hk * c->dv);
 	if (b->n)
 		deal(&(struct call){ .c = cpu_of(dev), .rows = kv_heads, .n = c->hk, .x = k, .z = v, .kv = c, .batch = b },
-		     2.0 * k.n * c->d);
+		     (double)k.n * (c->d + c->dv));
 }
 
 static void op_kv_copy(struct device *dev, const struct kv *c, int dst, int src, int slots)
 {
 	assert(dst >= 0 && dst < c->pages && src >= 0 && src < c->pages && dst != src && slots >= 0 && slots <= KV_PAGE);
 	(void)dev;
-	size_t d = (size_t)c->d, heads = (size_t)c->hk, n = (size_t)slots, page = heads * d * KV_PAGE;
-	const float *ks = c->k + (size_t)src * page, *vs = c->v + (size_t)src * page;
-	float *kd = c->k + (size_t)dst * page, *vd = c->v + (size_t)dst * page;
+	size_t d = (size_t)c->d, dv = (size_t)c->dv, n = (size_t)slots, heads = (size_t)c->hk, page = heads * KV_PAGE;
+	const float *ks = c->k + (size_t)src * page * d, *vs = c->v + (size_t)src * page * dv;
+	float *kd = c->k + (size_t)dst * page * d, *vd = c->v + (size_t)dst * page * dv;
 	for (size_t i = 0; i < heads * d; i++)
 		memcpy(kd + i * KV_PAGE, ks + i * KV_PAGE, n * sizeof *kd);
 	for (size_t h = 0; h < heads; h++)
-		memcpy(vd + h * d * KV_PAGE, vs + h * d * KV_PAGE, n * d * sizeof *vd);
+		memcpy(vd + h * dv * KV_PAGE, vs + h * dv * KV_PAGE, n * dv * sizeof *vd);
 }
 
 /* What one (row, head) costs: its visible keys, and a bit for the rest. */
 static long long row_cost(const struct call *k, int i)
 {
-	int keys = k->batch->pos[i] + 1;
-	if (k->attend->window && keys > k->attend->window)
-		keys = k->attend->window;
-	return keys + 16;
+	int pos = k->batch->pos[i];
+	return pos + 1 - attend_lo(pos, k->attend->window, k->attend->chunk) + 16;
 }
 
 static void attend_one(const struct call *k, int i, int head, float *scratch)
 {
 	const struct kv *c = k->kv;
 	const struct attend *a = k->attend;
-	size_t kv_head = (size_t)(head / (k->heads / c->hk)), size = (size_t)c->d * KV_PAGE;
+	size_t kv_head = (size_t)(head / (k->heads / c->hk)), size_k = (size_t)c->d * KV_PAGE, size_v = (size_t)c->dv * KV_PAGE;
 	struct attend_head one = {
 		.q = row_of(k->x, i) + (size_t)head * (size_t)c->d,
-		.k = c->k + kv_head * size,
-		.v = c->v + kv_head * size,
-		.page_stride = (size_t)c->hk * size,
+		.k = c->k + kv_head * size_k,
+		.v = c->v + kv_head * size_v,
+		.k_page = (size_t)c->hk * size_k,
+		.v_page = (size_t)c->hk * size_v,
 		.table = k->batch->table + (size_t)k->batch->seq[i] * (size_t)k->batch->ld_table,
 		.pos = k->batch->pos[i],
 		.d = c->d,
+		.dv = c->dv,
 		.scale = a->scale,
 		.softcap = a->softcap,
 		.slope = a->slopes ? a->slopes[head] : 0,
@@ -485,14 +487,16 @@ static void attend_one(const struct call *k, int i, int head, float *scratch)
 		.has_slope = a->slopes != NULL,
 		.has_sink = a->sinks != NULL,
 		.window = a->window,
+		.chunk = a->chunk,
+		.rounded_bias = a->rounded_bias,
 	};
-	k->c->row.attend(row_of(k->y, i) + (size_t)head * (size_t)c->d, &one, scratch);
+	k->c->row.attend(row_of(k->y, i) + (size_t)head * (size_t)c->dv, &one, scratch);
 }
 
 /* Floats of scratch that one thread needs, in whole cache lines. */
-static size_t attend_stride(int d)
+static size_t attend_stride(const struct kv *c)
 {
-	return (ATTEND_SCRATCH((size_t)d) + 15) & ~(size_t)15;
+	return (ATTEND_SCRATCH(c->d, c->dv) + 15) & ~(size_t)15;
 }
 
 /* Units in the order (KV head, row, query head of the group): a KV head's pages stay in cache while its rows pass. Part p
@@ -502,7 +506,7 @@ static void attend_part(void *ctx, int part, int nparts)
 	const struct call *k = ctx;
 	int group = k->heads / k->kv->hk;
 	long long whole = k->total * k->kv->hk, lo = whole * part / nparts, hi = whole * (part + 1) / nparts;
-	float *scratch = k->c->attend + (size_t)part * attend_stride(k->kv->d);
+	float *scratch = k->c->attend + (size_t)part * attend_stride(k->kv);
 	for (int kv = (int)(lo / k->total); kv < k->kv->hk && kv * k->total < hi; kv++) {
 		long long at = kv * k->total;
 		for (int i = 0; i < k->n && at < hi; i++) {
@@ -520,15 +524,17 @@ static void op_attend(struct device *dev, struct mat y, struct mat q, int h, con
 {
 	struct cpu_device *cpu = cpu_of(dev);
 	struct call k = { .c = cpu, .n = y.n, .y = y, .x = q, .heads = h, .kv = c, .attend = a, .batch = b };
-	check_same(y, q);
-	assert(y.n == b->n && h > 0 && c->hk > 0 && h % c->hk == 0 && q.d == h * c->d && a->window >= 0);
+	check_mat(y);
+	check_mat(q);
+	assert(y.n == b->n && q.n == b->n && h > 0 && c->hk > 0 && h % c->hk == 0 && a->window >= 0 && a->chunk >= 0);
+	assert(c->d > 0 && c->dv > 0 && q.d == h * c->d && y.d == h * c->dv);
 	for (int i = 0; i < k.n; i++) {
 		page_of(c, b, i);
 		k.total += row_cost(&k, i) * (h / c->hk);
 	}
-	if (!k.n || !grow(cpu, &cpu->attend, &cpu->attend_floats, attend_stride(c->d) * (size_t)cpu->base.threads))
+	if (!k.n || !grow(cpu, &cpu->attend, &cpu->attend_floats, attend_stride(c) * (size_t)cpu->base.threads))
 		return;
-	double cost = 2.0 * (double)k.total * c->d / k.n * c->hk;
+	double cost = (double)k.total * (c->d + c->dv) / k.n * c->hk;
 	int units = k.n <= INT32_MAX / h ? k.n * h : INT32_MAX;
 	pool_run(cpu->pool, attend_part, &k, parts_for(cpu, units, cost / h));
 }

@@ -15,13 +15,13 @@ extern "C" {
 
 struct attend_head { /* one query head of one row against its KV head */
 	const float *q;        /* [d], not yet scaled */
-	const float *k, *v;    /* the KV head's base of page 0: page p is at k + p*page_stride */
-	size_t page_stride;    /* floats between pages: hk*d*64 */
+	const float *k, *v;    /* the KV head's base of page 0: page p is at k + p*k_page and v + p*v_page */
+	size_t k_page, v_page; /* floats between pages: hk*d*64, hk*dv*64 */
 	const int32_t *table;  /* pages of the sequence */
 	int pos;               /* keys 0..pos */
-	int d;
+	int d, dv;             /* channels of a key and of a value */
 	float scale, softcap, slope, sink; /* sink: read when has_sink */
-	int has_slope, has_sink, window;
+	int has_slope, has_sink, window, chunk, rounded_bias;
 };
 
 struct rowops {
@@ -31,10 +31,10 @@ struct rowops {
 	void (*act)(float *y, const float *gate, const float *up, int d, enum act a, const float *p); /* up NULL: not gated */
 	void (*add)(float *y, const float *x, int d);
 	void (*widen)(float *y, const void *x, int d, enum dtype dt);
-	void (*attend)(float *o, const struct attend_head *a, float *scratch); /* scratch: ATTEND_SCRATCH(d) floats */
+	void (*attend)(float *o, const struct attend_head *a, float *scratch); /* o [dv]; scratch: ATTEND_SCRATCH(d, dv) floats */
 	void (*lse)(struct lse *out, const float *logits, int v, int target);
 };
-#define ATTEND_SCRATCH(d) (3 * (size_t)(d) + 512)
+#define ATTEND_SCRATCH(d, dv) ((size_t)(d) + 2 * (size_t)(dv) + 512)
 
 /* the definitions: plain C, one file each */
 void rmsnorm_c(float *y, const float *x, const float *w, int d, float eps);

@@ -6,6 +6,7 @@
  * -0, hence adding a missing lane's +0 changes nothing; multiplication by 1 changes nothing; the largest of some floats
  * does not depend on the order of comparison (of zeros with two signs either will do: both have the ceiling +0).
  */
+#include "kernels/attend.h"
 #include "kernels/rowops.h"
 
 #include "kernels/exactmath.h"

@@ -143,7 +143,7 @@ static int run_attend(struct device *d, float *out, int kind)
 	float q[N * H * D], row[2 * HK * D];
 	const float per_head[H] = { -0.5f, -0.25f, -0.125f, -0.0625f };
 	const struct ops *o = device_ops(d);
-	struct kv c = { k, v, HK, D, PAGES };
+	struct kv c = { k, v, HK, D, PAGES, D };
 	struct attend a = { .scale = 0.1f, .softcap = kind == SOFTCAP ? 20.0f : 0, .window = kind == WINDOW ? 100 : 0,
 			    .slopes = kind == ALIBI ? per_head : NULL, .sinks = kind == SINKS ? per_head : NULL };
 	for (int32_t t = 0, one = 0; t < KEYS; t++) {

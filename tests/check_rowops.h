@@ -265,21 +265,24 @@ static inline void check_lse(const struct rowops *c, const struct rowops *v, con
 struct check_kv {
 	float *k, *v;
 	int32_t table[16];
-	int hk, d;
+	int hk, d, dv;
 };
 
-static inline void check_kv_fill(struct check_kv *c, int hk, int d, int keys, enum fill fk, enum fill fv)
+static inline void check_kv_fill(struct check_kv *c, int hk, int d, int dv, int keys, enum fill fk, enum fill fv)
 {
 	enum { PAGES = 14 };
-	size_t stride = (size_t)hk * (size_t)d * KV_PAGE;
+	size_t k_page = (size_t)hk * (size_t)d * KV_PAGE, v_page = (size_t)hk * (size_t)dv * KV_PAGE;
 	c->hk = hk;
 	c->d = d;
-	c->k = malloc(PAGES * stride * sizeof(float));
-	c->v = malloc(PAGES * stride * sizeof(float));
+	c->dv = dv;
+	c->k = malloc(PAGES * k_page * sizeof(float));
+	c->v = malloc(PAGES * v_page * sizeof(float));
 	if (!c->k || !c->v)
 		abort();
-	for (size_t i = 0; i < PAGES * stride; i++)
-		c->k[i] = c->v[i] = f32_of_bits(0x7fa00000u);
+	for (size_t i = 0; i < PAGES * k_page; i++)
+		c->k[i] = f32_of_bits(0x7fa00000u);
+	for (size_t i = 0; i < PAGES * v_page; i++)
+		c->v[i] = f32_of_bits(0x7fa00000u);
 	for (int i = 0; i < PAGES; i++)
 		c->table[i] = i;
 	for (int i = PAGES - 1; i > 0; i--) {
@@ -290,11 +293,13 @@ static inline void check_kv_fill(struct check_kv *c, int hk, int d, int keys, en
 	}
 	for (int t = 0; t < keys; t++)
 		for (int h = 0; h < hk; h++) {
-			float *k = c->k + (size_t)c->table[t / KV_PAGE] * stride + (size_t)h * (size_t)d * KV_PAGE;
-			float *v = c->v + (k - c->k);
-			for (int i = 0; i < d; i++) {
-				k[i * KV_PAGE + t % KV_PAGE] = check_value(fk);
-				v[(t % KV_PAGE) * d + i] = check_value(fv);
+			float *k = c->k + (size_t)c->table[t / KV_PAGE] * k_page + (size_t)h * (size_t)d * KV_PAGE;
+			float *v = c->v + (size_t)c->table[t / KV_PAGE] * v_page + (size_t)h * (size_t)dv * KV_PAGE;
+			for (int i = 0; i < d || i < dv; i++) {
+				if (i < d)
+					k[i * KV_PAGE + t % KV_PAGE] = check_value(fk);
+				if (i < dv)
+					v[(t % KV_PAGE) * dv + i] = check_value(fv);
 			}
 		}
 	for (int i = (keys - 1) / KV_PAGE + 1; i < PAGES; i++)
@@ -306,36 +311,45 @@ static inline void check_attend(const struct rowops *c, const struct rowops *v, 
 	static const int dims[] = { 1, 2, 3, 4, 5, 8, 12, 16, 20, 32, 40, 48, 64, 72, 80, 96, 112, 128, 160, 192, 256 };
 	static const int where[] = { 0, 1, 2, 7, 15, 16, 17, 31, 62, 63, 64, 65, 100, 127, 128, 191, 192, 255, 256, 257, 300, 320, 511, 512, 513, 700 };
 	static const int windows[] = { 1, 2, 5, 63, 64, 65, 128, 200, 256, 257, 500, 1000 };
+	static const struct { int d, dv; } latent[] = { { 24, 16 }, { 48, 32 }, { 192, 128 }, { 576, 512 }, { 40, 3 }, { 16, 36 }, { 1, 7 }, { 1024, 1024 } };
 	for (int i = 0; i < cases; i++) {
-		int d = dims[i < COUNT(dims) ? (unsigned)i : check_rand(COUNT(dims))], hk = 1 + (int)check_rand(2);
+		int d = dims[i < COUNT(dims) ? (unsigned)i : check_rand(COUNT(dims))], hk = 1 + (int)check_rand(2), dv = d;
+		if (i % 5 == 4) {
+			unsigned l = i / 5 < COUNT(latent) ? (unsigned)i / 5 : check_rand(COUNT(latent) - 1);
+			d = latent[l].d;
+			dv = latent[l].dv;
+		}
 		int pos = check_rand(2) ? where[check_rand(COUNT(where))] : (int)check_rand(701);
 		enum fill fk = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS);
 		enum fill fv = check_rand(3) ? FILL_PLAIN : (enum fill)check_rand(FILLS);
 		struct check_kv kv;
-		check_kv_fill(&kv, hk, d, pos + 1, fk, fv);
-		struct guarded q = check_alloc((size_t)d), a = check_alloc((size_t)d), b = check_alloc((size_t)d);
-		struct guarded s = check_alloc(ATTEND_SCRATCH(d));
+		check_kv_fill(&kv, hk, d, dv, pos + 1, fk, fv);
+		struct guarded q = check_alloc((size_t)d), a = check_alloc((size_t)dv), b = check_alloc((size_t)dv);
+		struct guarded s = check_alloc(ATTEND_SCRATCH(d, dv));
 		int plain = fk != FILL_PLAIN || check_rand(6);
 		check_fill(q.p, q.n, plain ? FILL_PLAIN : FILL_MIXED);
-		size_t head = check_rand((unsigned)hk) * (size_t)d * KV_PAGE;
-		struct attend_head h = { .q = q.p, .k = kv.k + head, .v = kv.v + head, .page_stride = (size_t)hk * (size_t)d * KV_PAGE,
-					 .table = kv.table, .pos = pos, .d = d, .scale = 1.0f / (1.0f + (float)check_rand(16)) };
+		size_t head = check_rand((unsigned)hk) * KV_PAGE, page = (size_t)hk * KV_PAGE;
+		struct attend_head h = { .q = q.p, .k = kv.k + head * (size_t)d, .v = kv.v + head * (size_t)dv, .k_page = page * (size_t)d,
+					 .v_page = page * (size_t)dv, .table = kv.table, .pos = pos, .d = d, .dv = dv, .scale = 1.0f / (1.0f + (float)check_rand(16)) };
 		if (!check_rand(4))
 			h.scale *= 200.0f; /* a maximum that jumps */
 		h.softcap = check_rand(3) ? 0.0f : check_rand(2) ? 50.0f : 0.5f;
 		h.has_slope = !check_rand(3);
-		h.slope = h.has_slope ? 1.0f / (float)(1 << check_rand(9)) : 0.0f;
+		h.slope = !h.has_slope ? 0.0f : check_rand(3) ? 1.0f / (float)(1 << check_rand(9)) : check_rand(8) ? check_plain() : check_value(FILL_ANY);
+		h.rounded_bias = !check_rand(2);
 		h.has_sink = !check_rand(3);
 		h.sink = check_rand(12) ? check_plain() * (check_rand(3) ? 3.0f : 100.0f) : check_value(FILL_ANY);
 		h.window = check_rand(3) ? 0 : windows[check_rand(COUNT(windows))];
+		h.chunk = check_rand(3) ? 0 : windows[check_rand(COUNT(windows))];
 		c->attend(a.p, &h, s.p);
 		v->attend(b.p, &h, s.p);
-		CHECK_SAME(a, b, "%s attend d=%d hk=%d pos=%d window=%d softcap=%g slope=%g sink=%d,%g fill k=%d v=%d", name, d, hk, pos,
-			   h.window, (double)h.softcap, (double)h.slope, h.has_sink, (double)h.sink, fk, fv);
+		CHECK_SAME(a, b, "%s attend d=%d dv=%d hk=%d pos=%d window=%d chunk=%d softcap=%g slope=%g rounded=%d sink=%d,%g fill k=%d v=%d", name, d, dv, hk, pos,
+			   h.window, h.chunk, (double)h.softcap, (double)h.slope, h.rounded_bias, h.has_sink, (double)h.sink, fk, fv);
 		CHECK(check_canonical(a.p, a.n), "attend: NaN not canonical");
 		CHECK(check_guard(&s), "%s attend d=%d: wrote behind its scratch", name, d);
 		/* with ordinary values a NaN can only come from a stale slot */
-		CHECK(!plain || fk != FILL_PLAIN || fv != FILL_PLAIN || (h.has_sink && h.sink - h.sink != 0.0f) || a.p[0] == a.p[0],
+		CHECK(!plain || fk != FILL_PLAIN || fv != FILL_PLAIN || (h.has_sink && h.sink - h.sink != 0.0f) || h.slope - h.slope != 0.0f ||
+			      (h.slope > 1e30f || h.slope < -1e30f) || a.p[0] == a.p[0],
 		      "%s attend d=%d pos=%d: a stale slot was read", name, d, pos);
 		free(kv.k), free(kv.v), free(q.base), free(a.base), free(b.base), free(s.base);
 	}

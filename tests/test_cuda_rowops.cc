@@ -321,7 +321,7 @@ static void test_kv(void)
 				}
 		next_order();
 		both k(p.k), v(p.v), key(rows(n, hk * d, ld, ANY)), val(rows(n, hk * d, ld, ANY)), bp(pos), bs(seq), bt(p.table);
-		struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+		struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
 		struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
 		cpu->ops->kv_write(cpu, &kc, mat_c(key, n, hk * d, ld), mat_c(val, n, hk * d, ld), &bc);
 		gpu->ops->kv_write(gpu, &kg, mat_g(key, n, hk * d, ld), mat_g(val, n, hk * d, ld), &bg);
@@ -372,7 +372,7 @@ static void attend_case(int d)
 		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
 	if (!draw(3))
 		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
-	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
 	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
 	cpu->ops->attend(cpu, mat_c(y, n, h * d, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
 	gpu->ops->attend(gpu, mat_g(y, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg);
@@ -399,7 +399,7 @@ static void test_merge(void)
 		next_order();
 		both k(p.k), v(p.v), bq(q), y(q), bp(pos), bs(seq), bt(p.table);
 		struct attend a = { 1.0f, 0.0f, nullptr, 0, nullptr };
-		struct kv kc = { (float *)k.c, (float *)v.c, 1, d, p.n }, kg = { (float *)k.g, (float *)v.g, 1, d, p.n };
+		struct kv kc = { (float *)k.c, (float *)v.c, 1, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, 1, d, p.n, d };
 		struct batch bc = batch_of(1, bp.c, bs.c, bt.c), bg = batch_of(1, bp.g, bs.g, bt.g);
 		cpu->ops->attend(cpu, mat_c(y, 1, d, d), mat_c(bq, 1, d, d), 1, &kc, &a, &bc);
 		gpu->ops->attend(gpu, mat_g(y, 1, d, d), mat_g(bq, 1, d, d), 1, &kg, &a, &bg);
@@ -450,7 +450,7 @@ static void tiles_case(int d, int kind)
 		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
 	if (!draw(4))
 		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
-	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n };
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
 	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
 	std::vector<float> fresh = rows(n, 0, ld, 0);
 	both apart(fresh), one(fresh), room(std::vector<float>(cuda_attend_scratch(h, &kg, &bg) / sizeof(float), 0.0f));
@@ -479,7 +479,7 @@ static void test_tiles(void)
 	for (int i = 0; i < gpu_cases(60, 8); i++)
 		tiles_case(i % 3 == 2 ? dims[i / 3 % COUNT(dims)] : dims[draw(3)], i % 4);
 	/* where the number of blocks or of bytes decides against a split */
-	struct kv c = { nullptr, nullptr, 8, 64, 0 };
+	struct kv c = { nullptr, nullptr, 8, 64, 0, 64 };
 	struct batch b = batch_of(8, nullptr, nullptr, nullptr);
 	CU_ASSERT_EQUAL(cuda_attend_scratch(32, &c, &b), (size_t)8 * 32 * 3 * 66 * 4);
 	b.n = 64 * 33; /* 33 large blocks of a head each */

@@ -126,47 +126,49 @@ static void test_moves(void)
 /* Where kv_write puts what, by the layout that ops.h draws; kv_copy takes the first slots and nothing else. */
 static void test_pages(void)
 {
-	enum { HK = 3, D = 20, PAGES = 5, N = 200, LD = HK * D + 1, SIZE = PAGES * HK * D * KV_PAGE };
+	enum { HK = 3, D = 20, DV = 28, PAGES = 5, N = 200, LD = HK * DV + 1, SIZE = PAGES * HK * D * KV_PAGE, VSIZE = PAGES * HK * DV * KV_PAGE };
 	static const int32_t table[2][4] = { { 4, 0, 2, 1 }, { 3, 0, 0, 0 } };
 	struct device *d = open_with(3);
 	const struct ops *o = device_ops(d);
-	float *k = need(d, SIZE), *v = need(d, SIZE), *x = need(d, 2 * N * LD);
+	float *k = need(d, SIZE), *v = need(d, VSIZE), *x = need(d, 2 * N * LD);
 	int32_t pos[N], seq[N];
-	struct kv c = { k, v, HK, D, PAGES };
+	struct kv c = { k, v, HK, D, PAGES, DV };
 	fill(x, 2 * N * LD);
 	paint(k, SIZE);
-	paint(v, SIZE);
+	paint(v, VSIZE);
 	for (int i = 0; i < N; i++) { /* rows in no order: sequence 1 from its end, sequence 0 up */
 		seq[i] = i < 20;
 		pos[i] = i < 20 ? 40 - i : i - 20;
 	}
 	struct batch b = { N, NULL, pos, seq, &table[0][0], 4 };
-	o->kv_write(d, &c, (struct mat){ x, N, HK * D, LD }, (struct mat){ x + N * LD, N, HK * D, LD }, &b);
+	o->kv_write(d, &c, (struct mat){ x, N, HK * D, LD }, (struct mat){ x + N * LD, N, HK * DV, LD }, &b);
 	int bad = 0, written = 0, kept = 0;
 	for (int i = 0; i < N; i++)
 		for (int h = 0; h < HK; h++)
-			for (int j = 0; j < D; j++) {
-				size_t head = (size_t)(table[seq[i]][pos[i] / 64] * HK + h) * D * 64, s = (size_t)(pos[i] % 64);
-				bad += k[head + (size_t)j * 64 + s] != x[i * LD + h * D + j];
-				bad += v[head + s * D + (size_t)j] != x[(N + i) * LD + h * D + j];
+			for (int j = 0; j < DV; j++) {
+				size_t head = (size_t)(table[seq[i]][pos[i] / 64] * HK + h) * 64, s = (size_t)(pos[i] % 64);
+				bad += j < D && k[head * D + (size_t)j * 64 + s] != x[i * LD + h * D + j];
+				bad += v[(head + s) * DV + (size_t)j] != x[(N + i) * LD + h * DV + j];
 			}
-	for (int i = 0; i < SIZE; i++) {
+	for (int i = 0; i < SIZE; i++)
 		kept += f32_bits(k[i]) == CANARY;
+	for (int i = 0; i < VSIZE; i++)
 		written += f32_bits(v[i]) != CANARY;
-	}
 	CU_ASSERT_EQUAL(bad, 0);
-	CU_ASSERT_EQUAL(written, N * HK * D);
+	CU_ASSERT_EQUAL(written, N * HK * DV);
 	CU_ASSERT_EQUAL(kept, SIZE - N * HK * D);
 	for (int slots = 0; slots <= KV_PAGE; slots += 32 - (slots == 32)) { /* 0, 32, 63 */
-		float *k0 = need(d, SIZE), *v0 = need(d, SIZE);
+		float *k0 = need(d, SIZE), *v0 = need(d, VSIZE);
 		memcpy(k0, k, SIZE * sizeof *k);
-		memcpy(v0, v, SIZE * sizeof *v);
+		memcpy(v0, v, VSIZE * sizeof *v);
 		o->kv_copy(d, &c, 1, 4, slots);
 		for (int i = 0; i < SIZE; i++) {
-			int page = i / (HK * D * 64), in = i % (HK * D * 64), from = i + 3 * HK * D * 64;
-			int kin = page == 1 && in % 64 < slots, vin = page == 1 && in % (D * 64) / D < slots;
-			bad += f32_bits(k[i]) != f32_bits(kin ? k0[from] : k0[i]);
-			bad += f32_bits(v[i]) != f32_bits(vin ? v0[from] : v0[i]);
+			int page = i / (HK * D * 64), from = i + 3 * HK * D * 64;
+			bad += f32_bits(k[i]) != f32_bits(page == 1 && i % 64 < slots ? k0[from] : k0[i]);
+		}
+		for (int i = 0; i < VSIZE; i++) {
+			int page = i / (HK * DV * 64), from = i + 3 * HK * DV * 64;
+			bad += f32_bits(v[i]) != f32_bits(page == 1 && i / DV % 64 < slots ? v0[from] : v0[i]);
 		}
 		o->release(d, k0);
 		o->release(d, v0);
@@ -185,25 +187,27 @@ struct layer {
 	const int32_t *pos, *seq, *table;
 };
 
-enum { H = 6, HK = 2, HD = 24, WIDE = H * HD, LAYER = 7 * WIDE, VOCAB = 9000 };
+enum { H = 6, HK = 2, HD = 24, DV = 16, WIDE = H * HD, LAYER = 9 * WIDE, VOCAB = 9000 };
 
 static void run_layer(struct device *d, const struct layer *l, float *out, struct lse *lse)
 {
 	enum { PAGES = 12 };
 	const struct ops *o = device_ops(d);
 	size_t cache = (size_t)PAGES * HK * HD * KV_PAGE;
-	float *k = need(d, cache), *v = need(d, cache), *cs = need(d, 400 * 12 * 2), *logits = need(d, (size_t)l->group * VOCAB);
+	float *k = need(d, cache), *v = need(d, cache), *lv = need(d, cache), *cs = need(d, 400 * 12 * 2), *logits = need(d, (size_t)l->group * VOCAB);
 	unsigned long long s = 77;
 	for (int i = 0; i < 400 * 12 * 2; i++)
 		cs[i] = (float)(int32_t)(test_rand(&s) >> 32) * 0x1p-31f;
-	struct kv c = { k, v, HK, HD, PAGES };
+	struct kv c = { k, v, HK, HD, PAGES, HD }, latent = { k, lv, HK, HD, PAGES, DV };
 	struct rope r = { HD, ROPE_HALF, 400, cs, cs + 400 * 12 };
-	struct attend plain = { .scale = 0.2f }, window = { .scale = 0.2f, .window = 70, .softcap = 30 };
+	static const float slopes[H] = { 0.5f, 0.25f, 0.125f, 0.0625f, 0.70703125f, 0.353515625f }, sinks[H] = { -3, 0, 2, 1, 5, 3 };
+	struct attend plain = { .scale = 0.2f }, window = { .scale = 0.2f, .window = 70, .softcap = 30, .sinks = sinks };
+	struct attend chunk = { .scale = 0.2f, .chunk = 50 }, bias = { .scale = 0.2f, .slopes = slopes, .rounded_bias = 1 };
 	for (int i = 0; i < l->n; i += l->group) {
 		int n = l->n - i < l->group ? l->n - i : l->group;
 		struct batch b = { n, NULL, l->pos + i, l->seq + i, l->table, 6 };
-		struct mat at[7], x = { (float *)l->x + (size_t)i * WIDE, n, WIDE, WIDE };
-		for (int j = 0; j < 7; j++)
+		struct mat at[9], x = { (float *)l->x + (size_t)i * WIDE, n, WIDE, WIDE };
+		for (int j = 0; j < 9; j++)
 			at[j] = (struct mat){ out + (size_t)i * LAYER + j * WIDE, n, WIDE, LAYER };
 		o->rmsnorm(d, at[0], x, 1, l->x, 1e-6f);
 		o->layernorm(d, at[1], x, 1, l->x, l->x + WIDE, 1e-5f);
@@ -214,6 +218,10 @@ static void run_layer(struct device *d, const struct layer *l, float *out, struc
 		o->kv_write(d, &c, key, val, &b);
 		o->attend(d, at[4], at[3], H, &c, &plain, &b);
 		o->attend(d, at[5], at[3], H, &c, &window, &b);
+		val.d = HK * DV;
+		o->kv_write(d, &latent, key, val, &b);
+		o->attend(d, (struct mat){ at[7].p, n, H * DV, LAYER }, at[3], H, &latent, &chunk, &b);
+		o->attend(d, at[8], at[3], H, &c, &bias, &b);
 		o->gather(d, at[6], at[4], l->table + 6 * 3);
 		o->add(d, at[6], at[2]);
 		for (int j = 0; j < n; j++)
@@ -225,6 +233,7 @@ static void run_layer(struct device *d, const struct layer *l, float *out, struc
 	CU_ASSERT_EQUAL(o->sync(d, &e), 0);
 	o->release(d, k);
 	o->release(d, v);
+	o->release(d, lv);
 	o->release(d, cs);
 	o->release(d, logits);
 }
