@@ -16,8 +16,9 @@
  * A recurrent state exists only for the last row that was computed, so the plan is split and every sequence has one slot.
  * A run (rows of one sequence in one batch) starts from nothing, from its own slot, or from its parent's, which an earlier
  * batch wrote; the parent keeps its slot through the batch that reads it. The state after a run's last row is written,
- * except when that row will come once more for the rest of its wants: then the state before it. Slots alone being short, the
- * holder whose children and generations have the fewest rows to compute again is cut loose.
+ * except when that row will come once more for the rest of its wants: then the state before it. A segment from which nothing
+ * goes on needs no slot if one batch holds all of it: most of what is scored. Slots alone being short, the holder whose
+ * children and generations have the fewest rows to compute again is cut loose.
  *
  * A generation that grows longer than rope_switch is computed again from row 0 with the other tables, on fresh pages that
  * were promised to it when it began: what it had shared counts as promised too.
@@ -157,12 +158,14 @@ static void stream_rows(struct session *s, int32_t i)
 	}
 }
 
-/* States of the run that begins at row `first` of the batch; `done` of its rows will not come again, the last of them is saved. */
-static void run_states(struct session *s, int first, int32_t done, int32_t live, int32_t *from, int32_t parent)
+/* States of the run that begins at row `first` of the batch; `done` of its rows will not come again, the last of them is saved unless
+ * nothing `follows`. */
+static void run_states(struct session *s, int first, int32_t done, bool follows, int32_t live, int32_t *from, int32_t parent)
 {
+	assert(!follows || live < s->slots);
 	for (int r = first; r < s->n; r++) {
 		s->from[r] = r == first ? *from : STATE_CHAIN;
-		s->to[r] = r == first + done - 1 ? live : NONE;
+		s->to[r] = follows && r == first + done - 1 ? live : NONE;
 	}
 	if (done == 0 || *from == live)
 		return;
@@ -171,13 +174,19 @@ static void run_states(struct session *s, int first, int32_t done, int32_t live,
 	*from = live;
 }
 
+/* Nothing goes on from the segment. */
+static bool leaf(const struct session *s, int32_t i)
+{
+	return s->p->segs[i].nchildren == 0 && s->p->segs[i].ngenerate == 0;
+}
+
 static bool add_segment(struct session *s, int32_t i)
 {
 	struct part *st = &s->seg[i];
 	int first = s->n;
 	int32_t at = st->at;
 	bool whole = segment_rows(s, i);
-	run_states(s, first, st->at - at, st->live, &st->from, st->parent);
+	run_states(s, first, st->at - at, !whole || !leaf(s, i), st->live, &st->from, st->parent);
 	return whole;
 }
 
@@ -187,7 +196,7 @@ static void add_stream(struct session *s, int32_t i)
 	int first = s->n;
 	int32_t at = t->at, held = t->from;
 	stream_rows(s, i);
-	run_states(s, first, t->at - at, t->live, &t->from, t->owner);
+	run_states(s, first, t->at - at, true, t->live, &t->from, t->owner);
 	if (t->from != held)
 		t->owner = NONE;
 }
@@ -221,7 +230,15 @@ static int32_t begun_from(struct session *s, int32_t parent, int32_t live)
 	return slot;
 }
 
-enum begin { BEGUN, WAIT_BATCH, NO_ROOM };
+/* The batch surely has room for all that is left of a segment that has not begun. */
+static bool fits(const struct session *s, int32_t i)
+{
+	const struct seg *g = &s->p->segs[i];
+	return g->end - s->seg[i].start <= s->m->rows - s->n && g->nwants <= (size_t)(s->max_scored - s->nscored);
+}
+
+enum { MOST_MISSED = 64 }; /* segments that a batch may pass over for want of a slot */
+enum begin { BEGUN, WAIT_BATCH, NO_SLOT, NO_ROOM };
 
 static enum begin seg_begin(struct session *s, int32_t i, bool first)
 {
@@ -232,9 +249,10 @@ static enum begin seg_begin(struct session *s, int32_t i, bool first)
 		return WAIT_BATCH;
 	if (need > s->nfree - s->promised - (first ? 0 : s->reserve))
 		return NO_ROOM;
-	if (!live_inherits(s, st->parent) && s->nlive_free <= (first ? 0 : s->reserve_live))
-		return NO_ROOM;
-	st->live = live_begin(s, i, st->parent, st->start, s->p->segs[i].end, false);
+	bool bare = s->nbare_free && leaf(s, i) && fits(s, i); /* begins and ends in this batch: leaves no state */
+	if (!live_inherits(s, st->parent) && !bare && s->nlive_free <= (first ? 0 : s->reserve_live))
+		return s->m->states ? NO_SLOT : NO_ROOM;
+	st->live = live_begin(s, i, st->parent, st->start, s->p->segs[i].end, bare, false);
 	st->begun = true;
 	st->at = st->start;
 	st->from = begun_from(s, st->parent, st->live);
@@ -256,7 +274,7 @@ static bool stream_begin(struct session *s, int32_t i)
 		return false; /* its last row comes once more: the state after it is not saved yet */
 	if (!live_inherits(s, t->owner) && s->nlive_free == 0)
 		return false;
-	t->live = live_begin(s, NONE, t->owner, start, t->len, true);
+	t->live = live_begin(s, NONE, t->owner, start, t->len, false, true);
 	t->at = start;
 	t->most = pages_of(it->n + it->growth);
 	t->promised = t->most - s->live[t->live].npages + shared;
@@ -296,9 +314,15 @@ static void fill(struct session *s)
 		seg_closed(s, i);
 	}
 	bool first = s->n == 0;
+	int missed = 0;
 	while (s->partial == NONE && s->nheap && s->n < s->m->rows && s->nseq < s->m->sequences && s->nscored < s->max_scored) {
 		int32_t i = heap_pop(s);
 		switch (seg_begin(s, i, first)) {
+		case NO_SLOT: /* those behind it may do without one */
+			s->later[s->nlater++] = i;
+			if (++missed == MOST_MISSED)
+				goto full;
+			continue;
 		case WAIT_BATCH:
 			s->later[s->nlater++] = i;
 			continue;
@@ -477,15 +501,21 @@ static void deliver(struct session *s)
 	}
 }
 
-/* Segments on the longest path. */
-static int32_t depth_of(const struct plan *p)
+/* Slots that the hungriest segment and all below it need if one after the other is computed, each branch to its end: nobody need be
+ * cut loose. The last to go on from a segment inherits its slot. */
+static int slots_needed(const struct plan *p)
 {
-	int32_t most = 0, *depth = xcalloc(p->nsegs + 1, sizeof *depth);
-	for (size_t i = 0; i < p->nsegs; i++) {
-		depth[i] = p->segs[i].parent == NONE ? 1 : depth[p->segs[i].parent] + 1;
-		most = depth[i] > most ? depth[i] : most;
+	int most = 1, *need = xcalloc(p->nsegs + 1, sizeof *need);
+	for (size_t i = p->nsegs; i-- > 0;) {
+		const struct seg *g = &p->segs[i];
+		need[i] = g->nchildren == 0 && g->ngenerate == 0 ? 0 : g->ngenerate + g->nchildren > 1 && g->ngenerate > 0 ? 2 : 1;
+		for (int32_t c = g->child; c != NONE; c = p->segs[c].sibling) {
+			int one = need[c] + (need[c] && p->segs[c].sibling != NONE);
+			need[i] = one > need[i] ? one : need[i];
+		}
+		most = need[i] > most ? need[i] : most;
 	}
-	free(depth);
+	free(need);
 	return most;
 }
 
@@ -495,20 +525,24 @@ static void init_lives(struct session *s, size_t generations)
 	lives = lives < most ? lives : most;
 	lives = lives < all ? lives : all;
 	lives = lives > 4 ? lives : 4;
-	if (s->m->states && (size_t)s->m->states < lives)
-		lives = (size_t)s->m->states;
-	s->nlive = (int)lives;
-	if (s->m->states && lives < all) {
-		int deep = depth_of(s->p) + 1;
-		s->reserve_live = deep < s->nlive / 2 ? deep : s->nlive / 2;
+	s->slots = (int)lives;
+	if (s->m->states && (size_t)s->m->states < lives) {
+		s->slots = s->m->states;
+		int need = slots_needed(s->p) - 1;
+		s->reserve_live = need < s->slots / 2 ? need : s->slots / 2;
 	}
+	s->nlive = (int)lives;
 	s->served = xcalloc(lives, sizeof *s->served);
 	s->live = xcalloc(lives, sizeof *s->live);
 	s->live_pages = xcalloc(lives * (size_t)(s->ld + 1), sizeof *s->live_pages);
 	s->live_free = xcalloc(lives, sizeof *s->live_free);
-	for (int i = 0; i < s->nlive; i++) {
+	s->bare_free = xcalloc(lives, sizeof *s->bare_free);
+	for (int i = s->nlive; i-- > 0;) {
 		s->live[i] = (struct live){ .page = s->live_pages + (size_t)i * (size_t)s->ld, .seg = NONE };
-		s->live_free[s->nlive_free++] = s->nlive - 1 - i;
+		if (i < s->slots)
+			s->live_free[s->nlive_free++] = i;
+		else
+			s->bare_free[s->nbare_free++] = i;
 	}
 }
 
@@ -564,7 +598,7 @@ static void session_fini(struct session *s)
 {
 	for (size_t i = 0; i < s->nstreams; i++)
 		free(s->stream[i].token);
-	void *all[] = { s->seg, s->heap, s->later, s->closed, s->served, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
+	void *all[] = { s->seg, s->heap, s->later, s->closed, s->served, s->bare_free, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
 			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->draw,
 			s->drawn, s->hit, s->from, s->to, s->far };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -604,7 +638,7 @@ int session_run(const struct machine *m, const struct plan *p, const struct sess
 	session_init(&s, m, p, h);
 	int rc = session_loop(&s, e);
 	s.stats.pages_left = m->pages - s.nfree;
-	s.stats.lives_left = s.nlive - s.nlive_free;
+	s.stats.lives_left = s.nlive - s.nlive_free - s.nbare_free;
 	if (stats)
 		*stats = s.stats;
 	session_fini(&s);

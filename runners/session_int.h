@@ -19,7 +19,8 @@ struct part {
 	bool begun;
 };
 
-/* A sequence that holds pages: a segment or a generation. Its number is its slot of state as well. */
+/* A sequence that holds pages: a segment or a generation. Its number is its slot of state as well, where it is below session.slots;
+ * the others are for segments that need none. */
 struct live {
 	int32_t *page; /* [pages_per_sequence] */
 	int32_t npages;
@@ -59,8 +60,8 @@ struct session {
 	size_t nheap, nlater, nclosed, nserved;
 	int32_t partial;                  /* the segment that the last batch cut, or NONE */
 	struct live *live;
-	int32_t *live_pages, *live_free;
-	int nlive, nlive_free, ld;
+	int32_t *live_pages, *live_free, *bare_free; /* free ones: with a slot, without */
+	int nlive, slots, nlive_free, nbare_free, ld; /* a model without a state: all of them have a "slot" */
 	int32_t *page_refs, *page_filled, *page_free;
 	int nfree, promised, reserve, reserve_live;
 	struct stream *stream;
@@ -93,9 +94,9 @@ void live_trim(struct session *s, int32_t i, int32_t npages);   /* gives back pa
 int32_t pages_needed(const struct session *s, int32_t parent, int32_t start, int32_t end, bool *copy, int32_t *shared);
 /* The parent is done with once this one has begun: its pages and slot pass on, nothing new is taken but pages. */
 bool live_inherits(const struct session *s, int32_t parent);
-/* Shares and takes pages so that rows start..end-1 may be written; fill_last: no later path may go on inside the last page.
- * owner: the segment, NONE: a generation. Returns the live. */
-int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool fill_last);
+/* Shares and takes pages so that rows start..end-1 may be written; bare: without a slot, unless it inherits one; fill_last: no later
+ * path may go on inside the last page. owner: the segment, NONE: a generation. Returns the live. */
+int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool bare, bool fill_last);
 /* The sequence's row of this batch's page table, NONE when the batch has no room for another sequence. */
 int32_t table_row(struct session *s, int32_t live);
 

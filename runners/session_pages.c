@@ -1,6 +1,6 @@
 /* session_pages.c - pages of the KV cache and slots of state: who holds which (session.c says when).
  *
- * A live is a sequence that holds pages; its number is also its slot of state. Pages are counted: a child shares its parent's
+ * A live is a sequence that holds pages; its number is also its slot of state, where it has one. Pages are counted: a child shares its parent's
  * full pages. Where it branches inside a page, the first to begin exactly where the page's use ends goes on in place, every
  * other one copies the first slots. The last one that goes on from a segment inherits its live whole: the pages that it would
  * have shared, and the slot, which holds the very state that it starts from.
@@ -29,9 +29,9 @@ static void page_drop(struct session *s, int32_t p)
 		s->page_free[s->nfree++] = p;
 }
 
-static int32_t live_take(struct session *s, int32_t seg)
+static int32_t live_take(struct session *s, int32_t seg, bool bare)
 {
-	int32_t i = s->live_free[--s->nlive_free];
+	int32_t i = bare ? s->bare_free[--s->nbare_free] : s->live_free[--s->nlive_free];
 	s->live[i].npages = 0;
 	s->live[i].seg = seg;
 	s->live[i].batch = 0;
@@ -49,7 +49,10 @@ void live_drop(struct session *s, int32_t *i)
 {
 	live_trim(s, *i, 0);
 	s->live[*i].seg = NONE;
-	s->live_free[s->nlive_free++] = *i;
+	if (*i < s->slots)
+		s->live_free[s->nlive_free++] = *i;
+	else
+		s->bare_free[s->nbare_free++] = *i;
 	*i = NONE;
 }
 
@@ -68,11 +71,11 @@ bool live_inherits(const struct session *s, int32_t parent)
 	return up && up->pending == 1 && up->batch && up->batch < s->batch;
 }
 
-int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool fill_last)
+int32_t live_begin(struct session *s, int32_t owner, int32_t parent, int32_t start, int32_t end, bool bare, bool fill_last)
 {
 	const bool inherits = live_inherits(s, parent);
 	int32_t slot = start % KV_PAGE, full = start / KV_PAGE, need = pages_of(end);
-	int32_t up = parent == NONE ? NONE : s->seg[parent].live, i = inherits ? up : live_take(s, owner);
+	int32_t up = parent == NONE ? NONE : s->seg[parent].live, i = inherits ? up : live_take(s, owner, bare);
 	struct live *l = &s->live[i];
 	const int32_t *from = up == NONE ? NULL : s->live[up].page;
 	int32_t branched = slot ? from[full] : NONE; /* the page in which the path begins */

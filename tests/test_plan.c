@@ -463,6 +463,74 @@ static void test_few_batches(void)
 	plan_free(&p);
 }
 
+/* Runs items with few slots of state; nothing may be computed twice. Returns batches. */
+static size_t run_few_slots(const char *name, const struct plan_item *item, size_t n, int rows, int slots)
+{
+	struct plan p;
+	plan_make(&p, item, n, true, true);
+	struct fake f = { .kv = calloc(2000 * KV_PAGE, sizeof *f.kv), .state = calloc((size_t)slots, sizeof *f.state) };
+	f.m = (struct machine){ .ctx = &f, .eval = fake_eval, .copy = fake_copy, .vocab = VOCAB, .rows = rows, .scored = rows,
+				.sequences = rows, .pages_per_sequence = 20, .pages = 2000, .states = slots };
+	struct run u = { .item = item, .seen = calloc(n, sizeof *u.seen) };
+	size_t grown = 0;
+	for (size_t i = 0; i < n; i++) {
+		u.seen[i].next = item[i].first;
+		u.seen[i].token = calloc((size_t)item[i].growth + 1, sizeof *u.seen[i].token);
+	}
+	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress };
+	struct session_stats st;
+	struct err e;
+	CHECK(session_run(&f.m, &p, &h, &st, &e) == 0 && f.bad == 0, "%s: run", name);
+	for (size_t i = 0; i < n; i++) {
+		CHECK(u.seen[i].wrong == 0 && (item[i].generate ? u.seen[i].ended : u.seen[i].next == item[i].n), "%s: item %zu", name, i);
+		grown += u.seen[i].ntoken > 0 ? (size_t)u.seen[i].ntoken - 1 : 0;
+		free(u.seen[i].token);
+	}
+	CHECK(st.loosened == 0 && st.rows == p.rows + grown, "%s: %zu computed again, %zu rows of %zu", name, st.loosened, st.rows, p.rows + grown);
+	free(f.kv);
+	free(f.state);
+	free(u.seen);
+	plan_free(&p);
+	return st.batches;
+}
+
+static void test_few_slots(void)
+{
+	static int32_t ids[240][420];
+	static struct plan_item item[240];
+	/* 60 questions behind 300 shared tokens, 4 choices each: 4 slots are one for these, one in reserve, two for questions at a time */
+	for (int i = 0; i < 240; i++) {
+		for (int j = 0; j < 420; j++)
+			ids[i][j] = j < 300 ? j : j < 330 ? i / 4 * 3 + j : i + j;
+		item[i] = (struct plan_item){ .ids = ids[i], .n = 333, .first = 329 };
+	}
+	size_t batches = run_few_slots("choices", item, 240, 256, 4);
+	CHECK(batches < 70, "choices: %zu batches", batches);
+	/* 40 generations behind the same: 8 slots */
+	for (int i = 0; i < 40; i++)
+		item[i] = (struct plan_item){ .ids = ids[4 * i], .n = 330, .first = 329, .open = true, .generate = true, .growth = 20 };
+	batches = run_few_slots("generations", item, 40, 256, 8);
+	CHECK(batches < 40 * 21 / 4, "generations: %zu batches", batches);
+	/* 8 samples of each of 5 prompts */
+	for (int i = 0; i < 40; i++)
+		item[i] = (struct plan_item){ .ids = ids[i / 8 * 4], .n = 330, .first = 329, .open = true, .generate = true, .growth = 20, .draws = true };
+	run_few_slots("samples", item, 40, 256, 4);
+	/* windows that all branch off one text, each a token later */
+	for (int i = 0; i < 100; i++) {
+		for (int j = 0; j < 420; j++)
+			ids[i][j] = j <= 10 + 3 * i ? j % 7 : 8 + i % 3;
+		item[i] = (struct plan_item){ .ids = ids[i], .n = 15 + 3 * i, .first = 11 + 3 * i };
+	}
+	run_few_slots("a comb", item, 100, 256, 2);
+	/* a binary tree of 6 levels, 5 tokens a level */
+	for (int i = 0; i < 64; i++) {
+		for (int j = 0; j < 420; j++)
+			ids[i][j] = (i >> (5 - (j / 5 < 6 ? j / 5 : 5)) & 1) + j % 5;
+		item[i] = (struct plan_item){ .ids = ids[i], .n = 32, .first = 0 };
+	}
+	run_few_slots("a tree", item, 64, 256, 8);
+}
+
 static void test_stopped(void)
 {
 	static int32_t ids[3] = { 1, 2, 3 };
@@ -487,6 +555,7 @@ int main(int argc, char **argv)
 		{ "segments are split where something branches off", test_split },
 		{ "every schedule gives every row its own path", test_schedules },
 		{ "choices of many documents share batches", test_few_batches },
+		{ "few slots of state, and nothing computed twice", test_few_slots },
 		{ "the caller may stop", test_stopped },
 		{ NULL, NULL },
 	};
