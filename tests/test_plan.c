@@ -521,14 +521,14 @@ static void test_few_slots(void)
 			ids[i][j] = j <= 10 + 3 * i ? j % 7 : 8 + i % 3;
 		item[i] = (struct plan_item){ .ids = ids[i], .n = 15 + 3 * i, .first = 11 + 3 * i };
 	}
-	run_few_slots("a comb", item, 100, 256, 2);
+	run_few_slots("a comb", item, 100, 256, 1);
 	/* a binary tree of 6 levels, 5 tokens a level */
 	for (int i = 0; i < 64; i++) {
 		for (int j = 0; j < 420; j++)
 			ids[i][j] = (i >> (5 - (j / 5 < 6 ? j / 5 : 5)) & 1) + j % 5;
 		item[i] = (struct plan_item){ .ids = ids[i], .n = 32, .first = 0 };
 	}
-	run_few_slots("a tree", item, 64, 256, 8);
+	run_few_slots("a tree", item, 64, 256, 6);
 }
 
 static void test_stopped(void)
