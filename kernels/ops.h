@@ -74,7 +74,9 @@ struct batch {
 	const int32_t *table; /* [sequences][ld_table] page numbers in position order */
 	int ld_table;
 	/* Recurrent layers: rows of a sequence are neighbours, in order. A run is a row that starts from a slot or from nothing
-	 * and the rows that go on from it. Runs read only what earlier calls wrote, so they may be computed side by side. */
+	 * and the rows that go on from it. Runs read only what earlier calls wrote, so they may be computed side by side: the caller
+	 * sees to it that a slot which a run writes is read by no other run of the call, and written by none. A run may write the
+	 * slot it starts from, and several slots by the way. */
 	const int32_t *run;   /* [runs + 1] first row of each run, and n */
 	const int32_t *from;  /* [n] slot whose state the row starts from, or one of the two below */
 	const int32_t *to;    /* [n] slot that receives the state after the row; -1: none */

@@ -25,6 +25,7 @@
 #include "kernels/device.h"
 #include "kernels/isa.h"
 #include "kernels/noise.h"
+#include "kernels/recur.h"
 #include "kernels/rowops.h"
 #include "kernels/sample.h"
 
@@ -33,10 +34,13 @@ struct cpu_device {
 	struct pool *pool;
 	const struct matmul_isa *matmul;
 	struct rowops row;
+	struct recurops recur;
 	float *packed; /* activations of one linear call */
 	size_t packed_floats;
 	float *attend; /* [threads][attend_stride(d)] */
 	size_t attend_floats;
+	float *state; /* recurrent layers: [threads][scratch of a part] */
+	size_t state_floats;
 	size_t mapped, memory; /* bytes in large blocks now; of the machine, what they may be */
 	struct err failed; /* the first failure since sync */
 };
@@ -539,6 +543,36 @@ static void op_attend(struct device *dev, struct mat y, struct mat q, int h, con
 	pool_run(cpu->pool, attend_part, &k, parts_for(cpu, units, cost / h));
 }
 
+/* --- recurrent layers -------------------------------------------------------------------------------------------- */
+
+static void recur(struct device *dev, struct recur_job *j)
+{
+	struct cpu_device *c = cpu_of(dev);
+	j->isa = &c->recur;
+	recur_plan(j);
+	if (!j->batch->n || !grow(c, &c->state, &c->state_floats, j->scratch * (size_t)c->base.threads))
+		return;
+	int units = j->batch->runs <= INT32_MAX / j->units ? j->batch->runs * j->units : INT32_MAX;
+	recur_run(c->pool, j, c->state, parts_for(c, units, j->cost * j->batch->n / j->batch->runs));
+}
+
+static void op_conv(struct device *dev, struct mat y, struct mat x, const struct conv *c, const struct states *s, const struct batch *b)
+{
+	recur(dev, &(struct recur_job){ .conv = c, .y = y, .x = x, .states = s, .batch = b });
+}
+
+static void op_ssm(struct device *dev, struct mat y, struct mat x, struct mat B, struct mat C, struct mat dt, const struct ssm *c,
+		   const struct states *s, const struct batch *b)
+{
+	recur(dev, &(struct recur_job){ .ssm = c, .y = y, .x = x, .key = B, .query = C, .gate = dt, .states = s, .batch = b });
+}
+
+static void op_delta(struct device *dev, struct mat y, struct mat q, struct mat k, struct mat v, struct mat alpha, struct mat beta,
+		     const struct delta *c, const struct states *s, const struct batch *b)
+{
+	recur(dev, &(struct recur_job){ .delta = c, .y = y, .x = v, .key = k, .query = q, .gate = alpha, .beta = beta, .states = s, .batch = b });
+}
+
 static void op_noise(struct device *dev, void *p, enum dtype dt, size_t n, uint64_t seed, float scale)
 {
 	noise_fill(cpu_of(dev)->pool, p, dt, n, seed, scale);
@@ -569,6 +603,9 @@ static const struct ops cpu_ops = {
 	.kv_copy = op_kv_copy,
 	.attend = op_attend,
 	.act = op_act,
+	.conv = op_conv,
+	.ssm = op_ssm,
+	.delta = op_delta,
 	.noise = op_noise,
 	.lse = op_lse,
 	.sample = op_sample,
@@ -585,6 +622,7 @@ static void cpu_close(struct device *dev)
 	pool_close(c->pool);
 	cpu_release(dev, c->packed);
 	cpu_release(dev, c->attend);
+	cpu_release(dev, c->state);
 	free(c);
 }
 
@@ -605,6 +643,7 @@ int cpu_device_open(struct device **out, const struct device_opts *o, struct err
 	c->base.threads = pool_threads(c->pool);
 	c->matmul = matmul_isa(o->max_level);
 	rowops_init(&c->row, o->max_level);
+	recurops_init(&c->recur, o->max_level);
 	snprintf(c->base.describe, sizeof c->base.describe, "cpu %s, %d thread%s, %s", cpu_level_name(c->matmul->level),
 		 c->base.threads, c->base.threads == 1 ? "" : "s", cpu_brand());
 	*out = &c->base;

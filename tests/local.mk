@@ -10,9 +10,9 @@ TEST_EXTENSIONS = .sh
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY_ALLOC_GUARD=1; NVCC='$(NVCC)'; export srcdir builddir ASSAY_ALLOC_GUARD NVCC; \
 	CXX='$(CXX)' EMU_CXXFLAGS='$(AM_CXXFLAGS) $(CXXFLAGS)' EMU_LIBS='$(LDADD) $(LIBS)'; export CXX EMU_CXXFLAGS EMU_LIBS;
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
-TSAN_TESTS = tests/test_pool tests/test_ops tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
+TSAN_TESTS = tests/test_pool tests/test_ops tests/test_recur tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
-EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/check_rowops.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
+EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/check_rowops.h tests/check_recur.h tests/recur_case.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
 include tests/fuzz.mk
 
@@ -41,6 +41,7 @@ TESTPROGS += tests/test_ops
 TESTPROGS += tests/test_plan
 TESTPROGS += tests/test_pool
 TESTPROGS += tests/test_pyrandom
+TESTPROGS += tests/test_recur
 TESTPROGS += tests/test_regex
 TESTPROGS += tests/test_replay
 TESTPROGS += tests/test_results

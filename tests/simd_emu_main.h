@@ -1,7 +1,8 @@
 /* simd_emu_main.h - the body of test_simd_emu_*.c: a variant of every kernel, compiled over tests/simd_emu.h in the
- * including file as matmul_emu and rowops_emu, against the scalar definitions, bit for bit.
+ * including file as matmul_emu, rowops_emu and recurops_emu, against the scalar definitions, bit for bit.
  */
 #include "kernels/isa.h"
+#include "tests/check_recur.h"
 #include "tests/check_rowops.h"
 
 static void test_rowops_emu(void)
@@ -11,6 +12,14 @@ static void test_rowops_emu(void)
 	rowops_c(&v);
 	rowops_emu(&v);
 	check_rowops(&c, &v, EMU_NAME " emulated", 800);
+}
+
+static void test_recur_emu(void)
+{
+	struct recurops c, v;
+	recurops_c(&c);
+	recurops_emu(&v);
+	check_recur(&c, &v, EMU_NAME " emulated");
 }
 
 static void emu_job(struct pool *pool, int m, int n, int k, enum dtype dt, enum fill f, int bias)
@@ -63,6 +72,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "row operations give the bits of scalar", test_rowops_emu },
+		{ "recurrent layers give the bits of scalar", test_recur_emu },
 		{ "linear layers give the bits of scalar", test_matmul_emu },
 		{ NULL, NULL },
 	};

@@ -17,4 +17,9 @@ extern const struct matmul_isa matmul_emu;
 void rowops_emu(struct rowops *r);
 #include "kernels/rowops_neon.c"
 
+#define RECUR_SYMBOL recurops_emu
+#include "kernels/recur.h"
+void recurops_emu(struct recurops *r);
+#include "kernels/recur_neon.c"
+
 #include "tests/simd_emu_main.h"
