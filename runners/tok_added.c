@@ -7,6 +7,8 @@
  * Refuses: added tokens whose id differs from what tokenizers would give them (the vocabulary's, else the next free one):
  * that program warns and goes on with ids that the model was not trained on.
  */
+#include <stdlib.h>
+
 #include "runners/text/uniprop.h"
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
@@ -217,42 +219,84 @@ static void put(struct tokenizer *t, struct added a)
 	t->nadded++;
 }
 
-/* added_tokens_decoder, as transformers takes it: a token that is there gets its flags, others the next free ids, whatever
- * ids the configuration gives them. */
-static int add_decoder(struct tokenizer *t, int32_t *next, int32_t *max, struct err *e)
+/* Adds a token of the configuration as tokenizers does: one that is there gets its flags, another the vocabulary's id or the
+ * next free one, whatever id the configuration gives it. */
+static int add_one(struct tokenizer *t, const struct addtok *w, int32_t *next, int32_t *max, struct err *e)
 {
-	for (size_t i = 0; i < t->ndecoder; i++) {
-		const struct addtok *w = &t->decoder[i];
-		struct added *old = added_find(t, w->content);
-		struct added a = { .content = w->content, .single_word = w->single_word, .lstrip = w->lstrip, .rstrip = w->rstrip,
-				   .normalized = w->normalized, .special = w->special };
-		if (!a.content.n)
-			continue;
-		if (normalize_content(t, &a, e) < 0)
-			return -1;
-		a.id = old ? old->id : vocab_find(&t->voc, a.content);
-		if (a.id < 0)
-			a.id = (*next)++;
-		if (old)
-			*old = a;
-		else
-			put(t, a);
-		*max = a.id > *max ? a.id : *max;
+	struct added *old = added_find(t, w->content);
+	struct added a = { .content = w->content, .single_word = w->single_word, .lstrip = w->lstrip, .rstrip = w->rstrip,
+			   .normalized = w->normalized, .special = w->special };
+	if (!a.content.n)
+		return 0;
+	if (a.content.n > TOK_MAX_TOKEN)
+		return err_set(e, E_LIMIT, "%s: an added token of the configuration has %zu bytes, the limit is %d", t->name, a.content.n, TOK_MAX_TOKEN);
+	if (normalize_content(t, &a, e) < 0)
+		return -1;
+	a.id = old ? old->id : vocab_find(&t->voc, a.content);
+	if (a.id < 0)
+		a.id = (*next)++;
+	if (old) {
+		a.special |= old->special; /* once special, always */
+		*old = a;
+	} else {
+		put(t, a);
 	}
+	*max = a.id > *max ? a.id : *max;
 	return 0;
 }
 
-/* Tokens that the configuration names are special, as transformers makes them; those not in the vocabulary are left out. */
-static void add_named(struct tokenizer *t)
+static int by_id(const void *a, const void *b)
 {
-	for (int i = 0; i < t->nnamed; i++) {
-		struct added *a = added_find(t, t->named[i]);
-		int32_t id = a ? a->id : vocab_find(&t->voc, t->named[i]);
-		if (a)
-			a->special = true;
-		else if (id >= 0)
-			put(t, (struct added){ .content = t->named[i], .normal = t->named[i], .id = id, .special = true });
+	const struct added *x = a, *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Without added_tokens_decoder, added_tokens.json and tokenizer.json's own tokens stand for it: all by id, its own where both
+ * have one. Its own are there already; again they say their flags. */
+static int add_legacy(struct tokenizer *t, int32_t *next, int32_t *max, struct err *e)
+{
+	size_t n = (size_t)t->nadded, i = 0, k = 0;
+	struct added *own = xmalloc((n + 1) * sizeof *own);
+	int rc = 0;
+	if (n)
+		memcpy(own, t->added, n * sizeof *own);
+	qsort(own, n, sizeof *own, by_id);
+	while (rc == 0 && (i < t->ndecoder || k < n)) {
+		if (k == n || (i < t->ndecoder && t->legacy_id[i] < own[k].id)) {
+			rc = add_one(t, &t->decoder[i++], next, max, e);
+			continue;
+		}
+		struct added *old = added_find(t, own[k].content);
+		i += i < t->ndecoder && t->legacy_id[i] == own[k].id;
+		own[k].special |= old->special;
+		*old = own[k++];
 	}
+	free(own);
+	return rc;
+}
+
+static int add_decoder(struct tokenizer *t, int32_t *next, int32_t *max, struct err *e)
+{
+	if (t->legacy_id)
+		return add_legacy(t, next, max, e);
+	for (size_t i = 0; i < t->ndecoder; i++)
+		if (add_one(t, &t->decoder[i], next, max, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Named tokens that nothing before has are added; of two with one text the later says the flags. */
+static int add_named(struct tokenizer *t, int32_t *next, int32_t *max, struct err *e)
+{
+	int32_t before = t->nadded;
+	for (size_t i = 0; i < t->nnamed; i++) {
+		struct added *old = added_find(t, t->named[i].content);
+		if (old && t->legacy && i < t->nkeyed)
+			old->special = true; /* tokenizer.json stands for added_tokens_decoder */
+		if ((!old || old - t->added >= before) && add_one(t, &t->named[i], next, max, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int added_load(struct tokenizer *t, struct value list, struct err *e)
@@ -264,8 +308,8 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		return err_set(e, E_FORMAT, "%s: added_tokens must be a list", t->name);
 	if (n > TOK_MAX_ID)
 		return err_set(e, E_LIMIT, "%s: too many added tokens", t->name);
-	t->added = ARENA_ARRAY(&t->a, n + t->ndecoder + (size_t)t->nnamed + 1, struct added);
-	strmap_init(&t->added_map, &t->a, n + t->ndecoder + (size_t)t->nnamed);
+	t->added = ARENA_ARRAY(&t->a, n + t->ndecoder + t->nnamed + 1, struct added);
+	strmap_init(&t->added_map, &t->a, n + t->ndecoder + t->nnamed);
 	int32_t next = (int32_t)t->voc.count, max = (int32_t)t->voc.ntok - 1;
 	for (size_t i = 0; i < n; i++) {
 		struct added *a = &t->added[t->nadded];
@@ -278,9 +322,8 @@ int added_load(struct tokenizer *t, struct value list, struct err *e)
 		max = a->id > max ? a->id : max;
 		put(t, *a);
 	}
-	if (add_decoder(t, &next, &max, e) < 0)
+	if (add_decoder(t, &next, &max, e) < 0 || add_named(t, &next, &max, e) < 0)
 		return -1;
-	add_named(t);
 	t->vocab = max + 1;
 	t->added_of = ARENA_ARRAY(&t->a, (size_t)t->vocab + 1, int32_t);
 	for (int32_t i = 0; i < t->vocab; i++)

@@ -1,11 +1,9 @@
 /* tok_config.c - the small files beside a tokenizer: tokenizer_config.json, special_tokens_map.json, added_tokens.json,
  * config.json.
  *
- * Beside a tokenizer.json only the first is read, for the bos, eos and unk tokens, the longest input, what counts as
- * special, added_tokens_decoder and whether decoded text is cleaned up; transformers 5 ignores its add_bos_token and
- * add_eos_token there.
- * Where there is no tokenizer.json all four are read as transformers 5 does: added_tokens_decoder stands for the two
- * older files, which are looked at only without it; config.json gives model_type and tokenizer_class.
+ * Read as transformers 5.24's from_pretrained does: added_tokens_decoder stands for special_tokens_map.json and
+ * added_tokens.json, which are looked at only without it. config.json gives model_type and tokenizer_class where there is no
+ * tokenizer.json; beside one, add_bos_token and add_eos_token are ignored, as there.
  *
  * Only the keys that matter are parsed: these files carry chat templates, copies of all added tokens, and numbers like
  * 1e30 written out as whole numbers. Refuses: values of the wrong kind, each by its name.
@@ -26,10 +24,7 @@ const char *const tok_special_keys[SP_KEYS + 1] = { "bos_token", "eos_token", "u
 static const char *const small_keys[] = { "additional_special_tokens", "extra_special_tokens",
 					  "added_tokens_decoder", "clean_up_tokenization_spaces",
 					  "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
-					  NULL };
-/* wanted only where there is no tokenizer.json */
-static const char *const all_keys[] = { "add_bos_token",   "add_eos_token",	   "legacy",	"add_prefix_space",
-					"tokenizer_class", "extra_ids", NULL };
+					  "legacy", "add_prefix_space", "tokenizer_class", "extra_ids", NULL };
 
 int tok_read_file(struct str *out, struct arena *a, const char *path, size_t limit, struct err *e)
 {
@@ -86,7 +81,7 @@ static int read_length(struct tokconf *c, struct js *j, struct str s, const char
 }
 
 /* The wanted keys of one of the files, put into c->config. */
-static int read_keys(struct tokenizer *t, struct tokconf *c, struct js *j, bool all, struct err *e)
+static int read_keys(struct tokenizer *t, struct tokconf *c, struct js *j, struct err *e)
 {
 	struct str key, s;
 	bool first = true;
@@ -95,8 +90,7 @@ static int read_keys(struct tokenizer *t, struct tokconf *c, struct js *j, bool 
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
 		struct value v;
-		bool wanted = listed(tok_special_keys, key) || listed(small_keys, key) ||
-			      (all && (listed(all_keys, key) || str_ends(key, STR("_token"))));
+		bool wanted = listed(tok_special_keys, key) || listed(small_keys, key) || str_ends(key, STR("_token"));
 		js_peek(j);
 		const char *at = j->p;
 		if ((wanted ? js_value(j, &t->a, &v, e) : js_skip(j, &s, e)) < 0)
@@ -132,6 +126,11 @@ int tokconf_bool(const struct tokconf *c, const char *key, bool fallback, bool n
 	return 0;
 }
 
+static bool has_text(struct value v)
+{
+	return v.type == V_STR || (v.type == V_DICT && v_getc(v, "content"));
+}
+
 /* A string, or an object with content and flags. */
 static int read_token(const struct tokconf *c, struct value v, const char *what, struct addtok *out, struct err *e)
 {
@@ -149,6 +148,7 @@ static int read_token(const struct tokconf *c, struct value v, const char *what,
 			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s: %s must be true or false", c->dir.p,
 				       what, flags[k]);
 		*to[k] = f ? f->b : k == 4 ? !out->special : false;
+		out->said = f != NULL; /* of the last, normalized */
 	}
 	return 0;
 }
@@ -167,26 +167,97 @@ int tokconf_token(const struct tokconf *c, const char *key, struct addtok *out, 
 	return 1;
 }
 
+/* How transformers adds a token named by itself: special, and searched in the raw text unless it says otherwise. */
+static int named_token(const struct tokconf *c, struct value v, const char *what, struct addtok *out, struct err *e)
+{
+	if (read_token(c, v, what, out, e) < 0)
+		return -1;
+	out->special = true;
+	if (v.type != V_DICT || !v_getc(v, "normalized"))
+		out->normalized = false;
+	return 0;
+}
+
 int tokconf_extra(const struct tokconf *c, struct value v, struct addtok *out, struct err *e)
 {
 	return read_token(c, v, "extra_special_tokens", out, e);
 }
 
+/* Tokens of added_tokens_decoder that a key names are special; what they leave unsaid follows from that. */
+static void mark_added(struct tokconf *c, const struct addtok *named, size_t n)
+{
+	struct arena a;
+	struct strmap map;
+	arena_init(&a);
+	struct str *text = ARENA_ARRAY(&a, n + 1, struct str);
+	strmap_init(&map, &a, n);
+	for (size_t i = 0; i < n; i++) {
+		int32_t other;
+		text[i] = named[i].content;
+		strmap_put(&map, text, (int32_t)i, &other);
+	}
+	for (size_t i = 0; i < c->nadded; i++) {
+		struct addtok *w = &c->added[i];
+		uint32_t at;
+		if (w->special || strmap_find(&map, text, w->content, str_hash(w->content.p, w->content.n), &at) < 0)
+			continue;
+		w->special = true;
+		w->normalized &= w->said;
+	}
+	arena_fini(&a);
+}
+
+int tokconf_named(struct tokenizer *t, struct tokconf *c, struct addtok **out, size_t *n, size_t *keyed, struct err *e)
+{
+	size_t nspecific = c->specific.dict->n, nextra = c->extra.type == V_LIST ? c->extra.list->n : 0;
+	struct addtok *v = ARENA_ARRAY(&t->a, SP_KEYS + nspecific + nextra, struct addtok);
+	*out = v;
+	*n = 0;
+	for (int k = 0; k < SP_KEYS; k++) {
+		const struct value *s = v_getc(c->config, tok_special_keys[k]);
+		if (!s || s->type == V_NONE)
+			continue;
+		if (named_token(c, *s, tok_special_keys[k], &v[*n], e) < 0)
+			return -1;
+		for (size_t i = 0; i < c->nadded; i++)
+			if (str_eq(c->added[i].content, v[*n].content))
+				v[*n] = c->added[i];
+		v[(*n)++].special = true;
+	}
+	for (size_t i = 0; i < nspecific; i++)
+		if (named_token(c, c->specific.dict->v[i].val, "a named token", &v[(*n)++], e) < 0)
+			return -1;
+	*keyed = *n;
+	mark_added(c, v, *n);
+	for (size_t i = 0; i < nextra; i++)
+		if (tokconf_extra(c, c->extra.list->v[i], &v[(*n)++], e) < 0)
+			return -1;
+	return 0;
+}
+
 struct numbered {
 	int32_t id;
+	size_t place;
 	struct addtok tok;
 };
 
 static int by_id(const void *a, const void *b)
 {
-	int32_t x = ((const struct numbered *)a)->id, y = ((const struct numbered *)b)->id;
-	return (x > y) - (x < y);
+	const struct numbered *x = a, *y = b;
+	return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : (x->place > y->place) - (x->place < y->place);
 }
 
+/* Sorts by id; the last of equal ones stays. */
 static void keep_added(struct tokenizer *t, struct tokconf *c, struct numbered *v, size_t n)
 {
+	for (size_t i = 0; i < n; i++)
+		v[i].place = i;
 	qsort(v, n, sizeof *v, by_id);
-	c->nadded = n;
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (i + 1 == n || v[i].id != v[i + 1].id)
+			v[kept++] = v[i];
+	c->nadded = n = kept;
 	c->added = ARENA_ARRAY(&t->a, n, struct addtok);
 	c->added_id = ARENA_ARRAY(&t->a, n, int32_t);
 	for (size_t i = 0; i < n; i++) {
@@ -220,16 +291,18 @@ static int read_decoder(struct tokenizer *t, struct tokconf *c, struct value d, 
 	return 0;
 }
 
+/* As transformers sees it before objects that say what they are ("__type") become tokens. */
 static bool is_named(const struct tokconf *c, struct str s)
 {
 	struct addtok tok;
-	bool given;
-	for (int k = 0; k < SP_KEYS; k++)
-		if (tokconf_token(c, tok_special_keys[k], &tok, &given, NULL) > 0 && str_eq(tok.content, s))
-			return true;
 	const struct value *x = v_getc(c->config, "extra_special_tokens");
+	for (int k = 0; k < SP_KEYS; k++) {
+		const struct value *v = v_getc(c->config, tok_special_keys[k]);
+		if (v && has_text(*v) && !(v->type == V_DICT && v_getc(*v, "__type")) && read_token(c, *v, "", &tok, NULL) == 0 && str_eq(tok.content, s))
+			return true;
+	}
 	for (size_t i = 0; x && x->type == V_LIST && i < x->list->n; i++)
-		if (read_token(c, x->list->v[i], "", &tok, NULL) == 0 && str_eq(tok.content, s))
+		if (x->list->v[i].type == V_STR && str_eq(x->list->v[i].s, s))
 			return true;
 	return false;
 }
@@ -256,7 +329,8 @@ static int read_added(struct tokenizer *t, struct tokconf *c, struct js *j, stru
 		v[n].id = (int32_t)id;
 		v[n++].tok = (struct addtok){ .content = arena_str(&t->a, key.p, key.n),
 					      .special = special,
-					      .normalized = !special };
+					      .normalized = !special,
+					      .said = true };
 	}
 	if (more == 0)
 		keep_added(t, c, v, n);
@@ -264,17 +338,50 @@ static int read_added(struct tokenizer *t, struct tokconf *c, struct js *j, stru
 	return more == 0 ? 0 : -1;
 }
 
-/* special_tokens_map.json: its values stand before those of the configuration; objects are special tokens. */
+/* ---- special tokens beside the seven ---- */
+
+/* Sets in `to` what d has under keys that end in _token, or under any key, the seven aside. */
+static void set_tokens(struct tokenizer *t, struct value to, struct value d, bool any)
+{
+	for (size_t i = 0; d.type == V_DICT && i < d.dict->n; i++) {
+		const struct pair *p = &d.dict->v[i];
+		if (has_text(p->val) && (any || (str_ends(p->key.s, STR("_token")) && !listed(tok_special_keys, p->key.s))))
+			v_set(&t->a, to, p->key.s, p->val);
+	}
+}
+
+/* A list of special_tokens_map.json behind the configuration's. */
+static struct value joined(struct tokenizer *t, const struct value *first, struct value more)
+{
+	struct value l = v_list(&t->a, 0);
+	for (size_t i = 0; first && first->type == V_LIST && i < first->list->n; i++)
+		v_push(&t->a, l, first->list->v[i]);
+	for (size_t i = 0; i < more.list->n; i++)
+		v_push(&t->a, l, more.list->v[i]);
+	return l;
+}
+
+/* special_tokens_map.json: its values stand before those of the configuration, but not under other keys that end in _token;
+ * objects are special tokens. */
 static int read_map(struct tokenizer *t, struct tokconf *c, struct js *j, struct err *e)
 {
 	struct tokconf map = { .dir = c->dir, .config = v_dict(&t->a) };
-	if (read_keys(t, &map, j, true, e) < 0)
+	if (read_keys(t, &map, j, e) < 0)
 		return -1;
+	struct value all = v_dict(&t->a);
+	const struct value *extra = v_getc(map.config, "extra_special_tokens");
+	set_tokens(t, all, map.config, false);
+	if (extra)
+		set_tokens(t, c->specific, *extra, true);
+	set_tokens(t, all, c->specific, true);
+	c->specific = all;
 	for (size_t i = 0; i < map.config.dict->n; i++) {
+		struct str key = map.config.dict->v[i].key.s;
 		struct value v = map.config.dict->v[i].val;
-		if (v.type == V_DICT && !str_is(map.config.dict->v[i].key.s, "extra_special_tokens"))
+		bool list = str_is(key, "extra_special_tokens");
+		if (v.type == V_DICT && !list)
 			v_set(&t->a, v, STR("special"), v_bool(true));
-		v_set(&t->a, c->config, map.config.dict->v[i].key.s, v);
+		v_set(&t->a, c->config, key, list && v.type == V_LIST ? joined(t, v_get(c->config, key), v) : v);
 	}
 	return 0;
 }
@@ -312,19 +419,22 @@ static void rename_extra(struct tokenizer *t, struct tokconf *c)
 	}
 }
 
-int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool all, struct err *e)
+int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool model, struct err *e)
 {
 	struct js j;
 	*c = (struct tokconf){ .dir = str_of(dir), .config = v_dict(&t->a) };
 	int rc = small_file(t, c, 0, "tokenizer_config.json", &j, e);
-	if (rc < 0 || (rc && read_keys(t, c, &j, all, e) < 0))
+	if (rc < 0 || (rc && read_keys(t, c, &j, e) < 0))
 		return -1;
 	const struct value *cls = v_getc(c->config, "tokenizer_class"), *d = v_getc(c->config, "added_tokens_decoder");
 	if (d && read_decoder(t, c, *d, e) < 0)
 		return -1;
-	if (!all)
-		return 0;
 	rename_extra(t, c);
+	c->specific = v_dict(&t->a);
+	set_tokens(t, c->specific, c->config, false);
+	const struct value *x = v_getc(c->config, "extra_special_tokens");
+	if (x)
+		set_tokens(t, c->specific, *x, true);
 	if (cls && cls->type == V_STR)
 		c->class = cls->s;
 	if (!d) {
@@ -333,6 +443,10 @@ int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool a
 		    (rc && read_added(t, c, &j, e) < 0))
 			return -1;
 	}
-	rc = small_file(t, c, 3, "config.json", &j, e);
+	x = v_getc(c->config, "extra_special_tokens");
+	if (!x || x->type == V_DICT)
+		x = v_getc(c->config, "additional_special_tokens");
+	c->extra = x ? *x : VNONE;
+	rc = model ? small_file(t, c, 3, "config.json", &j, e) : 0;
 	return rc < 0 || (rc && read_model(t, c, &j, e) < 0) ? -1 : 0;
 }

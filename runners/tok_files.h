@@ -19,6 +19,7 @@ extern const char *const tok_special_keys[SP_KEYS + 1]; /* "bos_token" ... */
 struct addtok {
 	struct str content;
 	bool single_word, lstrip, rstrip, normalized, special;
+	bool said;                     /* normalized stood there */
 };
 
 /* What tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json say. */
@@ -26,14 +27,18 @@ struct tokconf {
 	struct str dir;                /* the folder, for messages */
 	struct str file[4];            /* the bytes of the four, for the digest */
 	struct value config;           /* tokenizer_config.json, the wanted keys */
+	struct value specific, extra;  /* named tokens beside the seven of tok_special_keys: by key; a list */
 	struct str class, model_type, model_class; /* tokenizer_class; config.json's model_type and tokenizer_class */
 	struct addtok *added;          /* by ascending id */
 	int32_t *added_id;
 	size_t nadded;
 	double max_length;
 };
-/* Reads tokenizer_config.json alone (beside a tokenizer.json), or all four (`all`). */
-int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool all, struct err *e);
+/* Reads the four files; config.json (`model`) only where there is no tokenizer.json. */
+int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool model, struct err *e);
+/* The special tokens that they name, in transformers' order: bos to mask, other keys that end in _token (*keyed so far), the
+ * extra ones. Marks those of c->added. */
+int tokconf_named(struct tokenizer *t, struct tokconf *c, struct addtok **out, size_t *n, size_t *keyed, struct err *e);
 /* true, false or null (fallback); anything else is an error. */
 int tokconf_bool(const struct tokconf *c, const char *key, bool fallback, bool null, bool *out, struct err *e);
 /* A token of the configuration: 1 and *out, 0 when key is absent or null (*given tells which). */

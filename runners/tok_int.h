@@ -460,10 +460,11 @@ struct tokenizer {
 	struct dec dec[TOK_MAX_COMPONENTS];
 	size_t nnorm, npre, npost, ndec;
 	bool has_decoder, byte_level_last, needs_track, trims;
-	struct str named[TOK_MAX_NAMED]; /* by tokenizer_config.json */
-	int nnamed;
-	const struct addtok *decoder;  /* added_tokens_decoder beside a tokenizer.json, by id */
-	size_t ndecoder;
+	/* what the small files beside a tokenizer.json say: added_tokens_decoder by id (else added_tokens.json), named special tokens */
+	const struct addtok *decoder, *named;
+	const int32_t *legacy_id;      /* of added_tokens.json's; NULL: they are added_tokens_decoder's */
+	size_t ndecoder, nnamed, nkeyed; /* nkeyed of nnamed stand under a key of their own */
+	bool legacy;                   /* there is no added_tokens_decoder */
 	int32_t bos, eos, unk;
 	double max_length;
 	bool clean_up;                 /* blanks in decoded text, as tokenizer_config.json wishes */

@@ -140,24 +140,11 @@ static int name_tokens(const struct make *m, struct tokens_list *l, struct err *
 			continue;
 		l->special[l->nnamed++] = rc ? tok : (struct addtok){ .content = fallback, .special = true };
 	}
-	const struct value *x = v_getc(c->config, "extra_special_tokens");
-	for (int pass = 0; pass < 2; pass++) {
-		const struct value *d = pass == 0 ? &c->config : x;
-		for (size_t i = 0; d && d->type == V_DICT && i < d->dict->n; i++) {
-			struct str key = d->dict->v[i].key.s;
-			struct addtok tok;
-			int k = 0;
-			while (k < SP_KEYS && !str_is(key, tok_special_keys[k]))
-				k++;
-			if (d->dict->v[i].val.type != V_STR ||
-			    (pass == 0 && (k < SP_KEYS || !str_ends(key, STR("_token")))))
-				continue;
-			if (l->nnamed == SP_KEYS + TOK_MAX_NAMED)
-				return err_set(e, E_LIMIT, "%s: more than %d named tokens", m->t->name, TOK_MAX_NAMED);
-			if (tokconf_extra(c, d->dict->v[i].val, &tok, e) < 0)
-				return -1;
-			l->special[l->nnamed++] = tok;
-		}
+	for (size_t i = 0; i < c->specific.dict->n; i++) {
+		if (l->nnamed == SP_KEYS + TOK_MAX_NAMED)
+			return err_set(e, E_LIMIT, "%s: more than %d named tokens", m->t->name, TOK_MAX_NAMED);
+		if (tokconf_extra(c, c->specific.dict->v[i].val, &l->special[l->nnamed++], e) < 0)
+			return -1;
 	}
 	return 0;
 }

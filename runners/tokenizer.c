@@ -2,8 +2,8 @@
  *
  * tokenizer.json is read as Hugging Face `tokenizers` 0.23 does (added tokens, normalizer, pre-tokenizer, model,
  * post-processor, decoder). Its truncation and padding are ignored: who calls decides about lengths. When a folder is opened,
- * tokenizer_config.json beside it gives the bos/eos/unk tokens and the longest input, and the tokens it names count as
- * special where the vocabulary has them. Its add_bos_token and add_eos_token are ignored, as transformers 5 does wherever
+ * the small files beside it give the bos/eos/unk tokens, the longest input and more added tokens, as transformers'
+ * PreTrainedTokenizerFast takes them (tok_config.c, tok_added.c). The configuration's add_bos_token and add_eos_token are ignored, as transformers 5 does wherever
  * there is a tokenizer.json: the post-processor alone says what stands around a text. Without a tokenizer.json, what there is
  * becomes the text of one first (tok_files.h).
  *
@@ -173,30 +173,6 @@ static int config_token(struct tokenizer *t, const struct tokconf *c, const char
 	return rc < 0 ? -1 : 0;
 }
 
-/* Remembers a token that the configuration names: added_load makes it a special one when the vocabulary has it. */
-static void name_token(struct tokenizer *t, struct value v)
-{
-	if (v.type == V_DICT && v_getc(v, "content"))
-		v = *v_getc(v, "content");
-	if (v.type == V_STR && v.s.n && t->nnamed < TOK_MAX_NAMED)
-		t->named[t->nnamed++] = v.s;
-}
-
-static void name_tokens(struct tokenizer *t, struct value c)
-{
-	static const char *const lists[] = { "additional_special_tokens", "extra_special_tokens", NULL };
-	for (int k = 0; tok_special_keys[k]; k++)
-		if (v_getc(c, tok_special_keys[k]))
-			name_token(t, *v_getc(c, tok_special_keys[k]));
-	for (int k = 0; lists[k]; k++) {
-		const struct value *l = v_getc(c, lists[k]);
-		for (size_t i = 0; l && l->type == V_LIST && i < l->list->n; i++)
-			name_token(t, l->list->v[i]);
-		for (size_t i = 0; l && l->type == V_DICT && i < l->dict->n; i++)
-			name_token(t, l->dict->v[i].val);
-	}
-}
-
 /* ---- open and close ---- */
 
 /* What libraries are installed is not part of it: no id depends on their versions of Unicode (uniprop.h, tok_norm.c). */
@@ -231,13 +207,17 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 	if (rc == 0 && dir)
 		rc = tokconf_load(t, &c, dir, false, e);
 	t->max_length = c.max_length;
-	if (rc == 0 && c.file[0].p)
-		name_tokens(t, c.config);
+	struct addtok *named = NULL;
+	if (rc == 0 && dir)
+		rc = tokconf_named(t, &c, &named, &t->nnamed, &t->nkeyed, e);
+	t->named = named;
 	t->decoder = c.added;
 	t->ndecoder = c.nadded;
+	t->legacy = c.config.type == V_DICT && !v_getc(c.config, "added_tokens_decoder");
+	t->legacy_id = t->legacy ? c.added_id : NULL;
 	if (rc == 0)
 		rc = load(t, file, &scratch, e);
-	if (rc == 0 && c.file[0].p &&
+	if (rc == 0 && dir &&
 	    (config_token(t, &c, "bos_token", &t->bos, e) < 0 ||
 	     config_token(t, &c, "eos_token", &t->eos, e) < 0 ||
 	     config_token(t, &c, "unk_token", &t->unk, e) < 0))
@@ -246,6 +226,9 @@ static int open_json(struct tokenizer *t, const char *dir, struct digest *d, str
 		rc = read_clean_up(t, &c, e);
 	digest_field(d, file.p, file.n);
 	digest_field(d, c.file[0].p, c.file[0].n);
+	for (int k = 1; k < 3; k++)
+		if (c.file[k].p)
+			digest_field(d, c.file[k].p, c.file[k].n);
 	arena_fini(&scratch);
 	return rc;
 }

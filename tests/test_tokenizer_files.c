@@ -423,6 +423,53 @@ static void test_decoder(void)
 	arena_fini(&a);
 }
 
+/* Special tokens that the files beside a tokenizer.json name: ids as PreTrainedTokenizerFast of transformers 5.24 gives them. */
+static void test_named(void)
+{
+	static const char json[] =
+		"{\"added_tokens\":[{\"id\":2,\"content\":\"<x>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":true,"
+		"\"normalized\":true,\"special\":false}],\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},"
+		"\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"u\":0,\"b\":1},\"unk_token\":\"u\"}}";
+	static const struct {
+		const char *config, *map, *added, *text, *plain; /* plain: decoded without special tokens */
+		int n, ids[6];
+	} rows[] = {
+		{ "{\"pad_token\":\"<p>\",\"bos_token\":\"<s>\",\"img_token\":\"<i>\"}", NULL, NULL, "<p><s>b<i>", "b", 4, { 4, 3, 1, 5 } },
+		{ "{\"pad_token\":\"b\",\"extra_special_tokens\":[\"<q>\",\"<x>\"]}", NULL, NULL, "abc<q><x> b", "u u <x>", 6, { 0, 1, 0, 3, 2, 1 } },
+		{ "{\"extra_special_tokens\":{\"a\":\"<q>\"},\"additional_special_tokens\":[\"<r>\"]}", NULL, NULL, "<r><q>", "", 2, { 4, 3 } },
+		{ "{\"eos_token\":\"<x>\"}", NULL, NULL, "b<x>", "b", 2, { 1, 2 } },
+		{ "{\"eos_token\":\"<x>\",\"added_tokens_decoder\":{}}", NULL, NULL, "b<x>", "b <x>", 2, { 1, 2 } },
+		{ "{\"bos_token\":\"<s>\"}", "{\"bos_token\":{\"content\":\"<t>\",\"lstrip\":true}}", NULL, "b <t><s>", "b u", 3, { 1, 3, 0 } },
+		{ "{\"bos_token\":\"<s>\",\"added_tokens_decoder\":{}}", "{\"bos_token\":\"<t>\"}", NULL, "<s><t>", "u", 2, { 3, 0 } },
+		{ "{\"img_token\":\"<i>\"}", "{\"img_token\":\"<j>\",\"extra_special_tokens\":[\"<k>\"]}", NULL, "<i><j><k>", "u", 3, { 3, 0, 4 } },
+		{ NULL, "{\"pad_token\":\"<n>\"}", "{\"<m>\":9,\"<n>\":7,\"<o>\":2,\"b\":9}", "<n>b<m>", "b u", 3, { 3, 1, 0 } },
+	};
+	struct arena a;
+	arena_init(&a);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err e = { 0 };
+		struct ids ids = { 0 };
+		struct str text = { "", 0 };
+		struct tokenizer *t = NULL;
+		fresh();
+		put("tokenizer.json", json, sizeof json - 1);
+		if (rows[i].config)
+			put("tokenizer_config.json", rows[i].config, strlen(rows[i].config));
+		if (rows[i].map)
+			put("special_tokens_map.json", rows[i].map, strlen(rows[i].map));
+		if (rows[i].added)
+			put("added_tokens.json", rows[i].added, strlen(rows[i].added));
+		bool ok = tokenizer_open(&t, dir, &e) == 0 && tokenizer_encode(t, str_of(rows[i].text), 0, &a, &ids, &e) == 0 &&
+			  tokenizer_decode(t, ids.id, ids.n, true, &a, &text, &e) == 0;
+		CHECK(ok, "row %zu: %s", i, e.msg);
+		CHECK(ids.n == rows[i].n && !memcmp(ids.id, rows[i].ids, (size_t)ids.n * sizeof *ids.id), "row %zu: %d ids, the first %d", i, ids.n,
+		      ids.n ? ids.id[0] : -1);
+		CHECK(str_is(text, rows[i].plain), "row %zu: '%.*s'", i, (int)text.n, text.p);
+		tokenizer_close(t);
+	}
+	arena_fini(&a);
+}
+
 /* A file by its own name is the folder's; the digest covers each file that is read. */
 static void test_digest(void)
 {
@@ -469,7 +516,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "folders", test_golden },  { "protobuf", test_protobuf },	   { "noise", test_noise },
-		{ "text files", test_text }, { "names and digests", test_digest }, { "decoder", test_decoder }, { NULL, NULL },
+		{ "text files", test_text }, { "names and digests", test_digest }, { "decoder", test_decoder }, { "named", test_named }, { NULL, NULL },
 	};
 	int rc = test_main("tokenizer_files", tests, argc, argv);
 	if (dir)
