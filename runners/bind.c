@@ -22,19 +22,25 @@ struct str bind_name(const struct binder *b, const char *name, int layer, const 
 	return (struct str){ buf, n < size ? n : size - 1 };
 }
 
-const struct tensor *bind_find(struct binder *b, const char *name, int layer, const char *suffix)
+const struct tensor *bind_take(struct binder *b, struct str name, double values)
 {
-	char buf[256];
-	const struct tensor *t = safetensors_find(b->m->files, bind_name(b, name, layer, suffix, buf, sizeof buf));
+	const struct tensor *t = safetensors_find(b->m->files, name);
 	if (t) {
 		unsigned char *used = &b->used[t - safetensors_at(b->m->files, 0)];
 		if (!*used) {
-			b->params += (double)t->count;
-			b->params_active += (double)t->count * b->active;
+			values = values < 0 ? (double)t->count : values;
+			b->params += values;
+			b->params_active += values * b->active;
 		}
 		*used = 1;
 	}
 	return t;
+}
+
+const struct tensor *bind_find(struct binder *b, const char *name, int layer, const char *suffix)
+{
+	char buf[256];
+	return bind_take(b, bind_name(b, name, layer, suffix, buf, sizeof buf), -1);
 }
 
 bool bind_has(struct binder *b, enum role role, int layer)
@@ -68,8 +74,8 @@ static const struct tensor *invent(struct binder *b, int64_t d0, int64_t d1, int
 	return t;
 }
 
-int bind_need(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
-	      int64_t d2, const char *why, struct err *e)
+static int need(struct binder *b, const struct tensor **out, bool packed, const char *name, int layer, const char *suffix, int64_t d0,
+		int64_t d1, int64_t d2, const char *why, struct err *e)
 {
 	const struct tensor *t = *out = b->random ? invent(b, d0, d1, d2) : bind_find(b, name, layer, suffix);
 	char shape[160], wanted[96];
@@ -79,9 +85,9 @@ int bind_need(struct binder *b, const struct tensor **out, const char *name, int
 		return 0;
 	if (!t)
 		return bind_missing(b, name, layer, suffix, "", e);
-	if (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16)
-		return err_set(e, E_UNSUPPORTED, "%s: tensor '%s' has dtype '%.40s', known are F32, F16 and BF16", bind_file(b, t),
-			       t->name.p, t->dtype_name.p);
+	if (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16 && !(packed && t->dtype == ST_F8_E4M3))
+		return err_set(e, E_UNSUPPORTED, "%s: tensor '%s' has dtype '%.40s', known are %s", bind_file(b, t), t->name.p,
+			       t->dtype_name.p, packed ? "F32, F16, BF16 and F8_E4M3" : "F32, F16 and BF16 here");
 	if (t->rank != rank || t->shape[0] != d0 || (d1 && t->shape[1] != d1) || (d2 && t->shape[2] != d2)) {
 		snprintf(wanted, sizeof wanted, d2 ? "[%lld, %lld, %lld]" : d1 ? "[%lld, %lld]" : "[%lld]", (long long)d0, (long long)d1,
 			 (long long)d2);
@@ -89,6 +95,18 @@ int bind_need(struct binder *b, const struct tensor **out, const char *name, int
 			       tensor_shape_text(t, shape, sizeof shape), b->c->path, wanted, why);
 	}
 	return 0;
+}
+
+int bind_need(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
+	      int64_t d2, const char *why, struct err *e)
+{
+	return need(b, out, false, name, layer, suffix, d0, d1, d2, why, e);
+}
+
+int bind_need_weight(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
+		     int64_t d2, const char *why, struct err *e)
+{
+	return need(b, out, true, name, layer, suffix, d0, d1, d2, why, e);
 }
 
 /* ---- values ---- */

@@ -27,6 +27,14 @@ struct binder {
 	enum dtype dt;
 	struct arena invented;
 	uint64_t seed;
+	float e4m3[256];     /* the values of its codes, once one is needed */
+};
+
+/* The scales of a weight of fewer than 16 bits: that of value [r][c] of plane x (of [planes][n][k]) is value
+ * x * plane + r / block_rows * row_step + c / block_cols * col_step of t. */
+struct scaling {
+	const struct tensor *t; /* NULL: all 1 */
+	int64_t n, k, plane, block_rows, block_cols, row_step, col_step;
 };
 
 /* Some rows of a tensor that become outputs n0.. of a linear layer: row r is tensor row row0 + r * every, element i of it lies at
@@ -35,18 +43,28 @@ struct piece {
 	const struct tensor *w, *bias;
 	int row0, rows, n0;
 	int every;
-	int64_t base, row_step, col_step, bias_base;
+	int64_t base, row_step, col_step, bias_base; /* in values */
+	struct scaling scale; /* F8_E4M3 and MXFP4 */
 };
 
 const char *bind_file(const struct binder *b, const struct tensor *t);
 struct str bind_name(const struct binder *b, const char *name, int layer, const char *suffix, char *buf, size_t size);
 /* NULL: there is none. Counts as used. */
 const struct tensor *bind_find(struct binder *b, const char *name, int layer, const char *suffix);
+/* By the whole name; counts as `values` parameters when it is first used. */
+const struct tensor *bind_take(struct binder *b, struct str name, double values);
 bool bind_has(struct binder *b, enum role role, int layer); /* the role's weight is in the files (random: the row names it) */
 int bind_missing(const struct binder *b, const char *name, int layer, const char *suffix, const char *why, struct err *e);
 /* Finds a tensor and checks type and shape; d1 == 0: a vector of d0; d2 == 0: a matrix. `why` names the keys behind the shape. */
 int bind_need(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
 	      int64_t d2, const char *why, struct err *e);
+/* The same for weights, which may be of F8_E4M3 too; bind_scale then finds the scales of the piece's tensor ([n, k] or [planes, n, k]). */
+int bind_need_weight(struct binder *b, const struct tensor **out, const char *name, int layer, const char *suffix, int64_t d0, int64_t d1,
+		     int64_t d2, const char *why, struct err *e);
+int bind_scale(struct binder *b, struct piece *p, struct err *e);
+/* MXFP4: NAME_blocks [experts, rows, k/32, 16] and NAME_scales [experts, rows, k/32] as a piece: the rows of expert b->expert. */
+bool bind_has_blocks(const struct binder *b, const char *name, int layer);
+int bind_blocks(struct binder *b, struct piece *p, const char *name, int layer, int experts, int rows, int k, const char *why, struct err *e);
 int bind_not_finite(const struct binder *b, const struct tensor *t, struct err *e);
 int bind_finite(const struct binder *b, const struct tensor *t, struct err *e); /* every value */
 

@@ -19,7 +19,9 @@ static void stage_rows(struct binder *b, const struct linear *w, const struct pi
 	size_t in = dtype_size(dt), out = dtype_size(w->dt), k = (size_t)w->k;
 	unsigned char *s = bind_stage(b, (size_t)rows * k * out);
 
-	for (int r = 0; r < rows; r++) {
+	for (int r = 0; r < rows && is_packed(p->w); r++, s += k * out)
+		expand_row(b, s, w->dt, p, from + r, w->k);
+	for (int r = 0; r < rows && !is_packed(p->w); r++) {
 		const unsigned char *row = p->w->data + (size_t)(p->base + (p->row0 + (int64_t)(from + r) * p->every) * p->row_step) * in;
 		for (size_t i = 0; i < k; i++, s += out) {
 			const unsigned char *at = row + i * (size_t)p->col_step * in;
@@ -39,19 +41,19 @@ static int pack(struct binder *b, struct linear *w, const struct piece *p, struc
 	enum dtype dt = value_type(p->w);
 	size_t size = dtype_size(dt);
 	int step = (int)(STAGE_BYTES / ((size_t)w->k * dtype_size(w->dt)) / 32 * 32);
-	bool direct = p->col_step == 1 && p->every == 1 && p->row_step == w->k && dt == w->dt && (uintptr_t)p->w->data % size == 0;
+	bool direct = !is_packed(p->w) && p->col_step == 1 && p->every == 1 && p->row_step == w->k && dt == w->dt && (uintptr_t)p->w->data % size == 0;
 
 	if (step < 32)
 		step = 32;
 	for (int r = 0; r < p->rows; r += step) {
 		int rows = p->rows - r < step ? p->rows - r : step;
-		const unsigned char *src = p->w->data + (size_t)(p->base + (p->row0 + (int64_t)r) * p->row_step) * size;
+		const unsigned char *src = direct ? p->w->data + (size_t)(p->base + (p->row0 + (int64_t)r) * p->row_step) * size : NULL;
 		if (!direct) {
 			stage_rows(b, w, p, r, rows);
 			src = b->stage;
 		}
 		if (values_finite(src, (size_t)rows * (size_t)w->k, w->dt) != 0)
-			return bind_not_finite(b, p->w, e);
+			return is_packed(p->w) ? expand_not_finite(b, p, w->k, e) : bind_not_finite(b, p->w, e);
 		ops->linear_rows(b->m->dev, w, p->n0 + r, src, (size_t)w->k, rows);
 	}
 	if (!p->bias)
@@ -111,7 +113,7 @@ int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int
 		      (r->bias == BIAS_OUT && b->c->out_bias) || (r->bias == BIAS_MLP && b->c->mlp_bias);
 
 	*p = (struct piece){ .rows = rows, .every = 1, .row_step = t ? 1 : k, .col_step = t ? rows : 1 };
-	if (bind_need(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0)
+	if (bind_need_weight(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0 || bind_scale(b, p, e) != 0)
 		return -1;
 	if (b->random)
 		return wanted ? bind_need(b, &p->bias, r->name, layer, ".bias", rows, 0, 0, why, e) : 0;

@@ -312,13 +312,9 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	}
 	if (find_family(c, &s, a, e) != 0)
 		return -1;
-	const struct value *q = config_look(&s, "quantization_config");
-	if (q) {
-		const struct value *m = q->type == V_DICT ? v_getc(*q, "quant_method") : NULL;
-		return err_set(e, E_UNSUPPORTED, "%s: 'quantization_config': weights quantised by '%.60s' are not known", c->path,
-			       m && m->type == V_STR ? m->s.p : "?");
-	}
 	config_start(c);
+	if (config_quant(c, &s, e) != 0)
+		return -1;
 	if (config_keys(&s, c, keys, CONFIG_COUNT(keys), c->family, e) != 0)
 		return -1;
 	size_t own = 0;

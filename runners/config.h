@@ -41,6 +41,13 @@ struct rope_config {
 	bool truncate;                            /* yarn: whole channel numbers as bounds of the ramp */
 };
 
+/* How weights of fewer than 16 bits are stored (config_quant.c). */
+enum quant { QUANT_NONE, QUANT_FP8, QUANT_MXFP4 };
+struct quant_config {
+	enum quant method;
+	int block_rows, block_cols; /* of a scale; 0: no blocks */
+};
+
 struct config {
 	char path[4096];             /* of config.json, for messages */
 	const struct family *family;
@@ -69,6 +76,7 @@ struct config {
 	int32_t bos;                 /* -1: none */
 	int32_t eos[CONFIG_MAX_EOS];
 	int neos;
+	struct quant_config quant;
 	char dtype[16];              /* torch_dtype as stated, "" when not */
 	unsigned char digest[DIGEST_BYTES]; /* of config.json's canonical JSON and the stop ids */
 };

@@ -41,6 +41,7 @@ const char *config_string(const struct source *s, const char *name, struct arena
 int config_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e);
 
 int config_rope(struct config *c, const struct source *s, struct arena *a, struct err *e);
+int config_quant(struct config *c, const struct source *s, struct err *e);
 int config_layers(struct config *c, const struct source *s, struct err *e);
 
 #endif

@@ -60,6 +60,7 @@ static void find_prefix(struct binder *b)
 /* Tensors that nothing asked for. */
 static void report_rest(struct binder *b)
 {
+	static const char *const scales[] = { ".input_scale", ".input_scale_inv", ".k_scale", ".v_scale", NULL }; /* of activations */
 	int unknown = 0;
 	char shape[160];
 
@@ -68,6 +69,8 @@ static void report_rest(struct binder *b)
 		bool known = false;
 		if (b->used[i])
 			continue;
+		for (const char *const *j = b->c->quant.method ? scales : NULL; j && *j && !known; j++)
+			known = str_ends(t->name, str_of(*j));
 		for (const char *const *j = b->f->junk; j && *j && !known; j++)
 			known = family_match(*j, t->name) ||
 				(b->strip && !strncmp(*j, b->f->prefix, b->strip) && family_match(*j + b->strip, t->name));

@@ -446,7 +446,7 @@ static const struct edit edits[] = {
 	{ "a missing final norm", "model.norm.weight", "", .message = "tensor 'model.norm.weight' is missing" },
 	{ "a matrix that is a vector", Q, NULL, 16, 0, .message = "has shape [16], but" },
 	{ "a vector that is a matrix", "model.norm.weight", NULL, 2, 2, .message = "wants [4] (hidden_size)" },
-	{ "a dtype that cannot be computed with", Q, .dtype = "F64", .message = "tensor '" Q "' has dtype 'F64', known are F32, F16 and BF16" },
+	{ "a dtype that cannot be computed with", Q, .dtype = "F64", .message = "tensor '" Q "' has dtype 'F64', known are F32, F16, BF16 and F8_E4M3" },
 	{ "a dtype that nobody knows", Q, .dtype = "Q4", .message = "tensor '" Q "' has dtype 'Q4'" },
 	{ "one part of a joined layer in another dtype", Q, .dtype = "BF16" },
 	{ "an unknown tensor", "extra", "model.layers.0.self_attn.rope.table", .warnings = 1 },

@@ -1,4 +1,4 @@
-/* half.h - bf16 and fp16 to and from fp32, by integer arithmetic only (IEEE 754-2019; round to nearest even).
+/* half.h - bf16, fp16 and fp8 (e4m3) to and from fp32, by integer arithmetic only (IEEE 754-2019; round to nearest even).
  *
  * Narrowing NaN gives the canonical quiet NaN (bf16 0x7fc0, fp16 0x7e00). Widening keeps the value exactly, subnormals too.
  */
@@ -77,6 +77,18 @@ HALF_FN uint16_t f32_to_f16(float f)
 	uint32_t q = man >> shift, rest = man & ((1u << shift) - 1u), half = 1u << (shift - 1u);
 	q += rest > half || (rest == half && (q & 1u));
 	return (uint16_t)(sign | q);
+}
+
+/* e4m3 of OCP's 8-bit floating point (no infinity; 0x7f and 0xff are NaN). */
+HALF_FN float f8_e4m3_to_f32(uint8_t code)
+{
+	uint32_t sign = (uint32_t)(code & 0x80u) << 24, exp = (code >> 3) & 15u, man = code & 7u;
+	if (exp == 15 && man == 7)
+		return f32_of_bits(0x7fc00000u);
+	if (exp)
+		return f32_of_bits(sign | (exp + 120u) << 23 | man << 20);
+	float v = (float)man * 0.001953125f; /* 2^-9 */
+	return sign ? -v : v;
 }
 
 #undef HALF_FN
