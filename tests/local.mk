@@ -37,6 +37,7 @@ TESTPROGS += tests/test_lmeval_scores
 TESTPROGS += tests/test_matmul
 TESTPROGS += tests/test_metric
 TESTPROGS += tests/test_model
+TESTPROGS += tests/test_expand
 TESTPROGS += tests/test_ops
 TESTPROGS += tests/test_plan
 TESTPROGS += tests/test_pool
