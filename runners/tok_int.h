@@ -18,6 +18,7 @@
 
 enum {
 	TOK_MAX_ID = 1 << 24,          /* ids of vocabularies stay below */
+	TOK_MAX_HOLES = 1 << 20,       /* ids beyond four times the number of tokens */
 	TOK_MAX_TOKEN = 1 << 16,       /* bytes of one token */
 	TOK_MAX_AFFIX = 64,            /* bytes of continuing_subword_prefix and end_of_word_suffix */
 	TOK_MAX_FILE = 1 << 28,        /* bytes of tokenizer.json */
@@ -144,6 +145,11 @@ static inline uint32_t str_hash(const char *p, size_t n)
 	h *= 0xc4ceb9fe1a85ec53ull;
 	return (uint32_t)(h >> 32);
 }
+/* Memory is taken for every id, used or not. */
+static inline bool ids_fit(uint32_t max, size_t count)
+{
+	return max < TOK_MAX_HOLES || (max - TOK_MAX_HOLES) / 4 <= count;
+}
 /* The id of s among tok, or -1; *at is the slot where it is or would go. */
 static inline int32_t strmap_find(const struct strmap *m, const struct str *tok, struct str s, uint32_t h, uint32_t *at)
 {
@@ -159,7 +165,10 @@ void strmap_init(struct strmap *m, struct arena *a, size_t count);
 int strmap_put(struct strmap *m, const struct str *tok, int32_t id, int32_t *other);
 static inline int str_shown(struct str s) /* for %.*s: long tokens are cut in messages */
 {
-	return (int)(s.n < 60 ? s.n : 60);
+	size_t n = s.n < 60 ? s.n : 60;
+	while (n < s.n && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80) /* no part of a character */
+		n--;
+	return (int)n;
 }
 
 /* ---- the vocabulary of any model (tok_vocab.c) ---- */

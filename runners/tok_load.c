@@ -1,7 +1,7 @@
 /* tok_load.c - the BPE model of tokenizer.json: merges, and what BPE prepares from them (the vocabulary: tok_vocab.c).
  *
- * Read in one pass where the vocabulary stands before the merges, as every known file has it; otherwise the merges are
- * read behind. Merges whose sides or result are no tokens are errors.
+ * Read in one pass where the vocabulary and continuing_subword_prefix stand before the merges, as every known file has it;
+ * otherwise the merges are read behind. Merges whose sides or result are no tokens are errors.
  *
  * Refuses: dropout (its results are random), files that say neither vocabulary nor merges.
  */
@@ -202,7 +202,7 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 	b->v = &t->voc;
 	struct str key, skipped, merges = { NULL, 0 };
 	const char *merges_at = NULL;
-	bool first = true, has, vocab = false, done = false;
+	bool first = true, has, vocab = false, prefix = false, done = false;
 	int more;
 	if (js_open(j, '{', e) < 0)
 		return -1;
@@ -214,6 +214,7 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 			rc = model_text(t, j, &b->has_unk, &b->unk_token, e);
 		} else if (str_is(key, "continuing_subword_prefix")) {
 			rc = model_text(t, j, &has, &b->prefix, e);
+			prefix = true;
 		} else if (str_is(key, "end_of_word_suffix")) {
 			rc = model_text(t, j, &has, &b->suffix, e);
 		} else if (str_is(key, "fuse_unk")) {
@@ -230,8 +231,8 @@ int bpe_load(struct tokenizer *t, struct js *j, struct err *e)
 				return js_fail(j, e, "model.merges stands twice");
 			js_peek(j);
 			merges_at = j->p;
-			rc = vocab ? read_merges(t, j, e) : js_skip(j, &merges, e);
-			done = vocab;
+			done = vocab && prefix;
+			rc = done ? read_merges(t, j, e) : js_skip(j, &merges, e);
 		} else {
 			rc = js_skip(j, &skipped, e);
 		}

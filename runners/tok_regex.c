@@ -64,9 +64,7 @@ struct tr {
 
 static int no(struct tr *t, struct err *e, const char *what, size_t from)
 {
-	size_t n = t->s.n - from < 12 ? t->s.n - from : 12;
-	return err_set(e, E_UNSUPPORTED, "the pattern has %s '%.*s' at byte %zu, which is not supported", what, (int)n,
-		       t->s.p + from, from);
+	return class_refuse(t->s, from, what, e);
 }
 
 /* Puts one character of the set, which is taken over, into the pattern. */

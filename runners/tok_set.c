@@ -278,9 +278,11 @@ bool class_type(struct cpset *out, char letter, bool outside)
 	return true;
 }
 
-static int no(struct str s, size_t at, const char *what, struct err *e)
+int class_refuse(struct str s, size_t at, const char *what, struct err *e)
 {
 	size_t n = s.n - at < 12 ? s.n - at : 12;
+	while (at + n < s.n && ((unsigned char)s.p[at + n] & 0xc0) == 0x80) /* no part of a character */
+		n--;
 	return err_set(e, E_UNSUPPORTED, "the pattern has %s '%.*s' at byte %zu, which is not supported", what, (int)n, s.p + at, at);
 }
 
@@ -326,7 +328,7 @@ int class_char(uint32_t *out, struct str s, size_t *i, struct err *e)
 		return 0;
 	}
 	if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'))
-		return no(s, at, "the escape", e);
+		return class_refuse(s, at, "the escape", e);
 	*i = at + 1;
 	*out = utf8_next(s, i);
 	return 0;
@@ -336,11 +338,11 @@ int class_name(struct str *name, bool *negated, struct str s, size_t *i, struct 
 {
 	size_t at = *i, from = at + 3, n = 0;
 	if (at + 2 >= s.n || s.p[at + 2] != '{')
-		return no(s, at, "an escape without braces", e);
+		return class_refuse(s, at, "an escape without braces", e);
 	while (from + n < s.n && s.p[from + n] != '}')
 		n++;
 	if (from + n >= s.n || n > 60)
-		return no(s, at, "an escape without a closing brace", e);
+		return class_refuse(s, at, "an escape without a closing brace", e);
 	*name = (struct str){ s.p + from, n };
 	*negated = s.p[at + 1] == 'P';
 	*i = from + n + 1;
@@ -373,7 +375,7 @@ static int posix(struct cpset *out, struct str s, size_t *i, struct err *e)
 		*i = from + n + 2;
 		return 0;
 	}
-	return no(s, at, "the class", e);
+	return class_refuse(s, at, "the class", e);
 }
 
 /* One member at s.p[*i]: 1 a character in *c, 0 a set that has joined out. */
@@ -423,7 +425,7 @@ int class_bracket(struct cpset *out, bool *negated, struct str s, size_t *i, int
 	*negated = *i < s.n && s.p[*i] == '^';
 	*i += *negated;
 	if (*i < s.n && s.p[*i] == ']')
-		return no(s, at, "an empty class", e);
+		return class_refuse(s, at, "an empty class", e);
 	for (;;) {
 		uint32_t c, to;
 		if (*i >= s.n) {
@@ -451,12 +453,12 @@ int class_bracket(struct cpset *out, bool *negated, struct str s, size_t *i, int
 				size_t dash = (*i)++;
 				rc = s.p[*i] == '[' || s.p[*i] == '&' ? 0 : member(&part, &to, s, i, depth, e);
 				if (rc == 0 || (rc > 0 && to < c))
-					rc = no(s, dash, "a range that ends in", e);
+					rc = class_refuse(s, dash, "a range that ends in", e);
 			}
 			if (rc > 0)
 				cpset_add(&part, c, to);
 		} else if (rc == 0 && *i + 1 < s.n && s.p[*i] == '-' && s.p[*i + 1] != ']') {
-			rc = no(s, *i, "a range that begins in a class", e);
+			rc = class_refuse(s, *i, "a range that begins in a class", e);
 		}
 		if (rc < 0) {
 			cpset_free(&part);

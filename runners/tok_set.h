@@ -19,6 +19,8 @@ void cpset_fold(struct cpset *s);        /* every character equal to a member wi
 bool cpset_has_many(const struct cpset *s); /* a member that equals several characters without case */
 void cpset_mask(struct cpset *s, uint64_t mask);
 
+/* "the pattern has WHAT '...' at byte N, which is not supported" */
+int class_refuse(struct str s, size_t at, const char *what, struct err *e);
 /* \p{name} or \P{^name}, any spelling of Oniguruma. */
 int class_property(struct cpset *out, struct str name, struct err *e);
 /* The character types \s \w \d \h and their capitals; outside: as they are outside of brackets. false: none of them. */

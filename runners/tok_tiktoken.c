@@ -113,6 +113,8 @@ static int read_line(struct make *m, struct str line, long number, struct err *e
 			       TOK_MAX_ID);
 	if (b64.n / 4 * 3 > MAX_BYTES)
 		return err_set(e, E_LIMIT, "%s:%ld: a token of more than %d bytes", m->t->name, number, MAX_BYTES);
+	if (!ids_fit(rank, (size_t)number))
+		return err_set(e, E_FORMAT, "%s:%ld: rank %u is far beyond the number of tokens", m->t->name, number, rank);
 	struct str bytes;
 	if (base64_decode(&m->a, b64, &bytes) < 0)
 		return err_set(e, E_FORMAT, "%s:%ld: '%.*s' is not base64", m->t->name, number, str_shown(b64), b64.p);

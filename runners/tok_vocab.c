@@ -2,7 +2,8 @@
  *
  * Read from the object {"token": id, ...} of tokenizer.json in one pass, or built from arrays. Ids may have holes.
  *
- * Refuses: an empty vocabulary, two tokens with one id, one token with two ids, tokens beyond 64 KiB, ids beyond 2^24.
+ * Refuses: an empty vocabulary, two tokens with one id, one token with two ids, tokens beyond 64 KiB, ids beyond 2^24 or far
+ * beyond the number of tokens.
  */
 #include <stdlib.h>
 
@@ -84,6 +85,8 @@ static int build(struct tokenizer *t, struct js *j, const struct entries *in, ui
 	struct vocab *v = &t->voc;
 	if (!in->n)
 		return js_fail(j, e, "model.vocab is empty");
+	if (!ids_fit(max, in->n))
+		return js_fail(j, e, "model.vocab has id %u, far beyond its %zu tokens", max, in->n);
 	vocab_init(t, max + 1, in->n, bytes);
 	for (size_t i = 0; i < in->n; i++) {
 		if (i + AHEAD < in->n) /* where it will go: to read the key twice costs less than to wait for memory */

@@ -11,13 +11,34 @@
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
 
+/* The largest id is known before memory is taken for all of them. */
+static int check_ids(struct js j, struct err *e)
+{
+	struct str key;
+	bool first = true;
+	int more;
+	size_t count = 0;
+	uint32_t id, max = 0;
+	if (js_open(&j, '{', e) < 0)
+		return -1;
+	while ((more = js_member(&j, &first, &key, e)) > 0) {
+		if (js_uint(&j, TOK_MAX_ID, &id, e) < 0)
+			return -1;
+		max = id > max ? id : max;
+		count++;
+	}
+	if (more == 0 && !ids_fit(max, count))
+		return js_fail(&j, e, "id %u is far beyond the %zu tokens", max, count);
+	return more;
+}
+
 static int read_vocab(struct make *m, struct js *j, struct err *e)
 {
 	struct str key;
 	bool first = true;
 	int more;
 	uint32_t id;
-	if (js_open(j, '{', e) < 0)
+	if (check_ids(*j, e) < 0 || js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
 		if (js_uint(j, TOK_MAX_ID, &id, e) < 0)

@@ -307,6 +307,7 @@ static void test_text(void)
 		{ "an id far behind the ranks", "tokenizer_config.json",
 		  "{\"added_tokens_decoder\":{\"16777215\":{\"content\":\"<far>\"}}}",
 		  "tokenizer_config.json: added_tokens_decoder has id 16777215, but the ranks end at 700" },
+		{ "a rank far off", "tokenizer.model", "IQ== 0\nIg== 16777215\n", "tokenizer.model:2: rank 16777215 is far beyond" },
 		{ "a hole", "tokenizer.model", "IQ== 0\nIg== 2\n", "rank 2 is missing" },
 		{ NULL, NULL, NULL, NULL },
 	};
@@ -320,6 +321,7 @@ static void test_text(void)
 		{ "an id twice", "vocab.json", "{\"a\":0,\n\"b\":0}",
 		  "vocab.json:2: the tokens 'a' and 'b' both have id 0" },
 		{ "an id too large", "vocab.json", "{\"a\":99999999}", "too large" },
+		{ "an id far off", "vocab.json", "{\"a\":16777215}", "id 16777215 is far beyond the 1 tokens" },
 		{ "an empty vocabulary", "vocab.json", "{}", "no tokens" },
 		{ "a class that is not made from it", "config.json", "{\"model_type\":\"nosuch\"}",
 		  "tokenizer_class in tokenizer_config.json" },

@@ -78,6 +78,7 @@ static void test_model(void)
 		{ "{\"model\":{\"unk_token\":[],\"vocab\":{\"a\":0},\"merges\":[]}}", "a string or null" },
 		{ "{\"model\":{\"continuing_subword_prefix\":\"###########################################################################\",\"vocab\":{\"a\":0},\"merges\":[]}}", "may have" },
 		{ "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0}}", "no vocab" },
+		{ "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":16777215},\"unk_token\":\"a\"}}", "far beyond its 1 tokens" },
 		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":{\"a\":0}}}", "a list should stand" },
 		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]],\"vocab\":[[\"a\",-1]]}}", "stands twice" },
 		{ "{\"model\":{\"type\":\"Unigram\",\"vocab\":[\"a\"]}}", "a list should stand" },
@@ -167,6 +168,7 @@ static void test_components(void)
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a{99999}\"},\"behavior\":\"Isolated\",\"invert\":false}", "does not compile" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[^]a]\"},\"behavior\":\"Isolated\",\"invert\":false}", "empty class" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a[:b:]]\"},\"behavior\":\"Isolated\",\"invert\":false}", "the class" },
+		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\Kabcdefghi\u00e9\u00e9\"},\"behavior\":\"Isolated\",\"invert\":false}", "'\\Kabcdefghi' at byte 0" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a)\\\\1\"},\"behavior\":\"Isolated\",\"invert\":false}", "not supported" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:[a\u00df])\"},\"behavior\":\"Isolated\",\"invert\":false}", "not supported" },
 		{ "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\\"},\"behavior\":\"Isolated\",\"invert\":false}", "backslash" },
@@ -449,6 +451,10 @@ static void test_models(void)
 	encodes("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}", STR("aaa"), NULL, 3);
 	encodes("{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"\",-1],[\"a\",-1],[\"a\",-2]],\"unk_id\":0}}", STR("abba"), NULL, 3);
 	encodes("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"b\"}}", STR("aa"), none, 0);
+	/* a prefix that stands behind the merges holds for them; a long run of ids is fine, one far off is not (below) */
+	encodes("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"##b\":1,\"ab\":2},\"merges\":[\"a ##b\"],\"continuing_subword_prefix\":\"##\"}}", STR("ab"), NULL, 1);
+	encodes("{\"model\":{\"type\":\"BPE\",\"merges\":[\"a ##b\"],\"continuing_subword_prefix\":\"##\",\"vocab\":{\"a\":0,\"##b\":1,\"ab\":2}}}", STR("ab"), NULL, 1);
+	encodes("{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":1048575},\"unk_token\":\"a\"}}", STR("aa"), NULL, 1);
 	encodes("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0},\"unk_token\":\"b\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":9}}",
 		STR("aa"), none, 0);
 	enum { LEN = 1 << 20 };
