@@ -40,7 +40,7 @@ with_cuda = $(patsubst %/kernels/ops.o,$(B)/o/ops_with_cuda.o,$(objects))
 emulated = $(patsubst $(S)/%.cc,$(B)/o/%.o,$(wildcard $(S)/tests/cuda_emu*.cc $(S)/tests/emu_*_cuda.cc $(S)/tests/fake_*.cc))
 device = $(patsubst $(S)/%.cu,$(B)/o/%.o,$(wildcard $(S)/kernels/*.cu))
 
-cpu_tests = test_half test_dmath test_exactmath test_cpu test_pool test_ops test_sample test_matmul test_rowops test_recur \
+cpu_tests = test_half test_dmath test_exactmath test_cpu test_pool test_ops test_sample test_matmul test_route test_rowops test_recur \
 	test_simd_emu_avx2 test_simd_emu_avx512 test_simd_emu_neon
 emu_all := $(notdir $(basename $(shell grep -LE '"(runners|harness)/' $(S)/tests/test_cuda_*.cc)))
 gpu_all := $(filter $(emu_all),$(notdir $(basename $(shell grep -l '"tests/gpu.h"' $(S)/tests/test_cuda_*.cc))))

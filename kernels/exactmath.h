@@ -12,8 +12,12 @@
  *   gelu_tanh x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), the exponent carried in two parts
  *   gelu_erf  x Phi(x): near 0 Phi = 1/2 + x p0(x^2), else Phi(-a) = exp(-a^2/2) p(t) / (a + k), t = (a - k)/(a + k),
  *             the exponent in two parts
- *   relu      +0 for x <= 0
- * Errors over all floats against double (tests/test_exactmath.c): at most 1.75 ulp; sigmoid, silu, gelu_tanh 2.5; gelu_erf 5.
+ *   relu      +0 for x <= 0;  relu2: its square
+ *   swish     x / (1 + exp(-a x)), a log2 e and the exponent in two parts
+ *   xielu     x > 0: fma(ap x, x, beta x), else fma(an, expm1(min(x, eps)) - x, beta x)
+ *   swiglu_clamped   (u + 1) swish(g, a), g the gate from above and u from both sides clamped to limit
+ *   clip      to [-limit, limit];  softcap: cap tanh(x / cap)
+ * Errors over all floats against double (tests/test_exactmath.c): at most 1.75 ulp; sigmoid, silu, swish, gelu_tanh 2.5; gelu_erf 5.
  * Coefficients: tests/golden/make_exactmath.py.
  */
 #ifndef ASSAY_EXACTMATH_H
@@ -379,6 +383,46 @@ XM_FN XM_F XM_NAME(gelu_erf)(XM_F x)
 XM_FN XM_F XM_NAME(relu)(XM_F x)
 {
 	return XM_NAME(canon)(XM_SEL(XM_GE(XM_C(0.0f), x), XM_C(0.0f), x));
+}
+
+XM_FN XM_F XM_NAME(relu2)(XM_F x)
+{
+	XM_F y = XM_NAME(relu)(x);
+	return XM_NAME(canon)(XM_MUL(y, y));
+}
+
+XM_FN XM_F XM_NAME(swish)(XM_F x, XM_F a)
+{
+	XM_F k = XM_MUL(a, XM_C(XM_LOG2E_HI)), kl = XM_FMA(a, XM_C(XM_LOG2E_HI), XM_NEG(k));
+	kl = XM_FMA(a, XM_C(XM_LOG2E_LO), kl);
+	XM_F w = XM_MUL(x, k), wl = XM_FMA(x, k, XM_NEG(w));
+	wl = XM_FMA(x, kl, wl);
+	XM_F e = XM_NAME(ex2_pair)(XM_NEG(w), XM_NEG(wl));
+	return XM_NAME(canon)(XM_DIV(x, XM_ADD(XM_C(1.0f), e)));
+}
+
+XM_FN XM_F XM_NAME(xielu)(XM_F x, XM_F ap, XM_F an, XM_F beta, XM_F eps)
+{
+	XM_F b = XM_MUL(beta, x), m = XM_SUB(XM_NAME(expm1)(XM_SEL(XM_GT(x, eps), eps, x)), x);
+	return XM_NAME(canon)(XM_SEL(XM_GT(x, XM_C(0.0f)), XM_FMA(XM_MUL(ap, x), x, b), XM_FMA(an, m, b)));
+}
+
+XM_FN XM_F XM_NAME(clip)(XM_F x, XM_F limit)
+{
+	XM_F low = XM_NEG(limit), y = XM_SEL(XM_GT(x, limit), limit, x);
+	return XM_NAME(canon)(XM_SEL(XM_GT(low, x), low, y));
+}
+
+XM_FN XM_F XM_NAME(swiglu_clamped)(XM_F g, XM_F u, XM_F a, XM_F limit)
+{
+	g = XM_SEL(XM_GT(g, limit), limit, g);
+	u = XM_ADD(XM_NAME(clip)(u, limit), XM_C(1.0f));
+	return XM_NAME(canon)(XM_MUL(u, XM_NAME(swish)(g, a)));
+}
+
+XM_FN XM_F XM_NAME(softcap)(XM_F x, XM_F cap)
+{
+	return XM_NAME(canon)(XM_MUL(cap, XM_NAME(tanh)(XM_DIV(x, cap))));
 }
 
 #undef XM_MAGIC

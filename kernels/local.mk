@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libkernels.a
 	%D%/base/dmath.c %D%/base/dmath.h %D%/base/err.c %D%/base/err.h %D%/base/file.c %D%/base/file.h %D%/base/fma.h %D%/base/half.h %D%/base/log.c %D%/base/log.h \
 	%D%/base/pool.c %D%/base/pool.h %D%/base/str.h \
 	%D%/ops.h %D%/ops.c %D%/ops_cpu.c %D%/exactmath.h %D%/device.h %D%/isa.h %D%/rowops.h %D%/rowops.c %D%/simd.h \
-	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/attend.c %D%/attend.h %D%/logprob.c %D%/embed.c \
+	%D%/matmul.c %D%/matmul_simd.h %D%/norm.c %D%/rope.c %D%/act.c %D%/route.c %D%/attend.c %D%/attend.h %D%/logprob.c %D%/embed.c \
 	%D%/rowops_simd.h %D%/attend_simd.h %D%/simd_avx2.h %D%/simd_avx512.h %D%/simd_neon.h \
 	%D%/noise.c %D%/noise.h %D%/sample.c %D%/sample.h %D%/selfcheck.c %D%/selfcheck.h %D%/bench.c %D%/bench.h %D%/limits.c
 %C%_libkernels_a_SOURCES += %D%/ops_recur.c %D%/recur.c %D%/recur.h %D%/recur_simd.h

@@ -116,6 +116,7 @@ struct attend {
  *   SPARSEMIX Phi-3.5-MoE's two masked softmaxes (k = 2)
  * bias [experts] is added to the score for the choice alone. With groups > 1 (experts in equal runs) only the groups_kept groups
  * with the best group score compete: the best member (best_of 1) or the sum of the two best (2). */
+enum { ROUTE_EXPERTS = 1024, ROUTE_K = 64 }; /* the most of both */
 enum route_score { ROUTE_SOFTMAX, ROUTE_SIGMOID, ROUTE_TOP, ROUTE_GATE, ROUTE_SPARSEMIX };
 struct router {
 	enum route_score score;
@@ -123,7 +124,7 @@ struct router {
 	const float *bias; /* device, [experts], or NULL */
 	int groups, groups_kept, best_of;
 	int normalise;     /* divide the weights by their sum, taken in rising order of experts, plus `floor` */
-	float floor, factor; /* factor: the weights are multiplied by it last */
+	float floor, factor; /* factor: the weights are multiplied by it last; 1 where there is none */
 	float jitter;      /* SPARSEMIX */
 };
 

@@ -181,6 +181,8 @@ struct call { /* one operation's arguments, whatever it is; rows [0, n) */
 	const struct batch *batch;
 	const struct attend *attend;
 	const int32_t *ids;
+	void (*each)(float *x, float s, int d);
+	const struct router *router;
 	struct lse *lse;
 	int32_t *drawn;
 	const struct draw *draw;
@@ -318,6 +320,89 @@ static void op_add(struct device *dev, struct mat y, struct mat x)
 	deal(&(struct call){ .c = cpu_of(dev), .rows = add_rows, .n = y.n, .y = y, .x = x }, y.d);
 }
 
+static void axpy_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++)
+		k->c->row.axpy(row_of(k->y, i), row_of(k->x, i), k->eps, k->y.d);
+}
+
+static void op_axpy(struct device *dev, struct mat y, struct mat x, float s)
+{
+	check_same(y, x);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = axpy_rows, .n = y.n, .y = y, .x = x, .eps = s }, y.d);
+}
+
+/* each(x, s, d) on every row of x, in place; where there are scales w, s is the row's, or that of its number in ids */
+static void each_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++)
+		k->each(row_of(k->x, i), k->w ? k->w[k->ids ? k->ids[i] : i] : k->eps, k->x.d);
+}
+
+static void op_scale(struct device *dev, struct mat x, float s)
+{
+	struct cpu_device *c = cpu_of(dev);
+	check_mat(x);
+	deal(&(struct call){ .c = c, .rows = each_rows, .n = x.n, .x = x, .each = c->row.scale, .eps = s }, x.d);
+}
+
+static void op_scale_rows(struct device *dev, struct mat x, const float *t, const int32_t *at)
+{
+	struct cpu_device *c = cpu_of(dev);
+	check_mat(x);
+	assert(t || !x.n);
+	deal(&(struct call){ .c = c, .rows = each_rows, .n = x.n, .x = x, .each = c->row.scale, .w = t, .ids = at }, x.d);
+}
+
+static void op_clip(struct device *dev, struct mat x, float limit)
+{
+	struct cpu_device *c = cpu_of(dev);
+	check_mat(x);
+	assert(limit >= 0);
+	deal(&(struct call){ .c = c, .rows = each_rows, .n = x.n, .x = x, .each = c->row.clip, .eps = limit }, x.d);
+}
+
+static void op_softcap(struct device *dev, struct mat x, float cap)
+{
+	struct cpu_device *c = cpu_of(dev);
+	check_mat(x);
+	assert(cap > 0);
+	deal(&(struct call){ .c = c, .rows = each_rows, .n = x.n, .x = x, .each = c->row.softcap, .eps = cap }, 4.0 * x.d);
+}
+
+static void scatter_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++) {
+		int to = k->ids ? k->ids[i] : i;
+		assert(to >= 0 && to < k->y.n);
+		k->c->row.axpy(row_of(k->y, to), row_of(k->x, i), k->w ? k->w[i] : 1.0f, k->y.d);
+	}
+}
+
+static void op_scatter(struct device *dev, struct mat y, struct mat x, const int32_t *rows, const float *w)
+{
+	check_mat(y);
+	check_mat(x);
+	assert(y.d == x.d && (rows || x.n <= y.n));
+	deal(&(struct call){ .c = cpu_of(dev), .rows = scatter_rows, .n = x.n, .y = y, .x = x, .ids = rows, .w = w }, y.d);
+}
+
+static void route_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++) {
+		size_t at = (size_t)i * (size_t)k->router->k;
+		route_row(k->drawn + at, k->y.p + at, row_of(k->x, i), k->router, &k->c->row);
+	}
+}
+
+static void op_route(struct device *dev, int32_t *ids, float *weights, struct mat logits, const struct router *r)
+{
+	check_mat(logits);
+	route_check(logits.d, r);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = route_rows, .n = logits.n, .y.p = weights, .x = logits, .drawn = ids, .router = r },
+	     10.0 * logits.d);
+}
+
 static void rmsnorm_rows(const struct call *k, int i, int last)
 {
 	for (; i < last; i++)
@@ -380,7 +465,7 @@ static void op_act(struct device *dev, struct mat y, struct mat gate, struct mat
 	check_same(y, gate);
 	if (up.p)
 		check_same(y, up);
-	assert((unsigned)a < ACT_COUNT);
+	assert((unsigned)a < ACT_COUNT && (p || a < ACT_XIELU) && (up.p || a != ACT_SWIGLU_CLAMPED || !y.n));
 	deal(&(struct call){ .c = cpu_of(dev), .rows = act_rows, .n = y.n, .y = y, .x = gate, .z = up, .act = a, .w = p },
 	     4.0 * y.d);
 }
@@ -596,6 +681,13 @@ static const struct ops cpu_ops = {
 	.embed = op_embed,
 	.gather = op_gather,
 	.add = op_add,
+	.axpy = op_axpy,
+	.scale = op_scale,
+	.scale_rows = op_scale_rows,
+	.clip = op_clip,
+	.softcap = op_softcap,
+	.scatter = op_scatter,
+	.route = op_route,
 	.rmsnorm = op_rmsnorm,
 	.layernorm = op_layernorm,
 	.rope = op_rope,

@@ -1,7 +1,7 @@
 /* rowops.h - the CPU's per-row operations: one table, filled scalar first and overwritten in rising ISA order.
  *
  * Private to kernels/ and its tests. Every function works on one row, or one row and one head, with unaligned pointers;
- * `ops_cpu.c` deals rows to threads. The scalar file (norm.c, rope.c, act.c, attend.c, logprob.c) is the definition;
+ * `ops_cpu.c` deals rows to threads. The scalar file (norm.c, rope.c, act.c, route.c, attend.c, logprob.c) is the definition;
  * norm_avx2.c etc. compile the same *_simd.h template over simd_avx2.h, simd_avx512.h, simd_neon.h and must give the same bits.
  */
 #ifndef ASSAY_ROWOPS_H
@@ -30,6 +30,11 @@ struct rowops {
 	void (*rope)(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
 	void (*act)(float *y, const float *gate, const float *up, int d, enum act a, const float *p); /* up NULL: not gated */
 	void (*add)(float *y, const float *x, int d);
+	void (*axpy)(float *y, const float *x, float s, int d);
+	void (*scale)(float *x, float s, int d);
+	void (*clip)(float *x, float limit, int d);
+	void (*softcap)(float *x, float cap, int d);
+	void (*softmax)(float *x, int d); /* of the router: in powers of two from an integer maximum */
 	void (*widen)(float *y, const void *x, int d, enum dtype dt);
 	void (*attend)(float *o, const struct attend_head *a, float *scratch); /* o [dv]; scratch: ATTEND_SCRATCH(d, dv) floats */
 	void (*lse)(struct lse *out, const float *logits, int v, int target);
@@ -42,9 +47,18 @@ void layernorm_c(float *y, const float *x, const float *w, const float *b, int d
 void rope_c(float *x, int heads, int d, const float *cos, const float *sin, int dims, enum rope_layout layout);
 void act_c(float *y, const float *gate, const float *up, int d, enum act a, const float *p);
 void add_c(float *y, const float *x, int d);
+void axpy_c(float *y, const float *x, float s, int d);
+void scale_c(float *x, float s, int d);
+void clip_c(float *x, float limit, int d);
+void softcap_c(float *x, float cap, int d);
+void softmax_c(float *x, int d);
 void widen_c(float *y, const void *x, int d, enum dtype dt);
 void attend_c(float *o, const struct attend_head *a, float *scratch);
 void lse_c(struct lse *out, const float *logits, int v, int target);
+
+/* route.c: one row of logits x, which is lost, to experts in rising order and their weights, by `row`'s softmax and activations */
+void route_check(int d, const struct router *r); /* asserts that logits [n][d] may be routed so */
+void route_row(int32_t *ids, float *weights, float *x, const struct router *r, const struct rowops *row);
 
 void rowops_c(struct rowops *r);      /* fills every entry */
 void rowops_avx2(struct rowops *r);   /* overwrite what they have */

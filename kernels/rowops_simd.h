@@ -149,20 +149,30 @@ static void rope_v(float *x, int heads, int d, const float *cos, const float *si
 
 /* ---- activations, add, widen */
 
-#define ACT_LOOP(f) \
+#define ACT_LOOP(f, ...) \
 	for (int i = 0; i < d; i += VW) { \
-		vf t = f(get(gate + i, d - i)); \
+		vf t = f(get(gate + i, d - i), ##__VA_ARGS__); \
 		put(y + i, up ? vf_canon(vf_mul(t, get(up + i, d - i))) : t, d - i); \
 	}
 
 static void act_v(float *y, const float *gate, const float *up, int d, enum act a, const float *p)
 {
-	(void)p;
 	switch (a) {
 	case ACT_SILU: ACT_LOOP(vx_silu) break;
 	case ACT_GELU_ERF: ACT_LOOP(vx_gelu_erf) break;
 	case ACT_GELU_TANH: ACT_LOOP(vx_gelu_tanh) break;
-	default: ACT_LOOP(vx_relu) break;
+	case ACT_RELU: ACT_LOOP(vx_relu) break;
+	case ACT_RELU2: ACT_LOOP(vx_relu2) break;
+	case ACT_SIGMOID: ACT_LOOP(vx_sigmoid) break;
+	case ACT_QUICK_GELU: ACT_LOOP(vx_swish, vf_set1(1.702f)) break;
+	case ACT_XIELU: ACT_LOOP(vx_xielu, vf_set1(p[0]), vf_set1(p[1]), vf_set1(p[2]), vf_set1(p[3])) break;
+	case ACT_SWIGLU_CLAMPED:
+		for (int i = 0; i < d; i += VW) {
+			vf g = get(gate + i, d - i), u = get(up + i, d - i);
+			put(y + i, vx_swiglu_clamped(g, u, vf_set1(p[0]), vf_set1(p[1])), d - i);
+		}
+		break;
+	default: ACT_LOOP(vf_canon) break;
 	}
 }
 
@@ -170,6 +180,30 @@ static void add_v(float *y, const float *x, int d)
 {
 	for (int i = 0; i < d; i += VW)
 		put(y + i, vf_canon(vf_add(get(y + i, d - i), get(x + i, d - i))), d - i);
+}
+
+static void axpy_v(float *y, const float *x, float s, int d)
+{
+	for (int i = 0; i < d; i += VW)
+		put(y + i, vf_canon(vf_fma(get(x + i, d - i), vf_set1(s), get(y + i, d - i))), d - i);
+}
+
+static void scale_v(float *x, float s, int d)
+{
+	for (int i = 0; i < d; i += VW)
+		put(x + i, vf_canon(vf_mul(get(x + i, d - i), vf_set1(s))), d - i);
+}
+
+static void clip_v(float *x, float limit, int d)
+{
+	for (int i = 0; i < d; i += VW)
+		put(x + i, vx_clip(get(x + i, d - i), vf_set1(limit)), d - i);
+}
+
+static void softcap_v(float *x, float cap, int d)
+{
+	for (int i = 0; i < d; i += VW)
+		put(x + i, vx_softcap(get(x + i, d - i), vf_set1(cap)), d - i);
 }
 
 static void widen_v(float *y, const void *x, int d, enum dtype dt)
@@ -267,6 +301,27 @@ static void lse_v(struct lse *out, const float *logits, int v, int target)
 			     .z = target < 0 ? 0.0f : logits[target] * XM_LOG2E_HI };
 }
 
+/* ---- softmax of a router */
+
+static void softmax_v(float *x, int d)
+{
+	vf s[NV], l2 = vf_set1(XM_LOG2E_HI), m, l;
+	float top;
+	if (!largest(&top, x, d))
+		top = f32_of_bits(0x7fc00000);
+	m = vf_set1(xm_ceil(top * XM_LOG2E_HI));
+	for (int v = 0; v < NV; v++)
+		s[v] = vf_zero();
+	for (int i = 0, v = 0; i < d; i += VW, v = (v + 1) % NV) {
+		vf e = vx_ex2(vf_sub(vf_mul(get(x + i, d - i), l2), m));
+		put(x + i, e, d - i);
+		s[v] = vf_add(s[v], d - i < VW ? vf_sel(vm_first(d - i), e, vf_zero()) : e);
+	}
+	l = vf_set1(fold(s, NV));
+	for (int i = 0; i < d; i += VW)
+		put(x + i, vf_canon(vf_div(get(x + i, d - i), l)), d - i);
+}
+
 #include "kernels/attend_simd.h"
 
 void ROWOPS_SYMBOL(struct rowops *r)
@@ -277,6 +332,11 @@ void ROWOPS_SYMBOL(struct rowops *r)
 		.rope = rope_v,
 		.act = act_v,
 		.add = add_v,
+		.axpy = axpy_v,
+		.scale = scale_v,
+		.clip = clip_v,
+		.softcap = softcap_v,
+		.softmax = softmax_v,
 		.widen = widen_v,
 		.attend = attend_v,
 		.lse = lse_v,

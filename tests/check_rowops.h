@@ -119,6 +119,9 @@ static inline void check_norms(const struct rowops *c, const struct rowops *v, c
 			check_fill(x.p, x.n, f);
 			check_fill(w.p, w.n, check_rand(2) ? f : FILL_PLAIN);
 			check_fill(b.p, b.n, FILL_MIXED);
+			c->rmsnorm(p.p, x.p, NULL, d, eps);
+			v->rmsnorm(q.p, x.p, NULL, d, eps);
+			CHECK_SAME(p, q, "%s rmsnorm without weights d=%d fill=%d", name, d, f);
 			c->rmsnorm(p.p, x.p, w.p, d, eps);
 			v->rmsnorm(q.p, x.p, w.p, d, eps);
 			CHECK_SAME(p, q, "%s rmsnorm d=%d fill=%d", name, d, f);
@@ -163,6 +166,31 @@ static inline void check_rope(const struct rowops *c, const struct rowops *v, co
 			}
 }
 
+/* x = f(x, s): s ordinary, and for what only multiplies any float too */
+static inline void check_scalings(const struct rowops *c, const struct rowops *v, const char *name, const float *x, const float *y, int d, enum fill f)
+{
+	struct guarded p = check_alloc((size_t)d), q = check_alloc((size_t)d);
+	const struct { const char *what; void (*c)(float *, float, int), (*v)(float *, float, int); float s; } ops[] = {
+		{ "scale", c->scale, v->scale, check_value(f) }, { "clip", c->clip, v->clip, 0.75f }, { "clip to 0", c->clip, v->clip, 0.0f },
+		{ "softcap", c->softcap, v->softcap, 1.5f }, { "softcap", c->softcap, v->softcap, 30.0f },
+	};
+	for (int i = 0; i < COUNT(ops) + 2; i++) {
+		const char *what = i < COUNT(ops) ? ops[i].what : i == COUNT(ops) ? "softmax" : "axpy";
+		float s = check_value(f);
+		memcpy(p.p, x, p.n * sizeof(float));
+		memcpy(q.p, x, q.n * sizeof(float));
+		if (i < COUNT(ops))
+			ops[i].c(p.p, ops[i].s, d), ops[i].v(q.p, ops[i].s, d);
+		else if (i == COUNT(ops))
+			c->softmax(p.p, d), v->softmax(q.p, d);
+		else
+			c->axpy(p.p, y, s, d), v->axpy(q.p, y, s, d);
+		CHECK_SAME(p, q, "%s %s d=%d fill=%d", name, what, d, f);
+		CHECK(check_canonical(p.p, p.n), "%s: NaN not canonical", what);
+	}
+	free(p.base), free(q.base);
+}
+
 static inline void check_acts(const struct rowops *c, const struct rowops *v, const char *name)
 {
 	for (int i = 0; i < COUNT(check_widths); i++)
@@ -173,13 +201,15 @@ static inline void check_acts(const struct rowops *c, const struct rowops *v, co
 			check_fill(g.p, g.n, f);
 			check_fill(u.p, u.n, check_rand(2) ? f : FILL_PLAIN);
 			for (enum act a = 0; a < ACT_COUNT; a++)
-				for (int gated = 0; gated < 2; gated++) {
-					c->act(p.p, g.p, gated ? u.p : NULL, d, a, NULL);
-					v->act(q.p, g.p, gated ? u.p : NULL, d, a, NULL);
+				for (int gated = a == ACT_SWIGLU_CLAMPED; gated < 2; gated++) {
+					static const float xielu[4] = { 0.8f, 1.3f, 0.5f, -1e-6f }, swiglu[4] = { 1.702f, 1.5f, 0.0f, 0.0f };
+					const float *par = a == ACT_XIELU ? xielu : a == ACT_SWIGLU_CLAMPED ? swiglu : NULL;
+					c->act(p.p, g.p, gated ? u.p : NULL, d, a, par);
+					v->act(q.p, g.p, gated ? u.p : NULL, d, a, par);
 					CHECK_SAME(p, q, "%s act %d gated=%d d=%d fill=%d", name, a, gated, d, f);
 					CHECK(check_canonical(p.p, p.n), "act %d: NaN not canonical", a);
 					memcpy(q.p, g.p, g.n * sizeof(float));
-					v->act(q.p, q.p, gated ? u.p : NULL, d, a, NULL);
+					v->act(q.p, q.p, gated ? u.p : NULL, d, a, par);
 					CHECK_SAME(p, q, "%s act %d in place gated=%d d=%d fill=%d", name, a, gated, d, f);
 				}
 			memcpy(p.p, g.p, g.n * sizeof(float));
@@ -188,6 +218,7 @@ static inline void check_acts(const struct rowops *c, const struct rowops *v, co
 			v->add(q.p, u.p, d);
 			CHECK_SAME(p, q, "%s add d=%d fill=%d", name, d, f);
 			CHECK(check_canonical(p.p, p.n), "add: NaN not canonical");
+			check_scalings(c, v, name, g.p, u.p, d, f);
 			free(g.base), free(u.base), free(p.base), free(q.base);
 		}
 }

@@ -46,6 +46,7 @@ TESTPROGS += tests/test_recur
 TESTPROGS += tests/test_regex
 TESTPROGS += tests/test_replay
 TESTPROGS += tests/test_results
+TESTPROGS += tests/test_route
 TESTPROGS += tests/test_rowops
 TESTPROGS += tests/test_run
 TESTPROGS += tests/test_safetensors

@@ -82,6 +82,41 @@ static double d_relu(double x)
 	return x > 0 ? x : 0;
 }
 
+static float relu2(float x)
+{
+	return xm_relu2(x);
+}
+
+static double d_relu2(double x)
+{
+	return x > 0 ? x * x : 0;
+}
+
+static float quick_gelu(float x)
+{
+	return xm_swish(x, 1.702f);
+}
+
+static double d_quick_gelu(double x)
+{
+	return x / (1 + dm_exp(-(double)1.702f * x));
+}
+
+static float swish_one(float x)
+{
+	return xm_swish(x, 1.0f);
+}
+
+static float clip(float x)
+{
+	return xm_clip(x, 7.5f);
+}
+
+static double d_clip(double x)
+{
+	return x > 7.5 ? 7.5 : x < -7.5 ? -7.5 : x;
+}
+
 static const struct row {
 	const char *name;
 	float (*f)(float);
@@ -99,6 +134,10 @@ static const struct row {
 	{ "gelu_tanh", xm_gelu_tanh, d_gelu_tanh, 2.5 },
 	{ "gelu_erf", xm_gelu_erf, d_gelu_erf, 5.0 },
 	{ "relu", xm_relu, d_relu, 0.5 },
+	{ "relu2", relu2, d_relu2, 0.5 },
+	{ "swish 1.702", quick_gelu, d_quick_gelu, 2.5 },
+	{ "swish 1", swish_one, d_silu, 2.5 },
+	{ "clip", clip, d_clip, 0.5 },
 };
 
 static double ulp_of(double x) /* of a float of this size */

@@ -48,13 +48,21 @@ static void test_table(void)
 	CHECK(!memcmp(&c, &v, sizeof c), "the scalar mask gives the scalar table");
 	for (enum cpu_level l = CPU_SCALAR; l < CPU_LEVELS; l++) {
 		rowops_init(&v, l);
-		CHECK(v.rmsnorm && v.layernorm && v.rope && v.act && v.add && v.widen && v.attend && v.lse, "no entry is empty");
+		CHECK(v.rmsnorm && v.layernorm && v.rope && v.act && v.add && v.axpy && v.scale && v.clip && v.softcap && v.softmax && v.widen &&
+			      v.attend && v.lse,
+		      "no entry is empty");
 	}
 }
 
 static double absd(double x)
 {
 	return x < 0 ? -x : x;
+}
+
+static double dtanh(double x)
+{
+	double e = dm_expm1(-2 * absd(x));
+	return x < 0 ? e / (2 + e) : -e / (2 + e);
 }
 
 static double root(double x) /* Newton, from above */
@@ -100,6 +108,72 @@ static void test_norm_accuracy(void)
 	}
 }
 
+/* A softmax sums to one and is e^x over its sum. */
+static void test_softmax(void)
+{
+	check_state = test_seed();
+	for (int i = 0; i < COUNT(check_widths); i++)
+		for (int scale = 1; scale <= 16; scale *= 4) {
+			int d = check_widths[i];
+			float x[4096], y[4096];
+			double top = -1e300, l = 0, sum = 0, worst = 0;
+			for (int j = 0; j < d; j++) {
+				y[j] = x[j] = check_plain() * (float)scale;
+				top = x[j] > top ? (double)x[j] : top;
+			}
+			for (int j = 0; j < d; j++)
+				l += dm_exp(x[j] - top);
+			softmax_c(y, d);
+			for (int j = 0; j < d; j++) {
+				double want = dm_exp(x[j] - top) / l, e = absd(y[j] - want) / (want + 1e-30) / (1 + absd(x[j]) + absd(top));
+				worst = e > worst ? e : worst;
+				sum += y[j];
+			}
+			CHECK(worst < 4 * 0x1p-23 && absd(sum - 1) < 1e-6, "softmax d=%d: relative error %g, sum %g", d, worst, sum);
+		}
+	float y[3] = { f32_of_bits(0xff800000u), 2, f32_of_bits(0xff800000u) };
+	softmax_c(y, 3);
+	CHECK(y[0] == 0 && y[1] == 1 && y[2] == 0, "the only finite one is certain");
+	float z[2] = { 1, f32_of_bits(0x7f800000u) };
+	softmax_c(z, 2);
+	CHECK(check_canonical(z, 2) && z[0] != z[0] && z[1] != z[1], "+Inf makes all NaN");
+}
+
+/* What the scalings and the activations with parameters are, where the answer is exact. */
+static void test_scalings(void)
+{
+	float inf = f32_of_bits(0x7f800000u), nan = f32_of_bits(0xffc00001u);
+	float x[5] = { -3, -0.0f, 0.5f, inf, nan }, y[5] = { 1, 1, 1, 1, 1 }, z[5];
+	axpy_c(y, x, 2, 5);
+	CHECK(y[0] == -5 && y[1] == 1 && y[2] == 2 && y[3] == inf && f32_bits(y[4]) == 0x7fc00000u, "axpy");
+	float a[1] = { -1.0f }, b[1] = { 1.0f + 0x1p-12f };
+	axpy_c(a, b, 1.0f - 0x1p-12f, 1);
+	CHECK(a[0] == -0x1p-24f, "axpy rounds once: %a", (double)a[0]);
+	memcpy(z, x, sizeof z);
+	scale_c(z, -2, 5);
+	CHECK(z[0] == 6 && f32_bits(z[1]) == 0 && z[2] == -1 && z[3] == -inf && f32_bits(z[4]) == 0x7fc00000u, "scale");
+	memcpy(z, x, sizeof z);
+	clip_c(z, 0.25f, 5);
+	CHECK(z[0] == -0.25f && f32_bits(z[1]) == 0x80000000u && z[2] == 0.25f && z[3] == 0.25f && f32_bits(z[4]) == 0x7fc00000u, "clip");
+	memcpy(z, x, sizeof z);
+	softcap_c(z, 30, 5);
+	CHECK(absd(z[0] - 30 * dtanh(-0.1)) < 1e-6 && z[3] == 30 && f32_bits(z[4]) == 0x7fc00000u, "softcap");
+	act_c(z, x, NULL, 5, ACT_NONE, NULL);
+	CHECK(z[0] == -3 && f32_bits(z[1]) == 0x80000000u && z[3] == inf && f32_bits(z[4]) == 0x7fc00000u, "none");
+	act_c(z, x, NULL, 5, ACT_RELU2, NULL);
+	CHECK(z[0] == 0 && z[2] == 0.25f && z[3] == inf && f32_bits(z[4]) == 0x7fc00000u, "relu2");
+	const float p[4] = { 2.0f, 3.0f, 0.5f, -0.25f };
+	act_c(z, x, NULL, 4, ACT_XIELU, p);
+	CHECK(absd(z[0] - (3 * (dm_expm1(-3) + 3) - 1.5)) < 1e-6 && absd(z[1] - 3 * dm_expm1(-0.25)) < 1e-7 && z[2] == 0.75f && z[3] == inf, "xielu");
+	const float q[4] = { 1.702f, 2.0f };
+	float g[4] = { 5, -1, inf, nan }, u[4] = { -7, 1, inf, 1 };
+	act_c(z, g, u, 4, ACT_SWIGLU_CLAMPED, q);
+	double most = 2 / (1 + dm_exp(-2 * 1.702));
+	CHECK(absd(z[0] + most) < 1e-6 && absd(z[1] + 2 / (1 + dm_exp(1.702))) < 1e-6 && absd(z[2] - 3 * most) < 1e-6 &&
+		      f32_bits(z[3]) == 0x7fc00000u,
+	      "swiglu clamped: %g %g %g", (double)z[0], (double)z[1], (double)z[2]);
+}
+
 /* A length-preserving rotation, at the right pairs. */
 static void test_rope_pairs(void)
 {
@@ -114,12 +188,6 @@ static void test_rope_pairs(void)
 	float want2[8] = { 1 * 0.6f - 2 * 0.8f, 1 * 0.8f + 2 * 0.6f, -4, 3, 5, 6, 7, 8 };
 	for (int i = 0; i < 8; i++)
 		CHECK(absd(z[i] - want2[i]) < 1e-6, "interleaved: channel %d is %g, not %g", i, (double)z[i], (double)want2[i]);
-}
-
-static double dtanh(double x)
-{
-	double e = dm_expm1(-2 * absd(x));
-	return x < 0 ? e / (2 + e) : -e / (2 + e);
 }
 
 /* To eight significant bits, to nearest even, by arithmetic: x is no denormal. */
@@ -362,6 +430,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "the table is full at every mask", test_table },
 		{ "norms against double", test_norm_accuracy },
+		{ "softmax against double", test_softmax },
+		{ "scalings and activations with parameters", test_scalings },
 		{ "rope turns the right pairs", test_rope_pairs },
 		{ "attention against double", test_attend_accuracy },
 		{ "attention where the answer is exact", test_attend_exact },
