@@ -8,18 +8,38 @@
 
 /* ---- names ---- */
 
-/* The tensor's name: the row's name with the layer's number for the first "{}" and the expert's for the second, and the suffix. */
+/* The tensor's name: the row's name with the layer's number for the first "{}" and the expert's for the second, and the suffix,
+ * in this checkpoint's layout (find_layout in model.c): with another beginning in place of the family's prefix. */
 struct str bind_name(const struct binder *b, const char *name, int layer, const char *suffix, char *buf, size_t size)
 {
 	size_t n = 0;
 	int number = layer;
-	if (b->strip && !strncmp(name, b->f->prefix, b->strip))
+	if (b->strip && !strncmp(name, b->f->prefix, b->strip)) {
 		name += b->strip;
+		n = (size_t)snprintf(buf, size, "%s", b->begin);
+	} else if (!b->strip) {
+		n = (size_t)snprintf(buf, size, "%s", b->begin);
+	}
 	for (const char *hole; (hole = strstr(name, "{}")) && n < size; name = hole + 2, number = b->expert)
 		n += (size_t)snprintf(buf + n, size - n, "%.*s%d", (int)(hole - name), name, number);
 	if (n < size)
 		n += (size_t)snprintf(buf + n, size - n, "%s%s", name, suffix);
 	return (struct str){ buf, n < size ? n : size - 1 };
+}
+
+const struct role_name *bind_role(struct binder *b, enum role role, int layer)
+{
+	const struct role_name *first = NULL;
+	char buf[256];
+	for (const struct role_name *r = b->f->names; r->role != R_END; r++) {
+		if (r->role != role)
+			continue;
+		if (!first)
+			first = r;
+		if (b->random || safetensors_find(b->m->files, bind_name(b, r->name, layer, ".weight", buf, sizeof buf)))
+			return r;
+	}
+	return first;
 }
 
 const struct tensor *bind_take(struct binder *b, struct str name, double values)
@@ -45,7 +65,7 @@ const struct tensor *bind_find(struct binder *b, const char *name, int layer, co
 
 bool bind_has(struct binder *b, enum role role, int layer)
 {
-	const struct role_name *r = family_role(b->f, role);
+	const struct role_name *r = bind_role(b, role, layer);
 	char buf[256];
 	return r && (b->random || safetensors_find(b->m->files, bind_name(b, r->name, layer, ".weight", buf, sizeof buf)));
 }
@@ -218,7 +238,7 @@ int bind_vector(struct binder *b, float **out, const char *name, int layer, cons
 
 int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int n, const char *why, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, role);
+	const struct role_name *r = bind_role(b, role, layer);
 	enum norm_kind kind = b->f->norm;
 	if (!r)
 		return 0;
@@ -232,7 +252,7 @@ int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int
 
 int bind_table(struct binder *b, struct table *out, enum role role, int rows, int width, const char *why, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, role);
+	const struct role_name *r = bind_role(b, role, 0);
 	const struct tensor *t;
 	void *copy;
 

@@ -17,7 +17,8 @@ struct binder {
 	const struct config *c;
 	unsigned char *used; /* [tensors] */
 	const struct tensor *embed;
-	size_t strip;        /* bytes of the family's prefix that this checkpoint lacks */
+	size_t strip;        /* bytes of the family's prefix that this checkpoint lacks, */
+	const char *begin;   /* and what stands there instead; strip 0: in front of every name */
 	int expert;          /* what the second "{}" of a name stands for */
 	unsigned char *stage;
 	size_t stage_size;
@@ -53,6 +54,8 @@ struct str bind_name(const struct binder *b, const char *name, int layer, const 
 const struct tensor *bind_find(struct binder *b, const char *name, int layer, const char *suffix);
 /* By the whole name; counts as `values` parameters when it is first used. */
 const struct tensor *bind_take(struct binder *b, struct str name, double values);
+/* The row's name of a role, of several the first that is in the files; NULL: the family has none. */
+const struct role_name *bind_role(struct binder *b, enum role role, int layer);
 bool bind_has(struct binder *b, enum role role, int layer); /* the role's weight is in the files (random: the row names it) */
 int bind_missing(const struct binder *b, const char *name, int layer, const char *suffix, const char *why, struct err *e);
 /* Finds a tensor and checks type and shape; d1 == 0: a vector of d0; d2 == 0: a matrix. `why` names the keys behind the shape. */
@@ -84,6 +87,7 @@ int bind_linear(struct binder *b, struct linear *w, enum role role, int layer, i
 int bind_table(struct binder *b, struct table *out, enum role role, int rows, int width, const char *why, struct err *e);
 
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e); /* bind_attention.c */
+int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
 
 #define WHY_MLP "intermediate_size, hidden_size"

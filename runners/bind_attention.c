@@ -2,6 +2,10 @@
 #include "runners/bind.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "kernels/base/dmath.h"
+#include "runners/bind_values.h"
 
 #define WHY_Q "num_attention_heads x head_dim, hidden_size"
 #define WHY_KV "num_key_value_heads x head_dim, hidden_size"
@@ -50,15 +54,66 @@ static int bind_qkv(struct binder *b, struct linear *out, int layer, struct err 
 	return c->qkv == QKV_PLAIN ? bind_linear_of(b, out, n, c->width, &all, 1, e) : grouped(b, out, &all, e);
 }
 
+/* Norms of queries or keys: one weight for all heads, one for the projection, or one a head (a tensor [heads][d], or one each). */
+static int bind_qk_norm(struct binder *b, struct norm *out, enum role role, int layer, int heads, struct err *e)
+{
+	const struct config *c = b->c;
+	const struct role_name *r = bind_role(b, role, layer);
+	const struct tensor *t;
+	int d = c->head_dim;
+
+	if (!r || c->qk_norm == QK_NONE || c->qk_norm == QK_PLAIN)
+		return 0;
+	if (c->qk_norm != QK_OWN)
+		return bind_norm(b, out, role, layer, c->qk_norm == QK_PROJECTION ? heads * d : d,
+				 c->qk_norm == QK_PROJECTION ? "heads x head_dim" : "head_dim", e);
+	out->present = true;
+	if (!(out->w = bind_alloc(b, (size_t)heads * (size_t)d * sizeof(float), e)))
+		return -1;
+	bool each = strstr(strstr(r->name, "{}") + 2, "{}") != NULL;
+	for (int h = 0; h < (each ? heads : 1); h++) {
+		b->expert = h;
+		if (bind_need(b, &t, r->name, layer, ".weight", each ? d : heads, each ? 0 : d, 0, "heads, head_dim", e) != 0 ||
+		    bind_put(b, out->w + h * d, t, 0, each ? (size_t)d : (size_t)heads * (size_t)d, 0.0f, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	const struct config *c = b->c;
-	bool whole = b->f->qk_norm == QK_PROJECTION;
-	int d = c->head_dim;
 
-	if (bind_norm(b, &k->q_norm, R_Q_NORM, layer, whole ? c->heads * d : d, whole ? WHY_Q : "head_dim", e) != 0 ||
-	    bind_norm(b, &k->k_norm, R_K_NORM, layer, whole ? c->kv_heads * d : d, whole ? WHY_KV : "head_dim", e) != 0 ||
+	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 || bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, c->kv_heads, e) != 0 ||
 	    bind_qkv(b, &k->qkv, layer, e) != 0)
 		return -1;
-	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * d, "hidden_size, num_attention_heads x head_dim", e);
+	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * c->head_dim, "hidden_size, num_attention_heads x head_dim", e);
+}
+
+/* Slopes of ALiBi (Press et al., 2022, arXiv:2108.12409): 2^(-8i/n) for n heads, n a power of two; for other numbers the two ways that
+ * families have. falcon-rw rounds them to bf16. */
+int bind_slopes(struct binder *b, struct err *e)
+{
+	const struct config *c = b->c;
+	int below = 1, n = 0;
+	float *slope;
+
+	if (c->position != POSITION_ALIBI)
+		return 0;
+	while (2 * below <= c->heads)
+		below *= 2;
+	slope = ARENA_ARRAY(&b->m->arena, (size_t)(2 * below), float);
+	if (c->family->alibi == ALIBI_MPT && below < c->heads) {
+		for (int from = 2; from >= 1; from--) /* slopes 2, 4, 6 ... of the next power of two, then 1, 3, 5 ... */
+			for (int i = from; i <= 2 * below && n < c->heads; i += 2)
+				slope[n++] = (float)dm_pow(2, -8.0 * i / (2 * below));
+	} else {
+		for (int i = 1; i <= below; i++)
+			slope[n++] = (float)dm_pow(2, -8.0 * i / below);
+		for (int i = 1; n < c->heads; i += 2)
+			slope[n++] = (float)dm_pow(2, -8.0 * i / (2 * below));
+	}
+	for (int i = 0; i < c->heads && c->family->alibi == ALIBI_FALCON; i++)
+		slope[i] = bf16_to_f32(f32_to_bf16(slope[i]));
+	return bind_floats(b, &b->m->slopes, slope, (size_t)c->heads, e);
 }

@@ -105,7 +105,7 @@ int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struc
 
 int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, role);
+	const struct role_name *r = bind_role(b, role, layer);
 	static const char *const key[] = { "", "", "attention_bias", "attention_out_bias", "mlp_bias", "" };
 	char name[256];
 	bool t = b->f->transposed && role != R_HEAD;

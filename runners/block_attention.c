@@ -15,11 +15,37 @@ void attention_parts(struct parts *p, const struct model *m, size_t rows)
 	PART(p, att, rows * heads * d, float);
 }
 
-/* Norms on queries or keys: over each head by itself, or over the whole projection. */
+/* A norm with weights of its own for each head. */
+static void normalise_own(const struct forward *f, struct mat x, int heads, const struct norm *w)
+{
+	size_t d = (size_t)(x.d / heads);
+	for (int h = 0; h < heads; h++) {
+		struct mat one = { x.p + (size_t)h * d, x.n, (int)d, x.ld };
+		struct norm own = { w->w + (size_t)h * d, w->b ? w->b + (size_t)h * d : NULL, true };
+		forward_norm(f, one, one, &own);
+	}
+}
+
 static void normalise_heads(const struct forward *f, struct mat x, int heads, const struct norm *w)
 {
-	if (w->present)
-		forward_norm_parts(f, x, x, f->m->cfg.family->qk_norm == QK_HEAD ? heads : 1, w);
+	enum qk_norm how = f->m->cfg.qk_norm;
+	if (how == QK_PLAIN)
+		f->m->ops->rmsnorm(f->m->dev, x, x, heads, NULL, (float)f->m->cfg.norm_eps);
+	else if (how == QK_OWN && w->present)
+		normalise_own(f, x, heads, w);
+	else if (w->present)
+		forward_norm_parts(f, x, x, how == QK_PROJECTION ? 1 : heads, w);
+}
+
+static struct attend scores(const struct model *m, int layer)
+{
+	const struct config *c = &m->cfg;
+	double scale = c->score_scale != 0 ? c->score_scale : dm_pow(c->head_dim, -0.5);
+	struct attend a = { .softcap = (float)c->score_cap, .slopes = m->slopes, .sinks = m->block[layer].sinks,
+			    .window = c->slides[layer] ? c->window : 0, .chunk = c->slides[layer] ? c->chunk : 0,
+			    .rounded_bias = m->slopes && c->family->alibi == ALIBI_FALCON };
+	a.scale = (float)(a.softcap != 0 || a.slopes ? scale : scale * LOG2E);
+	return a;
 }
 
 void block_attention(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer)
@@ -30,13 +56,26 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	int d = c->head_dim, nq = c->heads * d, nk = c->kv_heads * d, ld = nq + 2 * nk;
 	struct mat qkv = rows_of(f->qkv, b->n, ld, ld), att = rows_of(f->att, b->n, nq, nq);
 	struct mat q = rows_of(f->qkv, b->n, nq, ld), key = rows_of(f->qkv + nq, b->n, nk, ld), val = rows_of(f->qkv + nq + nk, b->n, nk, ld);
-	struct attend a = { .scale = (float)(dm_pow(d, -0.5) * LOG2E), .window = c->slides[layer] ? c->window : 0 };
+	struct mat turned = rows_of(f->qkv, b->n, nq + nk, ld); /* queries and keys lie side by side */
+	struct attend a = scores(m, layer);
+	bool rotary = c->position == POSITION_ROPE && !c->nope[layer];
+	bool after = c->qk_norm == QK_HEAD_AFTER || c->qk_norm == QK_PLAIN;
 
 	m->ops->linear(m->dev, qkv, x, &k->qkv);
-	normalise_heads(f, q, c->heads, &k->q_norm);
-	normalise_heads(f, key, c->kv_heads, &k->k_norm);
-	if (c->position == POSITION_ROPE && !c->nope[layer]) /* queries and keys lie side by side */
-		m->ops->rope(m->dev, rows_of(f->qkv, b->n, nq + nk, ld), c->heads + c->kv_heads, &f->rope[c->table[layer]], b->pos);
+	if (!after) {
+		normalise_heads(f, q, c->heads, &k->q_norm);
+		normalise_heads(f, key, c->kv_heads, &k->k_norm);
+	}
+	if (c->clip_qkv > 0)
+		m->ops->clip(m->dev, qkv, (float)c->clip_qkv);
+	if (rotary)
+		m->ops->rope(m->dev, turned, c->heads + c->kv_heads, &f->rope[c->table[layer]], f->turn ? f->turn : b->pos);
+	if (after && (rotary || c->qk_norm != QK_PLAIN)) {
+		normalise_heads(f, q, c->heads, &k->q_norm);
+		normalise_heads(f, key, c->kv_heads, &k->k_norm);
+	}
+	if (f->growth && (!c->q_nope_only || c->nope[layer]))
+		m->ops->scale_rows(m->dev, q, f->growth, b->pos);
 	m->ops->kv_write(m->dev, kv, key, val, b);
 	m->ops->attend(m->dev, att, q, c->heads, kv, &a, b);
 	m->ops->linear(m->dev, y, att, &k->out);

@@ -23,6 +23,6 @@ void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer)
 	m->ops->linear(m->dev, all, x, &k->up);
 	if (m->cfg.family->gated)
 		up = rows_of(f->up + inner, x.n, inner, ld);
-	m->ops->act(m->dev, gate, gate, up, m->cfg.act, NULL);
+	m->ops->act(m->dev, gate, gate, up, m->cfg.act, k->act);
 	m->ops->linear(m->dev, y, gate, &k->down);
 }

@@ -21,23 +21,23 @@
 #define AT(field) offsetof(struct config, field)
 static const struct key keys[] = {
 	{ { "vocab_size" }, K_INT, AT(vocab), NEEDED, 1, 1 << 24 },
-	{ { "hidden_size", "n_embd", "d_model" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
+	{ { "hidden_size", "n_embd", "d_model", "n_embed" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
 	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), NEEDED, 1, CONFIG_MAX_LAYERS },
-	{ { "num_attention_heads", "n_head", "n_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
-	{ { "num_key_value_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
-	{ { "head_dim" }, K_INT, AT(head_dim), 0, 1, 1024 },
-	{ { "intermediate_size", "n_inner", "ffn_dim" }, K_INT, AT(inner), 0, 1, 1 << 20 },
-	{ { "n_positions", "max_position_embeddings", "n_ctx" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
-	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
+	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
+	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num" }, K_INT, AT(kv_heads), 0, 1, 4096 },
+	{ { "head_dim", "kv_channels" }, K_INT, AT(head_dim), 0, 1, 1024 },
+	{ { "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
+	{ { "n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
+	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "layernorm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
 	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
 	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope[0].partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
-	{ { "attention_bias", "use_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
 	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
 	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
 	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
 	{ { "use_sliding_window" }, K_BOOL, AT(use_window), 0, 0, 1 },
-	{ { "sliding_window" }, K_INT, AT(window), 0, 1, 1 << 30 },
+	{ { "sliding_window", "window_size" }, K_INT, AT(window), 0, 1, 1 << 30 },
 	{ { "max_window_layers" }, K_INT, AT(window_from), 28, 0, 1 << 20 },
 	{ { "tie_word_embeddings" }, K_BOOL, AT(tied), 0, 0, 1 },
 };
@@ -55,16 +55,30 @@ static const struct {
 	{ "gelu_fast", ACT_GELU_TANH },
 	{ "gelu_pytorch_tanh", ACT_GELU_TANH },
 	{ "relu", ACT_RELU },
+	{ "relu2", ACT_RELU2 },
+	{ "quick_gelu", ACT_QUICK_GELU },
+	{ "xielu", ACT_XIELU },
 };
 
 /* ---- looking keys up ---- */
 
-/* A key's value; nulls count as absent. */
+/* A value inside d; dots lead into objects. */
+static const struct value *inside(struct value d, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	char first[64];
+	if (!dot)
+		return v_getc(d, name);
+	snprintf(first, sizeof first, "%.*s", (int)(dot - name), name);
+	const struct value *v = v_getc(d, first);
+	return v && v->type == V_DICT ? inside(*v, dot + 1) : NULL;
+}
+
 const struct value *config_look(const struct source *s, const char *name)
 {
-	const struct value *v = v_getc(s->first, name);
+	const struct value *v = inside(s->first, name);
 	if ((!v || v->type == V_NONE) && s->second.type == V_DICT)
-		v = v_getc(s->second, name);
+		v = inside(s->second, name);
 	return v && v->type != V_NONE ? v : NULL;
 }
 
@@ -250,13 +264,6 @@ static int complete(struct config *c, struct err *e)
 		c->parallel = f->parallel == PARALLEL_ALWAYS;
 	if (c->position == POSITION_LEARNED && !c->max_positions)
 		return err_set(e, E_FORMAT, "%s: 'max_position_embeddings' is missing", c->path);
-	if (c->position == POSITION_ROPE) {
-		int r = c->rotary_dim ? c->rotary_dim : (int)(c->head_dim * c->rope[0].partial);
-		if (r < 2 || r % 2 || r > c->head_dim)
-			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
-				       c->path, r, c->head_dim);
-		c->rotary_dim = c->rope[0].dims = r;
-	}
 	return 0;
 }
 
@@ -270,8 +277,9 @@ static int check_only(const struct config *c, const struct source *s, struct err
 			continue;
 		double d = v->type == V_BOOL ? v->b : v->type == V_INT ? (double)v->i : v->type == V_FLOAT ? v->f : -1e300;
 		if (d != o->value)
-			return err_set(e, E_UNSUPPORTED, "%s: '%s': the family %s is known with the value %s only", s->path, o->key,
-				       c->family->name, o->value == 0 ? "false" : "true");
+			return err_set(e, E_UNSUPPORTED, v->type == V_BOOL ? "%s: '%s': the family %s is known with the value %s only"
+									   : "%s: '%s': the family %s is known with the value %.0s%g only",
+				       s->path, o->key, c->family->name, o->value == 0 ? "false" : "true", o->value);
 	}
 	return 0;
 }
@@ -291,6 +299,7 @@ void config_start(struct config *c)
 {
 	c->position = c->family->position;
 	c->qkv = c->family->qkv;
+	c->qk_norm = c->family->qk_norm;
 	c->embed_scale = c->branch_scale = c->logit_scale = 1;
 	c->bos = -1;
 }
@@ -328,7 +337,7 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
 	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
 	    config_layers(c, &s, e) != 0 ||
-	    (c->family->derive && c->family->derive(c, &s, e) != 0) || read_ids(c, &s, dir, a, e) != 0)
+	    (c->family->derive && c->family->derive(c, &s, e) != 0) || config_rope_dims(c, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);
 	return 0;

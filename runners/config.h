@@ -16,6 +16,10 @@
 
 struct family;
 
+/* Norms of queries and keys: over each head by itself, before rotary or AFTER it; over all heads at once; with weights of its own for
+ * each head; without weights, behind rotary and only where there is one (llama4). */
+enum qk_norm { QK_NONE, QK_HEAD, QK_HEAD_AFTER, QK_PROJECTION, QK_OWN, QK_PLAIN };
+enum alibi { ALIBI_EVEN /* odd slopes of the next power of two behind the others */, ALIBI_MPT, ALIBI_FALCON /* rounded to bf16 */ };
 enum position_kind { POSITION_ROPE, POSITION_LEARNED, POSITION_ALIBI, POSITION_NONE };
 enum qkv_layout {
 	QKV_GROUPED, /* rows [key/value head][its query heads, k, v][d]; with as many of each this is [head][q, k, v][d] */
@@ -26,7 +30,8 @@ enum qkv_layout {
 enum mixer { MIX_ATTENTION, MIX_NONE, MIX_COUNT };
 enum ff { FF_DENSE, FF_NONE, FF_COUNT };
 
-enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN };
+enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG, ROPE_ALPHA, ROPE_DYNAMIC, ROPE_PROPORTIONAL };
+#define ROPE_MAX_PAIRS 512
 
 struct rope_config {
 	enum rope_type type;
@@ -38,6 +43,10 @@ struct rope_config {
 	double beta_fast, beta_slow;              /* yarn */
 	double attention_factor, mscale, mscale_all_dim; /* yarn; 0: not given */
 	int original_positions;                   /* 0: not given */
+	double alpha;                             /* hunyuan: the base is theta alpha^(d/(d-2)) */
+	double short_factor[ROPE_MAX_PAIRS], long_factor[ROPE_MAX_PAIRS], short_mscale, long_mscale; /* longrope; mscale 0: not given */
+	double stretch;                           /* longrope: longest input over original_positions */
+	double growth;                            /* llama_4_scaling_beta */
 	bool truncate;                            /* yarn: whole channel numbers as bounds of the ramp */
 };
 
@@ -64,6 +73,17 @@ struct config {
 	double clip_qkv;             /* queries, keys and values stay within +-clip; 0: none */
 	enum position_kind position; /* the family's, unless its keys say otherwise */
 	enum qkv_layout qkv;
+	enum qk_norm qk_norm;
+	bool residual_normed;        /* the residual stream goes on from the normed input of a branch (bloom's switch, minimax) */
+	bool norm_after;             /* norms behind the residual sum, none at the end (opt-350m) */
+	bool no_norm2;               /* parallel: one norm for both */
+	bool head_normed;            /* rows of the head have length 1 (baichuan2) */
+	int embed_width;             /* of the embedding and the head; 0: width (opt-350m) */
+	double q_growth;             /* queries grow with position: times 1 + q_growth ln(1 + floor((p + q_from) / q_every)); 0: they do not */
+	int q_every, q_from;
+	bool q_nope_only;            /* only in layers without rotary embedding (llama4) */
+	int chunk;                   /* attention of layers that slide sees its chunk of so many positions; 0: none (llama4) */
+	int rope_switch;             /* longer sequences use the far half of the rotary tables; 0: there is none */
 	bool attention_bias, out_bias, mlp_bias, parallel, use_window;
 	bool tied, tied_given;       /* tie_word_embeddings, and whether the file says it */
 	int window;                  /* 0: none */

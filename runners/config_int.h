@@ -42,6 +42,7 @@ int config_keys(const struct source *s, void *base, const struct key *table, siz
 
 int config_rope(struct config *c, const struct source *s, struct arena *a, struct err *e);
 int config_quant(struct config *c, const struct source *s, struct err *e);
+int config_rope_dims(struct config *c, struct err *e);
 int config_layers(struct config *c, const struct source *s, struct err *e);
 
 #endif

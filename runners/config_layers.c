@@ -40,8 +40,13 @@ int config_layers(struct config *c, const struct source *s, struct err *e)
 		return -1;
 	if (c->window && f->window == WINDOW_TYPES && !given)
 		return err_set(e, E_FORMAT, "%s: 'layer_types' is missing, 'sliding_window' needs it", s->path);
+	int pattern = f->window_pattern;
+	const struct key p = { { "sliding_window_pattern", "_sliding_window_pattern" }, K_INT, 0, pattern, 1, 1 << 20 };
+	if (c->window && f->window == WINDOW_PATTERN && !given && config_keys(s, &pattern, &p, 1, NULL, e) != 0)
+		return -1;
 	for (int i = 0; i < c->layers && c->window && !given; i++)
-		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from);
+		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from) ||
+			       (f->window == WINDOW_PATTERN && (i + 1) % pattern != 0);
 
 	for (int i = 0; i < c->layers && f->nope == NOPE_FULL; i++)
 		c->nope[i] = c->window && !c->slides[i];

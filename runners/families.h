@@ -18,7 +18,7 @@
 
 enum role {
 	R_END, R_EMBED, R_EMBED_NORM, R_POSITIONS, R_HEAD, R_FINAL_NORM,
-	R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
+	R_PROJECT_IN, R_PROJECT_OUT, R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN,
 	R_COUNT
@@ -28,15 +28,15 @@ enum role {
 enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP, BIAS_PRESENT /* where the tensor is there */ };
 
 struct role_name {
-	enum role role;
+	enum role role;      /* several rows of one role: the first whose weight is in the files */
 	const char *name;    /* without ".weight"; "{}" stands for the layer's number */
 	enum bias_rule bias; /* linear layers */
 };
 
 enum norm_kind { NORM_RMS, NORM_LAYER, NORM_LAYER_NOBIAS, NORM_LAYER_PLAIN /* neither weight nor bias */ };
 enum parallel_rule { PARALLEL_NEVER, PARALLEL_ALWAYS, PARALLEL_CONFIG /* use_parallel_residual */ };
-enum qk_norm { QK_NONE, QK_HEAD /* per head, before rotary */, QK_PROJECTION /* over all heads at once */ };
-enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_TYPES /* layer_types */ };
+enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_TYPES /* layer_types */, WINDOW_PATTERN /* layer_types or sliding_window_pattern */ };
+enum local_rope { LOCAL_SAME, LOCAL_BASE /* rope_local_base_freq */, LOCAL_PLAIN /* the same base; both unscaled */ }; /* rotary table of layers that slide */
 enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */, NOPE_FULL /* layers that do not slide, where some do */ };
 
 struct key_value {
@@ -70,6 +70,9 @@ struct family {
 	enum qk_norm qk_norm;
 	enum window_rule window;
 	enum nope_rule nope;
+	enum local_rope local_rope;
+	enum alibi alibi;
+	int window_pattern;          /* WINDOW_PATTERN: layer i is full iff (i + 1) % n == 0, where sliding_window_pattern says nothing */
 	bool gated;
 	bool norm_plus_one;          /* norms multiply by 1 + weight */
 	bool transposed;             /* linear weights are [in, out] */

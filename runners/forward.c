@@ -101,12 +101,31 @@ static void add_branch(const struct forward *f, struct mat x, struct mat h)
 		m->ops->axpy(m->dev, x, h, (float)m->cfg.branch_scale);
 }
 
+/* What a branch reads: the normed stream in h; or the stream itself, normed in place where it goes on from there, or as it is. */
+static struct mat branch_input(const struct forward *f, struct mat h, struct mat x, const struct norm *before)
+{
+	if (!before->present || f->m->cfg.norm_after)
+		return x;
+	struct mat to = f->m->cfg.residual_normed ? x : h;
+	forward_norm(f, to, x, before);
+	return to;
+}
+
+/* x + post(h), h a branch's output; where norms stand behind the sum, the norm of that */
+static void branch_output(const struct forward *f, struct mat x, struct mat h, const struct norm *before, const struct norm *post)
+{
+	if (post->present)
+		forward_norm(f, h, h, post);
+	add_branch(f, x, h);
+	if (f->m->cfg.norm_after && before->present)
+		forward_norm(f, x, x, before);
+}
+
 static void layer(const struct forward *f, const struct cache *c, const struct batch *b, int i)
 {
 	const struct model *m = f->m;
 	const struct block *k = &m->block[i];
 	int width = m->cfg.width;
-	bool mixes = m->cfg.mixer[i] != MIX_NONE, feeds = m->cfg.ff[i] != FF_NONE;
 	struct mat x = rows_of(f->x, b->n, width, width), h = rows_of(f->h, b->n, width, width);
 
 	if (m->cfg.parallel) {
@@ -120,21 +139,13 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 		add_branch(f, x, h);
 		return;
 	}
-	if (mixes) {
-		if (k->norm1.present)
-			forward_norm(f, h, x, &k->norm1);
-		mix(f, h, k->norm1.present ? h : x, c, b, i);
-		if (k->post1.present)
-			forward_norm(f, h, h, &k->post1);
-		add_branch(f, x, h);
+	if (m->cfg.mixer[i] != MIX_NONE) {
+		mix(f, h, branch_input(f, h, x, &k->norm1), c, b, i);
+		branch_output(f, x, h, &k->norm1, &k->post1);
 	}
-	if (feeds) {
-		if (k->norm2.present)
-			forward_norm(f, h, x, &k->norm2);
-		feed(f, h, k->norm2.present ? h : x, i);
-		if (k->post2.present)
-			forward_norm(f, h, h, &k->post2);
-		add_branch(f, x, h);
+	if (m->cfg.ff[i] != FF_NONE) {
+		feed(f, h, branch_input(f, h, x, &k->norm2), i);
+		branch_output(f, x, h, &k->norm2, &k->post2);
 	}
 }
 
@@ -162,7 +173,13 @@ static int score(const struct forward *f, const struct eval *v, struct err *e)
 		int n = v->nscored - i < f->chunk ? v->nscored - i : f->chunk;
 		struct mat top = rows_of(f->top, n, width, width), logits = rows_of(f->logits, n, vocab, vocab);
 		m->ops->gather(m->dev, top, x, f->scored + i);
-		forward_norm(f, top, top, &m->final_norm);
+		if (m->final_norm.present)
+			forward_norm(f, top, top, &m->final_norm);
+		if (m->cfg.embed_width) {
+			struct mat narrow = rows_of(f->narrow, n, m->cfg.embed_width, m->cfg.embed_width);
+			m->ops->linear(m->dev, narrow, top, &m->project_out);
+			top = narrow;
+		}
 		m->ops->linear(m->dev, logits, top, &m->head);
 		if (m->cfg.logit_scale != 1)
 			m->ops->scale(m->dev, logits, (float)m->cfg.logit_scale);
@@ -182,12 +199,46 @@ static int score(const struct forward *f, const struct eval *v, struct err *e)
 	return m->ops->sync(m->dev, e);
 }
 
+/* Rows of an int32 array on the device: pos + offset, or for far rows pos + further. */
+static void put_shifted(struct forward *f, int32_t *to, const struct eval *v, int offset, int further)
+{
+	for (int i = 0; i < v->n; i++)
+		f->shifted[i] = v->pos[i] + (v->far && v->far[i] ? further : offset);
+	f->m->ops->put(f->m->dev, to, f->shifted, (size_t)v->n * sizeof *to);
+}
+
+/* x = what enters the first layer */
+static void embed(struct forward *f, struct mat x, const struct eval *v)
+{
+	const struct model *m = f->m;
+	const struct config *c = &m->cfg;
+	const struct ops *ops = m->ops;
+	struct mat h = rows_of(f->h, v->n, c->width, c->width);
+
+	if (c->embed_width) {
+		struct mat narrow = rows_of(f->narrow, v->n, c->embed_width, c->embed_width);
+		ops->embed(m->dev, narrow, &m->embed, f->ids);
+		ops->linear(m->dev, x, narrow, &m->project_in);
+	} else {
+		ops->embed(m->dev, x, &m->embed, f->ids);
+	}
+	if (c->embed_scale != 1)
+		ops->scale(m->dev, x, (float)c->embed_scale);
+	if (f->where) {
+		put_shifted(f, f->where, v, c->family->position_offset, c->family->position_offset);
+		ops->embed(m->dev, h, &m->positions, f->where);
+		ops->add(m->dev, x, h);
+	}
+	if (f->turn)
+		put_shifted(f, f->turn, v, 0, f->max_position);
+}
+
 static int pass(struct forward *f, const struct cache *c, const struct eval *v, struct err *e)
 {
 	const struct model *m = f->m;
 	const struct ops *ops = m->ops;
 	size_t n = (size_t)v->n;
-	struct mat x = rows_of(f->x, v->n, m->cfg.width, m->cfg.width), h = rows_of(f->h, v->n, m->cfg.width, m->cfg.width);
+	struct mat x = rows_of(f->x, v->n, m->cfg.width, m->cfg.width);
 	struct batch b = { v->n, f->ids, f->pos, f->seq, f->table, v->ld_table };
 
 	ops->put(m->dev, f->ids, v->ids, n * sizeof *v->ids);
@@ -200,16 +251,7 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 		if (v->draw)
 			ops->put(m->dev, f->draw, v->draw, (size_t)v->nscored * sizeof *v->draw);
 	}
-	ops->embed(m->dev, x, &m->embed, f->ids);
-	if (m->cfg.embed_scale != 1)
-		ops->scale(m->dev, x, (float)m->cfg.embed_scale);
-	if (f->where) {
-		for (size_t i = 0; i < n; i++)
-			f->shifted[i] = v->pos[i] + m->cfg.family->position_offset;
-		ops->put(m->dev, f->where, f->shifted, n * sizeof *f->shifted);
-		ops->embed(m->dev, h, &m->positions, f->where);
-		ops->add(m->dev, x, h);
-	}
+	embed(f, x, v);
 	if (m->embed_norm.present)
 		forward_norm(f, x, x, &m->embed_norm);
 	for (int i = 0; i < m->cfg.layers; i++)

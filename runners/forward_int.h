@@ -18,8 +18,10 @@ struct forward {
 	int max_position;                                   /* positions are below this */
 	int chunk;                                          /* rows of logits at once */
 	/* device */
-	int32_t *ids, *pos, *seq, *table, *where, *scored, *target;
+	int32_t *ids, *pos, *seq, *table, *where, *turn, *scored, *target; /* turn: rows of the rotary tables, where pos does not say it */
 	float *x, *h, *side, *top, *logits;
+	float *narrow;    /* [n][embed_width] */
+	float *growth;    /* [positions]: what queries are multiplied by */
 	float *qkv, *att; /* block_attention.c */
 	float *up;        /* block_mlp.c */
 	struct lse *lse;
@@ -28,7 +30,7 @@ struct forward {
 	float *cos[ROPE_TABLES], *sin[ROPE_TABLES];
 	struct rope rope[ROPE_TABLES];
 	/* host */
-	int32_t *shifted; /* learned positions: pos + offset; NULL: none */
+	int32_t *shifted; /* learned positions and far rows: pos + offset; NULL: none */
 };
 
 /* Device memory of a pass: field of struct forward, or of a struct within, that receives it, and how much. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels/base/arena.h"
+#include "kernels/base/dmath.h"
 #include "runners/forward_int.h"
 #include "runners/ropetable.h"
 
@@ -49,12 +50,19 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, lse, (size_t)max_scored, struct lse);
 	PART(p, draw, (size_t)max_scored, struct draw);
 	PART(p, drawn, (size_t)max_scored, int32_t);
-	for (int i = 0; i < ROPE_TABLES && c->position == POSITION_ROPE; i++) {
+	for (int i = 0; i < ROPE_TABLES; i++) {
+		size_t count = (size_t)positions * (size_t)(c->rope[i].dims / 2) * (c->rope_switch ? 2 : 1);
 		if (!c->rope[i].dims)
 			continue;
-		part_add(p, offsetof(struct forward, cos) + (size_t)i * sizeof(float *), (size_t)positions * (size_t)(c->rope[i].dims / 2), sizeof(float));
-		part_add(p, offsetof(struct forward, sin) + (size_t)i * sizeof(float *), (size_t)positions * (size_t)(c->rope[i].dims / 2), sizeof(float));
+		part_add(p, offsetof(struct forward, cos) + (size_t)i * sizeof(float *), count, sizeof(float));
+		part_add(p, offsetof(struct forward, sin) + (size_t)i * sizeof(float *), count, sizeof(float));
 	}
+	if (c->rope_switch)
+		PART(p, turn, n, int32_t);
+	if (c->q_growth > 0)
+		PART(p, growth, (size_t)positions, float);
+	if (c->embed_width)
+		PART(p, narrow, (n > chunk ? n : chunk) * (size_t)c->embed_width, float);
 	if (c->position == POSITION_LEARNED)
 		PART(p, where, n, int32_t);
 }
@@ -71,7 +79,8 @@ size_t forward_bytes(const struct model *m, int max_rows, int max_scored)
 	return bytes;
 }
 
-static void fill_rope(struct forward *f, int table)
+/* One rotary table, or the half of it that far sequences use. */
+static void fill_rope(struct forward *f, int table, bool far)
 {
 	const struct rope_config *r = &f->m->cfg.rope[table];
 	int dims = r->dims, half = dims / 2;
@@ -79,17 +88,44 @@ static void fill_rope(struct forward *f, int table)
 	float *host = xmalloc(2 * (size_t)ROPE_ROWS * (size_t)half * sizeof *host);
 	float *sin = host + (size_t)ROPE_ROWS * (size_t)half;
 
-	ropetable_frequencies(freq, r, dims);
+	ropetable_frequencies(freq, r, dims, far);
 	for (int from = 0; from < f->max_position; from += ROPE_ROWS) {
 		int n = f->max_position - from < ROPE_ROWS ? f->max_position - from : ROPE_ROWS;
-		size_t at = (size_t)from * (size_t)half, bytes = (size_t)n * (size_t)half * sizeof(float);
-		ropetable_fill(host, sin, freq, ropetable_scale(r), dims, from, n);
+		size_t at = ((size_t)from + (far ? (size_t)f->max_position : 0)) * (size_t)half, bytes = (size_t)n * (size_t)half * sizeof(float);
+		ropetable_fill(host, sin, freq, ropetable_scale(r, far), dims, from, n);
 		f->m->ops->put(f->m->dev, f->cos[table] + at, host, bytes);
 		f->m->ops->put(f->m->dev, f->sin[table] + at, sin, bytes);
 	}
-	f->rope[table] = (struct rope){ dims, f->m->cfg.family->rope, f->max_position, f->cos[table], f->sin[table] };
 	free(freq);
 	free(host);
+}
+
+/* What queries are multiplied by at each position. */
+static void fill_growth(struct forward *f)
+{
+	const struct config *c = &f->m->cfg;
+	float *host = xmalloc((size_t)f->max_position * sizeof *host);
+	for (int p = 0; p < f->max_position; p++)
+		host[p] = (float)(1 + c->q_growth * dm_log(1 + (double)((p + c->q_from) / c->q_every)));
+	f->m->ops->put(f->m->dev, f->growth, host, (size_t)f->max_position * sizeof *host);
+	free(host);
+}
+
+static void fill_tables(struct forward *f)
+{
+	const struct config *c = &f->m->cfg;
+	for (int i = 0; i < ROPE_TABLES; i++) {
+		if (!f->cos[i])
+			continue;
+		fill_rope(f, i, false);
+		if (c->rope_switch)
+			fill_rope(f, i, true);
+		f->rope[i] = (struct rope){ c->rope[i].dims, c->family->rope, f->max_position * (c->rope_switch ? 2 : 1), f->cos[i], f->sin[i] };
+	}
+	if (f->growth)
+		fill_growth(f);
+	if (f->where || f->turn)
+		f->shifted = xmalloc((size_t)f->max_rows * sizeof *f->shifted);
 }
 
 int forward_open(struct forward **out, struct model *m, int max_rows, int max_scored, int max_sequences, int max_pages_per_sequence,
@@ -129,11 +165,7 @@ int forward_open(struct forward **out, struct model *m, int max_rows, int max_sc
 		}
 		memcpy((char *)f + p.part[i].at, &mem, sizeof mem);
 	}
-	if (f->where)
-		f->shifted = xmalloc((size_t)max_rows * sizeof *f->shifted);
-	for (int i = 0; i < ROPE_TABLES; i++)
-		if (f->cos[i])
-			fill_rope(f, i);
+	fill_tables(f);
 	*out = f;
 	return 0;
 }

@@ -15,19 +15,58 @@
 #include <stdlib.h>
 
 #include "kernels/base/arena.h"
+#include "kernels/base/dmath.h"
 #include "kernels/base/log.h"
+#include "runners/bind_values.h"
 
 #define WARN_TENSORS 8 /* unknown tensors named one by one */
+
+static int embed_width(const struct config *c)
+{
+	return c->embed_width ? c->embed_width : c->width;
+}
+
+/* The head's rows divided by their lengths, as floats. */
+static int normed_head(struct binder *b, const struct tensor *t, struct err *e)
+{
+	size_t k = (size_t)t->shape[1];
+	struct tensor *f = ARENA_NEW(&b->m->arena, struct tensor);
+	*f = *t;
+	f->dtype = ST_F32;
+	f->bytes = (size_t)t->count * sizeof(float);
+	float *v = xmalloc(f->bytes);
+	if (bind_finite(b, t, e) != 0) {
+		free(v);
+		return -1;
+	}
+	for (size_t i = 0; i < (size_t)t->count; i++)
+		v[i] = value_at(t->data + i * dtype_size(value_type(t)), value_type(t));
+	for (size_t r = 0; r < (size_t)t->shape[0]; r++) {
+		double sum = 0;
+		for (size_t i = 0; i < k; i++)
+			sum += (double)v[r * k + i] * v[r * k + i];
+		double length = sum > 0 ? dm_pow(sum, 0.5) : 0;
+		length = length > 1e-7 ? length : 1e-7;
+		for (size_t i = 0; i < k; i++)
+			v[r * k + i] = (float)(v[r * k + i] / length);
+	}
+	f->data = (const unsigned char *)v;
+	struct piece p = { .w = f, .rows = b->c->vocab, .every = 1, .row_step = (int64_t)k, .col_step = 1 };
+	int rc = bind_linear_of(b, &b->m->head, b->c->vocab, (int)k, &p, 1, e);
+	free(v);
+	return rc;
+}
 
 /* The head is a tensor of its own, or the embedding once more. */
 static int load_head(struct binder *b, struct err *e)
 {
-	const struct role_name *head = family_role(b->f, R_HEAD);
+	const struct role_name *head = bind_role(b, R_HEAD, 0);
+	int width = embed_width(b->c);
 	const struct config *c = b->c;
 	const struct tensor *table = b->embed, *own = head && !b->random ? bind_find(b, head->name, 0, ".weight") : NULL;
 
 	if (b->random && head && !c->tied)
-		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, c->width, "", e);
+		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "", e);
 
 	if (own && c->tied && own->bytes == table->bytes && memcmp(own->data, table->data, own->bytes) == 0) {
 		b->params -= (double)own->count; /* written twice, one parameter */
@@ -38,23 +77,51 @@ static int load_head(struct binder *b, struct err *e)
 	} else if (!own && head && !c->tied && c->tied_given) {
 		return bind_missing(b, head->name, 0, ".weight", ", but config.json has 'tie_word_embeddings' false", e);
 	}
+	if (own && c->head_normed && !b->random)
+		return normed_head(b, own, e);
 	if (own)
-		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, c->width, "vocab_size, hidden_size", e);
-	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = c->width, .col_step = 1 };
-	return bind_linear_of(b, &b->m->head, c->vocab, c->width, &p, 1, e);
+		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "vocab_size, hidden_size", e);
+	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = width, .col_step = 1 };
+	return bind_linear_of(b, &b->m->head, c->vocab, width, &p, 1, e);
 }
 
-/* Checkpoints of the bare model lack the first part of every name. */
-static void find_prefix(struct binder *b)
+/* How names begin in this checkpoint: as the row has them, without the family's prefix (the bare model), or inside a model of several
+ * kinds of input. */
+static void find_layout(struct binder *b)
 {
-	const char *name = family_role(b->f, R_EMBED)->name;
+	static const char *const begins[] = { "", "language_model.", "model.language_model.", "model.language_model.model.", "thinker.model." };
+	size_t prefix = b->f->prefix ? strlen(b->f->prefix) : 0;
 	char buf[256];
 
-	if (!b->f->prefix || safetensors_find(b->m->files, bind_name(b, name, 0, ".weight", buf, sizeof buf)))
-		return;
-	b->strip = strlen(b->f->prefix);
-	if (!safetensors_find(b->m->files, bind_name(b, name, 0, ".weight", buf, sizeof buf)))
-		b->strip = 0;
+	for (size_t i = 0; i < 2 * sizeof begins / sizeof begins[0]; i++) {
+		b->begin = begins[i / 2];
+		b->strip = i % 2 ? prefix : 0;
+		const struct role_name *r = bind_role(b, R_EMBED, 0);
+		if (safetensors_find(b->m->files, bind_name(b, r->name, 0, ".weight", buf, sizeof buf)))
+			return;
+	}
+	b->begin = "";
+	b->strip = 0;
+}
+
+/* Parts of models of several kinds of input that text does not use. */
+static const char *const towers[] = {
+	"vision_tower.*", "vision_model.*", "visual.*", "multi_modal_projector.*", "audio_tower.*", "embed_vision.*", "embed_audio.*",
+	"model.vision_tower.*", "model.vision_model.*", "model.visual.*", "model.multi_modal_projector.*", "model.audio_tower.*",
+	"model.embed_vision.*", "model.embed_audio.*", "model.vision_embed_tokens.*", "mtp.*", "talker.*", "token2wav.*",
+};
+
+/* A row's pattern, in this checkpoint's layout. */
+static bool is_junk(const struct binder *b, const char *pattern, struct str name)
+{
+	size_t n = strlen(b->begin);
+	if (family_match(pattern, name))
+		return true;
+	if (name.n < n || memcmp(name.p, b->begin, n))
+		return false;
+	name.p += n;
+	name.n -= n;
+	return family_match(b->strip && !strncmp(pattern, b->f->prefix, b->strip) ? pattern + b->strip : pattern, name);
 }
 
 /* Tensors that nothing asked for. */
@@ -72,8 +139,9 @@ static void report_rest(struct binder *b)
 		for (const char *const *j = b->c->quant.method ? scales : NULL; j && *j && !known; j++)
 			known = str_ends(t->name, str_of(*j));
 		for (const char *const *j = b->f->junk; j && *j && !known; j++)
-			known = family_match(*j, t->name) ||
-				(b->strip && !strncmp(*j, b->f->prefix, b->strip) && family_match(*j + b->strip, t->name));
+			known = is_junk(b, *j, t->name);
+		for (size_t j = 0; *b->begin && j < sizeof towers / sizeof towers[0] && !known; j++)
+			known = family_match(towers[j], t->name);
 		if (known)
 			b->m->info.skipped++;
 		else if (++unknown <= WARN_TENSORS)
@@ -114,6 +182,7 @@ static void fill_info(struct model *m, const struct binder *b)
 	i->bos = c->bos;
 	i->params_total = b->params;
 	i->params_active = b->params_active;
+	i->rope_switch = c->rope_switch;
 	i->weights_bytes = m->files ? safetensors_bytes(m->files) : 0;
 	i->head_flops = 2.0 * m->head.n * m->head.k;
 	for (int k = 0; k < c->layers; k++) {
@@ -129,7 +198,7 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 
 	k->inner = c->inner;
 	if (bind_norm(b, &k->norm1, R_NORM1, i, c->width, "hidden_size", e) != 0 ||
-	    bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0 ||
+	    (!c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0) ||
 	    bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0 ||
 	    bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0)
 		return -1;
@@ -144,9 +213,13 @@ static int load(struct binder *b, struct err *e)
 	const struct config *c = b->c;
 
 	b->active = 1;
+	b->begin = "";
 	if (!b->random)
-		find_prefix(b);
-	if (bind_table(b, &m->embed, R_EMBED, c->vocab, c->width, "vocab_size, hidden_size", e) != 0)
+		find_layout(b);
+	if (bind_table(b, &m->embed, R_EMBED, c->vocab, embed_width(c), "vocab_size, hidden_size", e) != 0)
+		return -1;
+	if (c->embed_width && (bind_linear(b, &m->project_in, R_PROJECT_IN, 0, c->width, c->embed_width, "hidden_size, word_embed_proj_dim", e) != 0 ||
+			       bind_linear(b, &m->project_out, R_PROJECT_OUT, 0, c->embed_width, c->width, "word_embed_proj_dim, hidden_size", e) != 0))
 		return -1;
 	if (c->position == POSITION_LEARNED &&
 	    bind_table(b, &m->positions, R_POSITIONS, c->max_positions + b->f->position_offset, c->width,
@@ -158,7 +231,9 @@ static int load(struct binder *b, struct err *e)
 	for (int i = 0; i < c->layers; i++)
 		if (load_block(b, &m->block[i], i, e) != 0)
 			return -1;
-	if (bind_norm(b, &m->final_norm, R_FINAL_NORM, 0, c->width, "hidden_size", e) != 0)
+	if (bind_slopes(b, e) != 0)
+		return -1;
+	if (!c->norm_after && bind_norm(b, &m->final_norm, R_FINAL_NORM, 0, c->width, "hidden_size", e) != 0)
 		return -1;
 	double flops = m->info.row_flops;
 	if (load_head(b, e) != 0)

@@ -24,6 +24,7 @@ struct block {
 	struct linear out;  /* [width][h d] */
 	struct linear up;   /* [2 inner or inner][width] */
 	struct linear down; /* [width][inner] */
+	float act[4];       /* parameters of the activation */
 	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
 };
@@ -35,6 +36,7 @@ struct model {
 	const struct ops *ops;
 	struct safetensors *files; /* stays mapped: the embedding may point into it */
 	struct table embed, positions; /* [vocab][width]; positions.rows NULL: none */
+	struct linear project_in, project_out; /* where the embedding has a width of its own */
 	struct norm embed_norm, final_norm;
 	struct linear head; /* [vocab][width] */
 	float *slopes;      /* device, [h]: ALiBi; NULL: none */

@@ -6,8 +6,10 @@
  *   llama3  by wavelength: long ones divided by `factor`, short ones kept, a linear blend between
  *   yarn    by the number of turns within the original context: a ramp between both (Peng et al., 2023, arXiv:2309.00071),
  *           and cosines and sines times 0.1 ln(factor) + 1
- * Kinds whose table depends on the length of the sequence (dynamic, longrope) are not here: they would make a prefix's
- * keys depend on what follows.
+ *   longrope  each divided by a factor of its own, cosines and sines times sqrt(1 + ln(stretch) / ln(original)) (Ding et al., 2024,
+ *           arXiv:2402.13753); sequences beyond the original context use other factors for all their positions: a second table
+ *   alpha   the base times alpha^(r/(r-2)) (hunyuan);  dynamic  nothing up to the longest input, which is all there is here
+ *   proportional  frequencies of the whole head, of which the first share turns (gemma4)
  */
 #include "runners/ropetable.h"
 
@@ -56,14 +58,21 @@ static void yarn(double *f, const struct rope_config *r, int dims)
 	}
 }
 
-void ropetable_frequencies(double *out, const struct rope_config *r, int dims)
+void ropetable_frequencies(double *out, const struct rope_config *r, int dims, bool far)
 {
+	double theta = r->theta;
+	if (r->type == ROPE_ALPHA)
+		theta *= dm_pow(r->alpha, (double)dims / (dims - 2));
 	for (int k = 0; k < dims / 2; k++)
-		out[k] = 1.0 / dm_pow(r->theta, 2.0 * k / dims);
-	if (r->type == ROPE_LINEAR)
-		for (int k = 0; k < dims / 2; k++)
+		out[k] = 1.0 / dm_pow(theta, 2.0 * k / dims);
+	for (int k = 0; k < dims / 2; k++)
+		if (r->type == ROPE_LINEAR)
 			out[k] /= r->factor;
-	else if (r->type == ROPE_LLAMA3)
+		else if (r->type == ROPE_LONG)
+			out[k] /= far ? r->long_factor[k] : r->short_factor[k];
+		else if (r->type == ROPE_PROPORTIONAL && k >= (int)(r->partial * dims / 2))
+			out[k] = 0;
+	if (r->type == ROPE_LLAMA3)
 		llama3(out, r, dims / 2);
 	else if (r->type == ROPE_YARN)
 		yarn(out, r, dims);
@@ -74,8 +83,14 @@ static double yarn_scale(double factor, double mscale)
 	return factor <= 1 ? 1 : 0.1 * mscale * dm_log(factor) + 1;
 }
 
-double ropetable_scale(const struct rope_config *r)
+double ropetable_scale(const struct rope_config *r, bool far)
 {
+	if (r->type == ROPE_LONG && r->short_mscale > 0 && r->long_mscale > 0)
+		return far ? r->long_mscale : r->short_mscale;
+	if (r->type == ROPE_LONG && r->attention_factor > 0)
+		return r->attention_factor;
+	if (r->type == ROPE_LONG && r->stretch > 1)
+		return dm_pow(1 + dm_log(r->stretch) / dm_log(r->original_positions), 0.5);
 	if (r->type != ROPE_YARN)
 		return 1;
 	if (r->attention_factor > 0)

@@ -5,10 +5,10 @@
 
 #include "runners/config.h"
 
-/* Rotation per position of pair k, in radians: out[dims/2]. */
-void ropetable_frequencies(double *out, const struct rope_config *r, int dims);
-/* What cosines and sines are multiplied by (yarn); 1 otherwise. */
-double ropetable_scale(const struct rope_config *r);
+/* Rotation per position of pair k, in radians: out[dims/2]. far: of sequences beyond the switch (longrope). */
+void ropetable_frequencies(double *out, const struct rope_config *r, int dims, bool far);
+/* What cosines and sines are multiplied by (yarn, longrope); 1 otherwise. */
+double ropetable_scale(const struct rope_config *r, bool far);
 /* Rows from..from+n-1 of the tables, [n][dims/2], rounded once from double. */
 void ropetable_fill(float *cos, float *sin, const double *freq, double scale, int dims, int from, int n);
 

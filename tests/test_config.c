@@ -260,7 +260,7 @@ static void test_damage(void)
 			double freq[512];
 			opened++;
 			CHECK(c.layers >= 1 && c.layers <= CONFIG_MAX_LAYERS && c.heads % c.kv_heads == 0 && c.rotary_dim <= c.head_dim, "accepted: %s", text);
-			ropetable_frequencies(freq, &c.rope[0], c.rotary_dim);
+			ropetable_frequencies(freq, &c.rope[0], c.rotary_dim, false);
 		} else {
 			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
 		}
