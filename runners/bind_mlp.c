@@ -1,6 +1,9 @@
 /* bind_mlp.c - the tensors of a dense feed-forward part. */
 #include "runners/bind.h"
 
+#include "kernels/base/dmath.h"
+#include "runners/bind_values.h"
+
 static int bind_up(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	const struct config *c = b->c;
@@ -18,8 +21,36 @@ static int bind_up(struct binder *b, struct block *k, int layer, struct err *e)
 	return bind_linear_of(b, &k->up, 2 * inner, c->width, part, 2, e);
 }
 
+/* xIELU's parameters: softplus(alpha_p), beta + softplus(alpha_n), beta, eps */
+static int bind_xielu(struct binder *b, struct block *k, int layer, struct err *e)
+{
+	static const char *const names[4] = { ".alpha_p", ".alpha_n", ".beta", ".eps" };
+	const struct role_name *r = family_role(b->f, R_ACT);
+	double v[4] = { 0.5, 0.5, 0.5, -1e-6 };
+	for (int i = 0; i < 4 && !b->random; i++) {
+		const struct tensor *t = bind_find(b, r->name, layer, names[i]);
+		if (!t && i < 2)
+			return bind_missing(b, r->name, layer, names[i], "", e);
+		if (t && t->count != 1)
+			return err_set(e, E_FORMAT, "%s: tensor '%s' is no single value", bind_file(b, t), t->name.p);
+		if (t && t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16)
+			return err_set(e, E_UNSUPPORTED, "%s: tensor '%s' is of another type than F32, F16 and BF16", bind_file(b, t), t->name.p);
+		if (t && bind_finite(b, t, e) != 0)
+			return -1;
+		if (t)
+			v[i] = value_at(t->data, value_type(t));
+	}
+	k->act[0] = (float)dm_log1p(dm_exp(v[0]));
+	k->act[1] = (float)(v[2] + dm_log1p(dm_exp(v[1])));
+	k->act[2] = (float)v[2];
+	k->act[3] = (float)v[3];
+	return 0;
+}
+
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e)
 {
+	if (b->c->act == ACT_XIELU && family_role(b->f, R_ACT) && bind_xielu(b, k, layer, e) != 0)
+		return -1;
 	if (bind_up(b, k, layer, e) != 0)
 		return -1;
 	return bind_linear(b, &k->down, R_DOWN, layer, b->c->width, k->inner, "hidden_size, intermediate_size", e);

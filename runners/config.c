@@ -32,7 +32,7 @@ static const struct key keys[] = {
 	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
 	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope[0].partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
-	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias", "bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
 	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
 	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
 	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
@@ -270,7 +270,7 @@ static int complete(struct config *c, struct err *e)
 /* Keys that the family's row knows with one value only. */
 static int check_only(const struct config *c, const struct source *s, struct err *e)
 {
-	for (int i = 0; i < 4 && c->family->only[i].key; i++) {
+	for (int i = 0; i < 8 && c->family->only[i].key; i++) {
 		const struct key_value *o = &c->family->only[i];
 		const struct value *v = config_look(s, o->key);
 		if (!v)

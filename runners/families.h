@@ -20,7 +20,7 @@ enum role {
 	R_END, R_EMBED, R_EMBED_NORM, R_POSITIONS, R_HEAD, R_FINAL_NORM,
 	R_PROJECT_IN, R_PROJECT_OUT, R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O,
-	R_GATE, R_UP, R_GATE_UP, R_DOWN,
+	R_GATE, R_UP, R_GATE_UP, R_DOWN, R_ACT,
 	R_COUNT
 };
 
@@ -56,7 +56,7 @@ struct family {
 	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
 	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
 	struct key_value defaults[8]; /* for keys that config.json lacks: any name of the key in config.c */
-	struct key_value only[4];     /* keys that may be absent or have this value (true is 1): another is not known here */
+	struct key_value only[8];     /* keys that may be absent or have this value (true is 1): another is not known here */
 	const struct key *keys;      /* keys of config.json that only this family reads (config_int.h), ended by one without a name; or NULL */
 	/* What follows from the keys by a formula of the family's own (multipliers, kinds of layers), after all keys are read; or NULL */
 	int (*derive)(struct config *c, const struct source *s, struct err *e);

@@ -68,6 +68,8 @@ static const struct role_name gpt2_names[] = {
 static const struct role_name opt_names[] = {
 	{ R_EMBED, "model.decoder.embed_tokens", 0 },
 	{ R_POSITIONS, "model.decoder.embed_positions", 0 },
+	{ R_PROJECT_IN, "model.decoder.project_in", BIAS_NEVER },
+	{ R_PROJECT_OUT, "model.decoder.project_out", BIAS_NEVER },
 	{ R_FINAL_NORM, "model.decoder.final_layer_norm", 0 },
 	{ R_HEAD, "lm_head", BIAS_NEVER },
 	{ R_NORM1, "model.decoder.layers.{}.self_attn_layer_norm", 0 },
@@ -88,6 +90,146 @@ static const char *const neox_junk[] = {
 	"gpt_neox.layers.{}.attention.rotary_emb.inv_freq",
 	NULL,
 };
+
+static const struct role_name bloom_names[] = {
+	{ R_EMBED, "transformer.word_embeddings", 0 },
+	{ R_EMBED_NORM, "transformer.word_embeddings_layernorm", 0 },
+	{ R_FINAL_NORM, "transformer.ln_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, "transformer.h.{}.input_layernorm", 0 },
+	{ R_NORM2, "transformer.h.{}.post_attention_layernorm", 0 },
+	{ R_QKV, "transformer.h.{}.self_attention.query_key_value", BIAS_ALWAYS },
+	{ R_O, "transformer.h.{}.self_attention.dense", BIAS_ALWAYS },
+	{ R_UP, "transformer.h.{}.mlp.dense_h_to_4h", BIAS_ALWAYS },
+	{ R_DOWN, "transformer.h.{}.mlp.dense_4h_to_h", BIAS_ALWAYS },
+	{ R_END },
+};
+static const struct role_name falcon_names[] = {
+	{ R_EMBED, "transformer.word_embeddings", 0 },
+	{ R_FINAL_NORM, "transformer.ln_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, "transformer.h.{}.input_layernorm", 0 },
+	{ R_NORM1, "transformer.h.{}.ln_attn", 0 },
+	{ R_NORM2, "transformer.h.{}.post_attention_layernorm", 0 },
+	{ R_NORM2, "transformer.h.{}.ln_mlp", 0 },
+	{ R_QKV, "transformer.h.{}.self_attention.query_key_value", BIAS_ATTENTION },
+	{ R_O, "transformer.h.{}.self_attention.dense", BIAS_ATTENTION },
+	{ R_UP, "transformer.h.{}.mlp.dense_h_to_4h", BIAS_ATTENTION },
+	{ R_DOWN, "transformer.h.{}.mlp.dense_4h_to_h", BIAS_ATTENTION },
+	{ R_END },
+};
+static const struct role_name mpt_names[] = {
+	{ R_EMBED, "transformer.wte", 0 },
+	{ R_FINAL_NORM, "transformer.norm_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, "transformer.blocks.{}.norm_1", 0 },
+	{ R_NORM2, "transformer.blocks.{}.norm_2", 0 },
+	{ R_QKV, "transformer.blocks.{}.attn.Wqkv", BIAS_NEVER },
+	{ R_O, "transformer.blocks.{}.attn.out_proj", BIAS_NEVER },
+	{ R_UP, "transformer.blocks.{}.ffn.up_proj", BIAS_NEVER },
+	{ R_DOWN, "transformer.blocks.{}.ffn.down_proj", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name gptneo_names[] = {
+	{ R_EMBED, "transformer.wte", 0 },
+	{ R_POSITIONS, "transformer.wpe", 0 },
+	{ R_FINAL_NORM, "transformer.ln_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, "transformer.h.{}.ln_1", 0 },
+	{ R_NORM2, "transformer.h.{}.ln_2", 0 },
+	{ R_Q, "transformer.h.{}.attn.attention.q_proj", BIAS_NEVER },
+	{ R_K, "transformer.h.{}.attn.attention.k_proj", BIAS_NEVER },
+	{ R_V, "transformer.h.{}.attn.attention.v_proj", BIAS_NEVER },
+	{ R_O, "transformer.h.{}.attn.attention.out_proj", BIAS_ALWAYS },
+	{ R_UP, "transformer.h.{}.mlp.c_fc", BIAS_ALWAYS },
+	{ R_DOWN, "transformer.h.{}.mlp.c_proj", BIAS_ALWAYS },
+	{ R_END },
+};
+static const struct role_name nemotron_names[] = {
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP }, { R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP }, { R_END },
+};
+static const char *const gptneo_junk[] = { "transformer.h.{}.attn.attention.bias", "transformer.h.{}.attn.attention.masked_bias", NULL };
+
+/* ---- keys and formulas of single families ---- */
+
+static bool is_true(const struct source *s, const char *key, bool otherwise)
+{
+	const struct value *v = config_look(s, key);
+	return v && v->type == V_BOOL ? v->b : otherwise;
+}
+
+static int bloom_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->residual_normed = is_true(s, "apply_residual_connection_post_layernorm", false);
+	return 0;
+}
+
+/* Three generations: one key head and one norm (7B), key groups and two norms (40B, 11B), ALiBi without parallel branches (RW). */
+static int falcon_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key norms[] = { { { "num_ln_in_parallel_attn" }, K_INT, 0, 2, 1, 2 } };
+	bool new_kind = is_true(s, "new_decoder_architecture", false);
+	int n = 2;
+	if (!new_kind)
+		c->kv_heads = is_true(s, "multi_query", true) ? 1 : c->heads;
+	if (config_keys(s, &n, norms, 1, NULL, e) != 0)
+		return -1;
+	if (c->heads % c->kv_heads)
+		return err_set(e, E_RANGE, "%s: 'num_attention_heads' %d is no multiple of 'num_kv_heads' %d", c->path, c->heads, c->kv_heads);
+	c->parallel = new_kind || is_true(s, "parallel_attn", true);
+	c->no_norm2 = c->parallel && !(new_kind && n == 2);
+	c->attention_bias = is_true(s, "bias", false);
+	if (is_true(s, "alibi", false))
+		c->position = POSITION_ALIBI;
+	return 0;
+}
+
+static const struct key mpt_keys[] = {
+	{ { "attn_config.clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
+	{ { "attn_config.softmax_scale" }, K_NUM, CONFIG_AT(score_scale), 0, 1e-9, 1e9 },
+	{ { NULL } },
+};
+
+/* attention_layers, or attention_types: [[[kinds], times], ...]; scores are not divided by sqrt(d) */
+static int gptneo_derive(struct config *c, const struct source *s, struct err *e)
+{
+	const struct value *list = config_look(s, "attention_layers"), *types = config_look(s, "attention_types");
+	int n = 0;
+	c->score_scale = 1;
+	if (list && list->type == V_LIST) {
+		for (size_t i = 0; i < list->list->n && n < CONFIG_MAX_LAYERS; i++)
+			c->slides[n++] = list->list->v[i].type == V_STR && str_is(list->list->v[i].s, "local");
+	} else if (types && types->type == V_LIST) {
+		for (size_t i = 0; i < types->list->n; i++) {
+			struct value run = types->list->v[i];
+			if (run.type != V_LIST || run.list->n != 2 || run.list->v[0].type != V_LIST || run.list->v[1].type != V_INT)
+				return err_set(e, E_FORMAT, "%s: 'attention_types' is no list of [[kinds], times]", c->path);
+			struct value kinds = run.list->v[0];
+			for (int64_t r = 0; r < run.list->v[1].i && n < CONFIG_MAX_LAYERS; r++)
+				for (size_t k = 0; k < kinds.list->n && n < CONFIG_MAX_LAYERS; k++)
+					c->slides[n++] = kinds.list->v[k].type == V_STR && str_is(kinds.list->v[k].s, "local");
+		}
+	} else {
+		for (; n < c->layers; n++)
+			c->slides[n] = n % 2;
+	}
+	if (n != c->layers)
+		return err_set(e, E_FORMAT, "%s: 'attention_types' gives %d of the %d layers a kind", c->path, n, c->layers);
+	return 0;
+}
+
+static int opt_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key width[] = { { { "word_embed_proj_dim" }, K_INT, CONFIG_AT(embed_width), 0, 1, 1 << 18 } };
+	if (config_keys(s, c, width, 1, NULL, e) != 0)
+		return -1;
+	if (c->embed_width == c->width)
+		c->embed_width = 0;
+	c->norm_after = !is_true(s, "do_layer_norm_before", true);
+	return 0;
+}
 
 const struct family families_gpt[] = {
 	{
@@ -187,11 +329,87 @@ const struct family families_gpt[] = {
 		.names = opt_names,
 		.prefix = "model.",
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.only = { { "do_layer_norm_before", 1 }, { "_remove_final_layer_norm", 0 }, { "enable_bias", 1 } },
+		.only = { { "_remove_final_layer_norm", 0 }, { "enable_bias", 1 } },
+		.derive = opt_derive,
 		.act = "relu",
 		.norm = NORM_LAYER,
 		.position = POSITION_LEARNED,
 		.position_offset = 2,
+	},
+	{
+		.name = "bloom",
+		.text = "BLOOM: ALiBi, a norm behind the embedding",
+		.architectures = { "BloomForCausalLM", "BloomModel" },
+		.model_types = { "bloom" },
+		.names = bloom_names,
+		.prefix = "transformer.",
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.derive = bloom_derive,
+		.act = "gelu_pytorch_tanh",
+		.norm = NORM_LAYER,
+		.position = POSITION_ALIBI,
+		.qkv = QKV_GROUPED,
+		.inner_4x = true,
+	},
+	{
+		.name = "falcon",
+		.text = "Falcon 7B, 40B, 180B, 11B and RW: parallel branches, one key head or groups, or ALiBi",
+		.architectures = { "FalconForCausalLM", "RWForCausalLM" },
+		.model_types = { "falcon" },
+		.names = falcon_names,
+		.prefix = "transformer.",
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.derive = falcon_derive,
+		.act = "gelu",
+		.norm = NORM_LAYER,
+		.qkv = QKV_GROUPED,
+		.alibi = ALIBI_FALCON,
+		.inner_4x = true,
+	},
+	{
+		.name = "mpt",
+		.text = "MPT: ALiBi, no biases",
+		.architectures = { "MPTForCausalLM", "MptForCausalLM" },
+		.model_types = { "mpt" },
+		.names = mpt_names,
+		.prefix = "transformer.",
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.only = { { "no_bias", 1 }, { "expansion_ratio", 4 }, { "attn_config.alibi", 1 }, { "attn_config.alibi_bias_max", 8 }, { "attn_config.qk_ln", 0 }, { "attn_config.prefix_lm", 0 } },
+		.keys = mpt_keys,
+		.act = "gelu",
+		.norm = NORM_LAYER_NOBIAS,
+		.position = POSITION_ALIBI,
+		.qkv = QKV_PLAIN,
+		.alibi = ALIBI_MPT,
+		.inner_4x = true,
+	},
+	{
+		.name = "gpt_neo",
+		.text = "GPT-Neo: scores without 1/sqrt(d), every other layer local",
+		.architectures = { "GPTNeoForCausalLM" },
+		.model_types = { "gpt_neo" },
+		.names = gptneo_names,
+		.prefix = "transformer.",
+		.junk = gptneo_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 }, { "sliding_window", 256 } },
+		.derive = gptneo_derive,
+		.act = "gelu_new",
+		.norm = NORM_LAYER,
+		.position = POSITION_LEARNED,
+		.window = WINDOW_ALL,
+		.inner_4x = true,
+	},
+	{
+		.name = "nemotron",
+		.text = "Nemotron 4 and Minitron: LayerNorm with 1 + weight, squared ReLU, partial rotary",
+		.architectures = { "NemotronForCausalLM" },
+		.model_types = { "nemotron" },
+		.names = nemotron_names,
+		.prefix = "model.",
+		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 } },
+		.act = "relu2",
+		.norm = NORM_LAYER,
+		.norm_plus_one = true,
 	},
 	{ .name = NULL },
 };

@@ -2,6 +2,8 @@
  */
 #include "runners/families_int.h"
 
+#include "kernels/base/dmath.h"
+
 static const struct role_name llama_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
 };
@@ -77,6 +79,227 @@ static const struct role_name glm4_names[] = {
 };
 static const char *const llama_junk[] = { LLAMA_JUNK, NULL };
 static const char *const mimo_junk[] = { "model.mtp_layers.*", NULL };
+
+static const struct role_name arcee_names[] = {
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP }, { R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP }, { R_END },
+};
+static const struct role_name apertus_names[] = {
+	LLAMA_ENDS,
+	{ R_NORM1, "model.layers.{}.attention_layernorm", 0 },
+	{ R_NORM2, "model.layers.{}.feedforward_layernorm", 0 },
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP },
+	{ R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP },
+	{ R_ACT, "model.layers.{}.mlp.act_fn", 0 },
+	{ R_END },
+};
+static const struct role_name hunyuan_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_Q_NORM, "model.layers.{}.self_attn.query_layernorm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.key_layernorm", 0 },
+	LLAMA_MLP(BIAS_MLP),
+	{ R_END },
+};
+static const struct role_name olmo_names[] = {
+	{ R_EMBED, "model.embed_tokens", 0 }, { R_HEAD, "lm_head", BIAS_NEVER },
+	/* norms without weights: the names are of no tensor */
+	{ R_FINAL_NORM, "model.norm", 0 }, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_NEVER), { R_END },
+};
+static const struct role_name internlm2_names[] = {
+	{ R_EMBED, "model.tok_embeddings", 0 },
+	{ R_FINAL_NORM, "model.norm", 0 },
+	{ R_HEAD, "output", BIAS_NEVER },
+	{ R_NORM1, "model.layers.{}.attention_norm", 0 },
+	{ R_NORM2, "model.layers.{}.ffn_norm", 0 },
+	{ R_QKV, "model.layers.{}.attention.wqkv", BIAS_ATTENTION },
+	{ R_O, "model.layers.{}.attention.wo", BIAS_ATTENTION },
+	{ R_GATE, "model.layers.{}.feed_forward.w1", BIAS_NEVER },
+	{ R_UP, "model.layers.{}.feed_forward.w3", BIAS_NEVER },
+	{ R_DOWN, "model.layers.{}.feed_forward.w2", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name qwen1_names[] = {
+	{ R_EMBED, "transformer.wte", 0 },
+	{ R_FINAL_NORM, "transformer.ln_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, "transformer.h.{}.ln_1", 0 },
+	{ R_NORM2, "transformer.h.{}.ln_2", 0 },
+	{ R_QKV, "transformer.h.{}.attn.c_attn", BIAS_ALWAYS },
+	{ R_O, "transformer.h.{}.attn.c_proj", BIAS_NEVER },
+	{ R_GATE, "transformer.h.{}.mlp.w2", BIAS_NEVER },
+	{ R_UP, "transformer.h.{}.mlp.w1", BIAS_NEVER },
+	{ R_DOWN, "transformer.h.{}.mlp.c_proj", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name chatglm_names[] = {
+	{ R_EMBED, "transformer.embedding.word_embeddings", 0 },
+	{ R_FINAL_NORM, "transformer.encoder.final_layernorm", 0 },
+	{ R_HEAD, "transformer.output_layer", BIAS_NEVER },
+	{ R_NORM1, "transformer.encoder.layers.{}.input_layernorm", 0 },
+	{ R_NORM2, "transformer.encoder.layers.{}.post_attention_layernorm", 0 },
+	{ R_QKV, "transformer.encoder.layers.{}.self_attention.query_key_value", BIAS_ATTENTION },
+	{ R_O, "transformer.encoder.layers.{}.self_attention.dense", BIAS_NEVER },
+	{ R_GATE_UP, "transformer.encoder.layers.{}.mlp.dense_h_to_4h", BIAS_NEVER },
+	{ R_DOWN, "transformer.encoder.layers.{}.mlp.dense_4h_to_h", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name gemma2_names[] = {
+	LLAMA_ENDS,
+	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
+	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
+	{ R_NORM2, "model.layers.{}.pre_feedforward_layernorm", 0 },
+	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_MLP(BIAS_NEVER),
+	{ R_END },
+};
+static const struct role_name cohere_names[] = {
+	LLAMA_ENDS,
+	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_MLP(BIAS_NEVER),
+	{ R_END },
+};
+static const char *const chatglm_junk[] = { "transformer.rotary_pos_emb.inv_freq", NULL };
+static const char *const qwen1_junk[] = { "transformer.rotary_emb.inv_freq", "transformer.h.{}.attn.masked_bias", "transformer.h.{}.attn.rotary_emb.inv_freq", NULL };
+static const char *const internlm2_junk[] = { "model.layers.{}.attention.rotary_emb.inv_freq", NULL };
+
+/* ---- keys and formulas of single families ---- */
+
+static const struct key granite_keys[] = {
+	{ { "embedding_multiplier" }, K_NUM, CONFIG_AT(embed_scale), 1, -1e9, 1e9 },
+	{ { "attention_multiplier" }, K_NUM, CONFIG_AT(score_scale), 1, 1e-9, 1e9 },
+	{ { "residual_multiplier" }, K_NUM, CONFIG_AT(branch_scale), 1, -1e9, 1e9 },
+	{ { "logits_scaling" }, K_NUM, CONFIG_AT(logit_scale), 1, 1e-9, 1e9 },
+	{ { NULL } },
+};
+
+static int granite_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	c->logit_scale = 1 / c->logit_scale;
+	return 0;
+}
+
+static int minicpm_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key own[] = {
+		{ { "scale_emb" }, K_NUM, 0, 1, -1e9, 1e9 },
+		{ { "scale_depth" }, K_NUM, sizeof(double), 1, -1e9, 1e9 },
+		{ { "dim_model_base" }, K_NUM, 2 * sizeof(double), 1, 1e-9, 1e9 },
+	};
+	double v[3];
+	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0)
+		return -1;
+	c->embed_scale = v[0];
+	c->branch_scale = v[1] / dm_pow(c->layers, 0.5);
+	c->logit_scale = v[2] / c->width;
+	return 0;
+}
+
+/* 13B models have no rotary embedding and say nothing of positions; Baichuan 2's config has z_loss_weight. */
+static int baichuan_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key length[] = { { { "model_max_length" }, K_INT, CONFIG_AT(max_positions), 0, 1, 1 << 30 } };
+	c->head_normed = config_look(s, "z_loss_weight") != NULL;
+	if (c->max_positions)
+		return 0;
+	c->position = POSITION_ALIBI;
+	return config_keys(s, c, length, 1, NULL, e);
+}
+
+static int qwen1_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key length[] = { { { "seq_length" }, K_INT, CONFIG_AT(max_positions), 0, 1, 1 << 30 } };
+	if (c->inner % 2)
+		return err_set(e, E_RANGE, "%s: 'intermediate_size' %d is odd", c->path, c->inner);
+	c->inner /= 2;
+	/* beyond seq_length use_dynamic_ntk and use_logn_attn would change scores: that is the longest input */
+	return config_look(s, "seq_length") ? config_keys(s, c, length, 1, NULL, e) : 0;
+}
+
+static int chatglm_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key own[] = {
+		{ { "rope_ratio" }, K_NUM, 0, 1, 1e-9, 1e9 },
+		{ { "padded_vocab_size" }, K_NUM, sizeof(double), 0, 1, 1 << 24 },
+	};
+	double v[2];
+	const struct value *shared = config_look(s, "multi_query_attention");
+	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0)
+		return -1;
+	c->rope[0].theta *= v[0];
+	if (v[1] > 0)
+		c->vocab = (int)v[1];
+	if (!shared || shared->type != V_BOOL || !shared->b)
+		c->kv_heads = c->heads;
+	return 0;
+}
+
+static const struct key gemma_keys[] = {
+	{ { "query_pre_attn_scalar" }, K_NUM, CONFIG_AT(score_scale), 256, 1e-9, 1e9 },
+	{ { "attn_logit_softcapping" }, K_NUM, CONFIG_AT(score_cap), 0, 1e-9, 1e9 },
+	{ { "final_logit_softcapping" }, K_NUM, CONFIG_AT(logit_cap), 0, 1e-9, 1e9 },
+	{ { NULL } },
+};
+
+static int gemma_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->embed_scale = dm_pow(c->width, 0.5);
+	if (c->family->keys)
+		c->score_scale = dm_pow(c->score_scale, -0.5);
+	if (c->act == ACT_GELU_ERF && !config_look(s, "hidden_activation")) /* what hidden_act calls gelu is the other one */
+		c->act = ACT_GELU_TANH;
+	return 0;
+}
+
+static const struct key cohere_keys[] = {
+	{ { "logit_scale" }, K_NUM, CONFIG_AT(logit_scale), 0.0625, -1e9, 1e9 },
+	{ { NULL } },
+};
+
+static int cohere_derive(struct config *c, const struct source *s, struct err *e)
+{
+	const struct value *v = config_look(s, "use_qk_norm");
+	(void)e;
+	c->qk_norm = v && v->type == V_BOOL && v->b ? QK_OWN : QK_NONE;
+	return 0;
+}
+
+static const struct key clip_keys[] = {
+	{ { "clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
+	{ { NULL } },
+};
+
+static int hunyuan_derive(struct config *c, const struct source *s, struct err *e)
+{
+	const struct value *v = config_look(s, "use_qk_norm");
+	(void)e;
+	if (v && v->type == V_BOOL && !v->b)
+		c->qk_norm = QK_NONE;
+	return 0;
+}
+
+/* rope_parameters.llama_4_scaling_beta */
+static int ministral3_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	c->q_growth = c->rope[0].growth;
+	c->q_every = c->rope[0].original_positions;
+	return 0;
+}
 
 const struct family families_llama[] = {
 	{
@@ -252,8 +475,10 @@ const struct family families_llama[] = {
 	},
 	{
 		.name = "baichuan",
-		.text = "Baichuan 1 7B: query, key and value in one tensor",
-		.architectures = { "BaiChuanForCausalLM" },
+		.text = "Baichuan 1 and 2: query, key and value in one tensor; rotary (7B) or ALiBi (13B)",
+		.architectures = { "BaichuanForCausalLM", "BaiChuanForCausalLM" },
+		.model_types = { "baichuan" },
+		.derive = baichuan_derive,
 		.names = baichuan_names,
 		.prefix = "model.",
 		.junk = llama_junk,
@@ -276,6 +501,260 @@ const struct family families_llama[] = {
 		.norm = NORM_RMS,
 		.qkv = QKV_PLAIN,
 		.window = WINDOW_ALL,
+		.gated = true,
+	},
+	{
+		.name = "granite",
+		.text = "Granite 3: Llama with four multipliers",
+		.architectures = { "GraniteForCausalLM" },
+		.model_types = { "granite" },
+		.names = llama_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-6 } },
+		.keys = granite_keys,
+		.derive = granite_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.gated = true,
+	},
+	{
+		.name = "minicpm",
+		.text = "MiniCPM: Llama with multipliers of embeddings, branches and logits",
+		.architectures = { "MiniCPMForCausalLM" },
+		.model_types = { "minicpm" },
+		.names = llama_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.derive = minicpm_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.gated = true,
+	},
+	{
+		.name = "arcee",
+		.text = "Arcee AFM: squared ReLU, not gated",
+		.architectures = { "ArceeForCausalLM" },
+		.model_types = { "arcee" },
+		.names = arcee_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 } },
+		.act = "relu2",
+		.norm = NORM_RMS,
+	},
+	{
+		.name = "apertus",
+		.text = "Apertus: xIELU, not gated, norms of query and key heads",
+		.architectures = { "ApertusForCausalLM" },
+		.model_types = { "apertus" },
+		.names = apertus_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 12000000 } },
+		.only = { { "post_norm", 0 }, { "qk_norm", 1 } },
+		.act = "xielu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD,
+	},
+	{
+		.name = "ministral3",
+		.text = "Ministral 3: Mistral with YaRN and queries that grow with position",
+		.architectures = { "Ministral3ForCausalLM", "Mistral3ForConditionalGeneration" },
+		.model_types = { "ministral3", "mistral3" },
+		.names = llama_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 } },
+		.derive = ministral3_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.window = WINDOW_ALL,
+		.gated = true,
+	},
+	{
+		.name = "hunyuan_dense",
+		.text = "Hunyuan, dense: norms of heads behind rotary, a base stretched by alpha",
+		.architectures = { "HunYuanDenseV1ForCausalLM" },
+		.model_types = { "hunyuan_v1_dense" },
+		.names = hunyuan_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 } },
+		.only = { { "use_cla", 0 } },
+		.derive = hunyuan_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD_AFTER,
+		.gated = true,
+	},
+	{
+		.name = "olmo",
+		.text = "OLMo 1: LayerNorm without weights, queries, keys and values clipped",
+		.architectures = { "OlmoForCausalLM" },
+		.model_types = { "olmo" },
+		.names = olmo_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 } },
+		.keys = clip_keys,
+		.act = "silu",
+		.norm = NORM_LAYER_PLAIN,
+		.gated = true,
+	},
+	{
+		.name = "olmo3",
+		.text = "OLMo 3: OLMo 2 with sliding layers, whose rotary table is not stretched",
+		.architectures = { "Olmo3ForCausalLM" },
+		.model_types = { "olmo3" },
+		.names = olmo2_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "sliding_window", 4096 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_PROJECTION,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 4,
+		.local_rope = LOCAL_PLAIN,
+		.gated = true,
+	},
+	{
+		.name = "internlm2",
+		.text = "InternLM 2 and 2.5: query, key and value in one tensor by key heads",
+		.architectures = { "InternLM2ForCausalLM" },
+		.model_types = { "internlm2" },
+		.names = internlm2_names,
+		.prefix = "model.",
+		.junk = internlm2_junk,
+		.defaults = { { "norm_eps", 1e-6 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qkv = QKV_GROUPED,
+		.gated = true,
+	},
+	{
+		.name = "qwen",
+		.text = "Qwen 1: biases on query, key and value, the gate in w2",
+		.architectures = { "QWenLMHeadModel" },
+		.model_types = { "qwen" },
+		.names = qwen1_names,
+		.prefix = "transformer.",
+		.junk = qwen1_junk,
+		.defaults = { { "norm_eps", 1e-6 } },
+		.only = { { "no_bias", 1 }, { "scale_attn_weights", 1 } },
+		.derive = qwen1_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qkv = QKV_PLAIN,
+		.gated = true,
+	},
+	{
+		.name = "chatglm",
+		.text = "ChatGLM 2 and 3, GLM-4 (remote code): half of a head rotated in interleaved pairs",
+		.architectures = { "ChatGLMModel", "ChatGLMForConditionalGeneration" },
+		.model_types = { "chatglm" },
+		.names = chatglm_names,
+		.prefix = "transformer.",
+		.junk = chatglm_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 } },
+		.only = { { "add_bias_linear", 0 }, { "rmsnorm", 1 }, { "post_layer_norm", 1 }, { "apply_residual_connection_post_layernorm", 0 } },
+		.derive = chatglm_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.rope = ROPE_INTERLEAVED,
+		.qkv = QKV_PLAIN,
+		.gated = true,
+	},
+	{
+		.name = "gemma",
+		.text = "Gemma 1: norms with 1 + weight, embeddings times sqrt(width)",
+		.architectures = { "GemmaForCausalLM" },
+		.model_types = { "gemma" },
+		.names = llama_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 } },
+		.derive = gemma_derive,
+		.act = "gelu_pytorch_tanh",
+		.norm = NORM_RMS,
+		.gated = true,
+		.norm_plus_one = true,
+	},
+	{
+		.name = "gemma2",
+		.text = "Gemma 2: four norms a layer, soft caps, every other layer slides",
+		.architectures = { "Gemma2ForCausalLM" },
+		.model_types = { "gemma2" },
+		.names = gemma2_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } },
+		.keys = gemma_keys,
+		.derive = gemma_derive,
+		.act = "gelu_pytorch_tanh",
+		.norm = NORM_RMS,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 2,
+		.gated = true,
+		.norm_plus_one = true,
+	},
+	{
+		.name = "gemma3",
+		.text = "Gemma 3: norms of heads, two rotary tables, five of six layers slide",
+		.architectures = { "Gemma3ForCausalLM", "Gemma3ForConditionalGeneration" },
+		.model_types = { "gemma3_text", "gemma3" },
+		.names = gemma2_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
+		.keys = gemma_keys,
+		.derive = gemma_derive,
+		.act = "gelu_pytorch_tanh",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 6,
+		.local_rope = LOCAL_BASE,
+		.gated = true,
+		.norm_plus_one = true,
+	},
+	{
+		.name = "cohere",
+		.text = "Command R: parallel branches, LayerNorm without bias, logits scaled",
+		.architectures = { "CohereForCausalLM" },
+		.model_types = { "cohere" },
+		.names = cohere_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.keys = cohere_keys,
+		.derive = cohere_derive,
+		.act = "silu",
+		.norm = NORM_LAYER_NOBIAS,
+		.parallel = PARALLEL_ALWAYS,
+		.rope = ROPE_INTERLEAVED,
+		.gated = true,
+	},
+	{
+		.name = "cohere2",
+		.text = "Command R7B and A: Command R with sliding layers, no rotary embedding in the others",
+		.architectures = { "Cohere2ForCausalLM" },
+		.model_types = { "cohere2" },
+		.names = cohere_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 }, { "sliding_window", 4096 } },
+		.only = { { "use_qk_norm", 0 } },
+		.keys = cohere_keys,
+		.act = "silu",
+		.norm = NORM_LAYER_NOBIAS,
+		.parallel = PARALLEL_ALWAYS,
+		.rope = ROPE_INTERLEAVED,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 4,
+		.nope = NOPE_FULL,
 		.gated = true,
 	},
 	{ .name = NULL },

@@ -308,8 +308,8 @@ static void test_ropetable(void)
 		double freq[128];
 		float cos[128], sin[128];
 		int half = g->dims / 2;
-		ropetable_frequencies(freq, &g->config, g->dims);
-		double scale = ropetable_scale(&g->config);
+		ropetable_frequencies(freq, &g->config, g->dims, false);
+		double scale = ropetable_scale(&g->config, false);
 		CHECK(scale > g->scale * (1 - 1e-14) && scale < g->scale * (1 + 1e-14), "%s: scale %.17g, wanted %.17g", g->name, scale, g->scale);
 		for (int k = 0; k < half; k++)
 			CHECK(freq[k] >= g->freq[k] * (1 - 1e-14) && freq[k] <= g->freq[k] * (1 + 1e-14), "%s: frequency %d is %.17g, wanted %.17g",
