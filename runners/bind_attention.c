@@ -114,6 +114,6 @@ int bind_slopes(struct binder *b, struct err *e)
 			slope[n++] = (float)dm_pow(2, -8.0 * i / (2 * below));
 	}
 	for (int i = 0; i < c->heads && c->family->alibi == ALIBI_FALCON; i++)
-		slope[i] = bf16_to_f32(f32_to_bf16(slope[i]));
+		slope[i] = bf16_to_f32(f32_to_bf16(slope[i])) * (c->alibi_twice ? 2.0f : 1.0f);
 	return bind_floats(b, &b->m->slopes, slope, (size_t)c->heads, e);
 }

@@ -76,6 +76,7 @@ struct config {
 	enum qk_norm qk_norm;
 	bool residual_normed;        /* the residual stream goes on from the normed input of a branch (bloom's switch, minimax) */
 	bool norm_after;             /* norms behind the residual sum, none at the end (opt-350m) */
+	bool alibi_twice;            /* slopes count twice (falcon's eager code) */
 	bool no_norm2;               /* parallel: one norm for both */
 	bool head_normed;            /* rows of the head have length 1 (baichuan2) */
 	int embed_width;             /* of the embedding and the head; 0: width (opt-350m) */

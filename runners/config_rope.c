@@ -149,7 +149,7 @@ int config_rope(struct config *c, const struct source *s, struct arena *a, struc
 		bool nested = false;
 		for (size_t j = 0; j < v->dict->n; j++)
 			nested |= v->dict->v[j].val.type == V_DICT;
-		if (nested && c->family->local_rope == LOCAL_SAME && !v_getc(*v, kinds[0]))
+		if (nested && c->family->local_rope == LOCAL_SAME)
 			return err_set(e, E_UNSUPPORTED, "%s: '%s' differs between kinds of layers ('%.60s'), which %s does not know", s->path,
 				       names[i], v->dict->v[0].key.s.p, c->family->name);
 		for (int k = 0; k < (nested ? ROPE_TABLES : 1); k++) {
@@ -161,8 +161,6 @@ int config_rope(struct config *c, const struct source *s, struct arena *a, struc
 			if (read_table(c, &c->rope[k], s, &in, a, e) != 0)
 				return -1;
 		}
-		if (nested && c->family->local_rope == LOCAL_SAME)
-			c->rope[1].dims = 0;
 		return nested ? 0 : local_table(c, s, e);
 	}
 	return local_table(c, s, e);

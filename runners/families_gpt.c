@@ -183,6 +183,11 @@ static int falcon_derive(struct config *c, const struct source *s, struct err *e
 	c->attention_bias = is_true(s, "bias", false);
 	if (is_true(s, "alibi", false))
 		c->position = POSITION_ALIBI;
+	/* The model has its bias once, as transformers' default attention does; the eager code of transformers 5 adds it twice. */
+	for (int i = 0; i < 2; i++) {
+		const struct value *how = config_look(s, i ? "attn_implementation" : "_attn_implementation");
+		c->alibi_twice |= how && how->type == V_STR && str_is(how->s, "eager");
+	}
 	return 0;
 }
 
