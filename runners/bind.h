@@ -89,6 +89,13 @@ int bind_table(struct binder *b, struct table *out, enum role role, int rows, in
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e); /* bind_attention.c */
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
+int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */
+
+/* Gate and up as one layer of 2 inner outputs, from two roles or one that holds both; up alone where the family has no gate. */
+struct gate_up {
+	enum role gate, up, both;
+};
+int bind_gate_up(struct binder *b, struct linear *w, struct gate_up roles, int layer, int inner, const char *why, struct err *e);
 
 #define WHY_MLP "intermediate_size, hidden_size"
 

@@ -4,21 +4,19 @@
 #include "kernels/base/dmath.h"
 #include "runners/bind_values.h"
 
-static int bind_up(struct binder *b, struct block *k, int layer, struct err *e)
+int bind_gate_up(struct binder *b, struct linear *w, struct gate_up r, int layer, int inner, const char *why, struct err *e)
 {
-	const struct config *c = b->c;
-	int inner = k->inner;
+	int width = b->c->width;
 	struct piece part[2];
 
 	if (!b->f->gated)
-		return bind_linear(b, &k->up, R_UP, layer, inner, c->width, WHY_MLP, e);
-	if (family_role(b->f, R_GATE_UP))
-		return bind_linear(b, &k->up, R_GATE_UP, layer, 2 * inner, c->width, "2 intermediate_size, hidden_size", e);
-	if (bind_piece(b, &part[0], R_GATE, layer, inner, c->width, WHY_MLP, e) != 0 ||
-	    bind_piece(b, &part[1], R_UP, layer, inner, c->width, WHY_MLP, e) != 0)
+		return bind_linear(b, w, r.up, layer, inner, width, why, e);
+	if (family_role(b->f, r.both))
+		return bind_linear(b, w, r.both, layer, 2 * inner, width, why, e);
+	if (bind_piece(b, &part[0], r.gate, layer, inner, width, why, e) != 0 || bind_piece(b, &part[1], r.up, layer, inner, width, why, e) != 0)
 		return -1;
 	part[1].n0 = inner;
-	return bind_linear_of(b, &k->up, 2 * inner, c->width, part, 2, e);
+	return bind_linear_of(b, w, 2 * inner, width, part, 2, e);
 }
 
 /* xIELU's parameters: softplus(alpha_p), beta + softplus(alpha_n), beta, eps */
@@ -51,7 +49,7 @@ int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	if (b->c->act == ACT_XIELU && family_role(b->f, R_ACT) && bind_xielu(b, k, layer, e) != 0)
 		return -1;
-	if (bind_up(b, k, layer, e) != 0)
+	if (bind_gate_up(b, &k->up, (struct gate_up){ R_GATE, R_UP, R_GATE_UP }, layer, k->inner, WHY_MLP, e) != 0)
 		return -1;
 	return bind_linear(b, &k->down, R_DOWN, layer, b->c->width, k->inner, "hidden_size, intermediate_size", e);
 }

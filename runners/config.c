@@ -85,7 +85,7 @@ const struct value *config_look(const struct source *s, const char *name)
 static int put_key(void *base, const struct key *k, double v)
 {
 	char *at = (char *)base + k->offset;
-	if (k->type == K_INT)
+	if (k->type == K_INT || k->type == K_EACH)
 		*(int *)at = (int)v;
 	else if (k->type == K_BOOL)
 		*(bool *)at = v != 0;
@@ -94,9 +94,20 @@ static int put_key(void *base, const struct key *k, double v)
 	return 0;
 }
 
+/* The item that a list repeats; NULL: there is none. */
+static const struct value *repeated(const struct value *v)
+{
+	for (size_t i = 0; i < v->list->n; i++)
+		if (v->list->v[i].type != V_INT || v->list->v[i].i != v->list->v[0].i)
+			return NULL;
+	return v->list->n ? &v->list->v[0] : NULL;
+}
+
 static int read_key(const struct source *s, void *base, const struct key *k, const char *name, const struct value *v, struct err *e)
 {
-	static const char *const wanted[] = { "an integer", "a number", "true or false" };
+	static const char *const wanted[] = { "an integer", "a number", "true or false", "an integer" };
+	if (k->type == K_EACH && v->type == V_LIST && !(v = repeated(v)))
+		return err_set(e, E_UNSUPPORTED, "%s: '%s%s' differs between layers, which is not known", s->path, s->inside, name);
 	bool ok = k->type == K_BOOL ? v->type == V_BOOL : v->type == V_INT || (k->type == K_NUM && v->type == V_FLOAT);
 	if (!ok)
 		return err_set(e, E_FORMAT, "%s: '%s%s' is of type %s, wanted %s", s->path, s->inside, name, v_type_name(*v),
@@ -122,7 +133,7 @@ int config_keys(const struct source *s, void *base, const struct key *table, siz
 			continue;
 		}
 		double def = k->def;
-		for (int d = 0; f && d < 8 && f->defaults[d].key; d++)
+		for (int d = 0; f && d < FAMILY_DEFAULTS && f->defaults[d].key; d++)
 			for (j = 0; j < MAX_NAMES && k->names[j]; j++)
 				if (!strcmp(f->defaults[d].key, k->names[j]))
 					def = f->defaults[d].value;
@@ -337,6 +348,7 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
 	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
 	    config_layers(c, &s, e) != 0 ||
+	    (c->family->moe.present && config_moe(c, &s, e) != 0) ||
 	    (c->family->derive && c->family->derive(c, &s, e) != 0) || config_rope_dims(c, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);

@@ -28,7 +28,7 @@ enum qkv_layout {
 
 /* What mixes positions in a layer, and what follows it. */
 enum mixer { MIX_ATTENTION, MIX_NONE, MIX_COUNT };
-enum ff { FF_DENSE, FF_NONE, FF_COUNT };
+enum ff { FF_DENSE, FF_NONE, FF_MOE, FF_COUNT };
 
 enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG, ROPE_ALPHA, ROPE_DYNAMIC, ROPE_PROPORTIONAL };
 #define ROPE_MAX_PAIRS 512
@@ -57,6 +57,23 @@ struct quant_config {
 	int block_rows, block_cols; /* of a scale; 0: no blocks */
 };
 
+/* Mixture of experts: which layers are, and how many experts of what kind. */
+struct moe_config {
+	int experts, k;      /* 0 experts: none */
+	int identity;        /* further experts, after these, that give back their input */
+	int inner;           /* of an expert */
+	int dense;           /* llama4: inner width of layers without experts, where `inner` of the file is an expert's; 0: not given */
+	int shared;          /* inner width of the shared expert; 0: none */
+	int shared_count;    /* the shared expert is so many of an expert's width; 0: not given */
+	enum route_score score;
+	bool normalise;      /* the chosen weights are divided by their sum */
+	double factor, floor, jitter;
+	int groups, groups_kept, best_of;
+	int first, last, step; /* layers first..last (-1: to the end) are sparse, every step-th of all */
+	enum act act;
+	float act_p[4];
+};
+
 struct config {
 	char path[4096];             /* of config.json, for messages */
 	const struct family *family;
@@ -71,6 +88,7 @@ struct config {
 	double score_scale;          /* scores of attention are; 0: head_dim^-1/2 */
 	double score_cap;            /* 0: none */
 	double clip_qkv;             /* queries, keys and values stay within +-clip; 0: none */
+	struct moe_config moe;
 	enum position_kind position; /* the family's, unless its keys say otherwise */
 	enum qkv_layout qkv;
 	enum qk_norm qk_norm;

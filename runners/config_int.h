@@ -13,7 +13,7 @@
 #include "runners/families.h"
 #include "runners/text/value.h"
 
-enum key_type { K_INT, K_NUM, K_BOOL };
+enum key_type { K_INT, K_NUM, K_BOOL, K_EACH /* an integer, or a list of one for each layer, all the same */ };
 #define MAX_NAMES 6
 #define NEEDED (-1e300) /* default of a key that must be there */
 
@@ -44,5 +44,6 @@ int config_rope(struct config *c, const struct source *s, struct arena *a, struc
 int config_quant(struct config *c, const struct source *s, struct err *e);
 int config_rope_dims(struct config *c, struct err *e);
 int config_layers(struct config *c, const struct source *s, struct err *e);
+int config_moe(struct config *c, const struct source *s, struct err *e); /* only of families with experts */
 
 #endif

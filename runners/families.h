@@ -21,6 +21,9 @@ enum role {
 	R_PROJECT_IN, R_PROJECT_OUT, R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN, R_ACT,
+	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */,
+	R_X_GATE, R_X_UP, R_X_GATE_UP, R_X_DOWN, /* an expert's; where all experts are in one tensor its whole name */
+	R_S_GATE, R_S_UP, R_S_GATE_UP, R_S_DOWN, R_S_WEIGHT, /* the shared expert's; what it is weighed by */
 	R_COUNT
 };
 
@@ -31,6 +34,26 @@ struct role_name {
 	enum role role;      /* several rows of one role: the first whose weight is in the files */
 	const char *name;    /* without ".weight"; "{}" stands for the layer's number */
 	enum bias_rule bias; /* linear layers */
+};
+
+/* How the tensors of experts lie: each expert's own ("{}" its number), or E experts in one tensor. */
+enum expert_layout {
+	EXPERTS_APART,
+	EXPERTS_OUT_IN, /* [E, out, in] */
+	EXPERTS_IN_OUT, /* [E, in, out] */
+	EXPERTS_ROWS,   /* dbrx: gate and up [E out, in], down [E in, out] */
+};
+
+/* The mixture of experts of a family (block_moe.c); what config.json says of it is in struct moe_config. */
+struct moe_family {
+	bool present;
+	enum route_score score;
+	enum expert_layout layout;
+	bool interleaved;     /* rows of gate and up alternate */
+	bool weigh_input;     /* an expert's input is multiplied by its weight, not its output */
+	bool steps_from_zero; /* layer i is sparse where the step divides i, not i + 1 */
+	int best_of;          /* members of a group that make its score */
+	double floor;         /* added to the sum that weights are divided by */
 };
 
 enum norm_kind { NORM_RMS, NORM_LAYER, NORM_LAYER_NOBIAS, NORM_LAYER_PLAIN /* neither weight nor bias */ };
@@ -44,6 +67,8 @@ struct key_value {
 	double value;
 };
 
+#define FAMILY_DEFAULTS 16
+
 struct source;
 struct key;
 
@@ -55,7 +80,7 @@ struct family {
 	const struct role_name *names; /* up to R_END */
 	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
 	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
-	struct key_value defaults[8]; /* for keys that config.json lacks: any name of the key in config.c */
+	struct key_value defaults[FAMILY_DEFAULTS]; /* for keys that config.json lacks: any name of the key in config.c */
 	struct key_value only[8];     /* keys that may be absent or have this value (true is 1): another is not known here */
 	const struct key *keys;      /* keys of config.json that only this family reads (config_int.h), ended by one without a name; or NULL */
 	/* What follows from the keys by a formula of the family's own (multipliers, kinds of layers), after all keys are read; or NULL */
@@ -73,6 +98,7 @@ struct family {
 	enum local_rope local_rope;
 	enum alibi alibi;
 	int window_pattern;          /* WINDOW_PATTERN: layer i is full iff (i + 1) % n == 0, where sliding_window_pattern says nothing */
+	struct moe_family moe;
 	bool gated;
 	bool norm_plus_one;          /* norms multiply by 1 + weight */
 	bool transposed;             /* linear weights are [in, out] */

@@ -26,6 +26,7 @@
 
 #define LLAMA_JUNK "model.layers.{}.self_attn.rotary_emb.inv_freq"
 
+extern const struct family families_moe[];
 extern const struct family families_llama[], families_gpt[];
 
 #endif

@@ -88,6 +88,7 @@ static void feed(const struct forward *f, struct mat y, struct mat x, int i)
 {
 	switch ((enum ff)f->m->cfg.ff[i]) {
 	case FF_DENSE: block_mlp(f, y, x, i); break;
+	case FF_MOE: block_moe(f, y, x, i); break;
 	default: assert(!"a feed-forward part"); break;
 	}
 }
@@ -267,6 +268,8 @@ int forward_eval(struct forward *f, struct cache *c, const struct eval *v, struc
 		return 0;
 	guard_begin("forward_eval");
 	int rc = pass(f, c, v, e);
+	if (moe_error(f, e) != 0)
+		rc = -1;
 	guard_end();
 	return rc;
 }

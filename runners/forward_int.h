@@ -12,6 +12,15 @@
 
 #define LOG2E 1.4426950408889634
 
+/* block_moe.c. The first group is [rows][...], the second [MOE_ROWS][...] for the rows of one expert. */
+struct moe_scratch {
+	float *logits, *weights, *sorted, *sum;
+	int32_t *ids, *order, *zeros;
+	float *in, *up, *out, *gate;
+	float *zero;             /* one row */
+	struct moe_host *host;
+};
+
 struct forward {
 	struct model *m;
 	int max_rows, max_scored, max_sequences, max_pages; /* max_pages: of a sequence */
@@ -24,6 +33,7 @@ struct forward {
 	float *growth;    /* [positions]: what queries are multiplied by */
 	float *qkv, *att; /* block_attention.c */
 	float *up;        /* block_mlp.c */
+	struct moe_scratch moe;
 	struct lse *lse;
 	struct draw *draw;
 	int32_t *drawn;
@@ -58,5 +68,10 @@ void attention_parts(struct parts *p, const struct model *m, size_t rows);
 void block_attention(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer);
 void mlp_parts(struct parts *p, const struct model *m, size_t rows);
 void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer);
+void moe_parts(struct parts *p, const struct model *m, size_t rows);
+void moe_open(struct forward *f); /* host memory; never fails */
+void moe_close(struct forward *f);
+void block_moe(const struct forward *f, struct mat y, struct mat x, int layer);
+int moe_error(const struct forward *f, struct err *e); /* what a block could not say, once */
 
 #endif

@@ -45,6 +45,7 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
 	mlp_parts(p, m, n);
+	moe_parts(p, m, n);
 	PART(p, top, chunk * w, float);
 	PART(p, logits, chunk * (size_t)c->vocab, float);
 	PART(p, lse, (size_t)max_scored, struct lse);
@@ -165,6 +166,7 @@ int forward_open(struct forward **out, struct model *m, int max_rows, int max_sc
 		}
 		memcpy((char *)f + p.part[i].at, &mem, sizeof mem);
 	}
+	moe_open(f);
 	fill_tables(f);
 	*out = f;
 	return 0;
@@ -183,6 +185,7 @@ void forward_close(struct forward *f)
 		if (mem)
 			f->m->ops->release(f->m->dev, mem);
 	}
+	moe_close(f);
 	free(f->shifted);
 	free(f);
 }

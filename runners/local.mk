@@ -27,3 +27,4 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES += %D%/families.h %D%/families_int.h %D%/families.c
 %C%_librunners_a_SOURCES += %D%/families_llama.c
 %C%_librunners_a_SOURCES += %D%/families_gpt.c
+%C%_librunners_a_SOURCES += %D%/config_moe.c %D%/bind_moe.c %D%/block_moe.c %D%/families_moe.c

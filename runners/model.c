@@ -204,6 +204,8 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 		return -1;
 	if (c->mixer[i] == MIX_ATTENTION && bind_attention(b, k, i, e) != 0)
 		return -1;
+	if (c->ff[i] == FF_MOE)
+		return bind_moe(b, k, i, e);
 	return c->ff[i] == FF_DENSE ? bind_mlp(b, k, i, e) : 0;
 }
 

@@ -27,6 +27,15 @@ struct block {
 	float act[4];       /* parameters of the activation */
 	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
+	struct moe_block *moe; /* of layers with experts */
+};
+
+struct moe_block {
+	struct linear router;      /* [experts, and those that give back their input][width] */
+	struct router rule;
+	struct linear *up, *down;  /* [experts]: [2 inner][width], gate first; [width][inner] */
+	struct linear shared_up, shared_down; /* n 0: no shared expert */
+	struct linear shared_weight; /* [1][width], then a sigmoid; n 0: the shared expert counts as it is */
 };
 
 struct model {
