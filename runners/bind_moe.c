@@ -14,79 +14,87 @@
 #define WHY_ALL "experts, moe_intermediate_size or intermediate_size, hidden_size"
 #define WHY_SHARED "width of the shared expert, hidden_size"
 
-/* A tensor of all experts, or of the biases of all, which only some families have. */
+/* n outputs of k inputs of every expert in one tensor. */
 struct stack {
-	const struct tensor *w, *bias;
+	const char *name;
+	int layer, n, k;
+	bool flipped;       /* values lie [k][n] */
+	bool blocks;        /* in MXFP4, never flipped */
+	struct piece whole; /* of expert 0, but for blocks */
 };
 
-static int need_stack(struct binder *b, struct stack *out, enum role role, int layer, int n, int k, bool flipped, struct err *e)
+static int find_stack(struct binder *b, struct stack *s, enum role role, int layer, int n, int k, struct err *e)
 {
 	const struct role_name *r = family_role(b->f, role);
-	int experts = b->c->moe.experts, rows = flipped ? k : n, cols = flipped ? n : k;
+	const struct moe_config *c = &b->c->moe;
+	enum expert_layout layout = b->f->moe.layout;
+	struct piece *p = &s->whole;
 
-	*out = (struct stack){ NULL, NULL };
-	if (b->f->moe.layout == EXPERTS_ROWS) {
-		if ((int64_t)experts * b->c->moe.inner > INT32_MAX)
-			return err_set(e, E_RANGE, "%s: %d experts of width %d are too many", b->c->path, experts, b->c->moe.inner);
-		return bind_need(b, &out->w, r->name, layer, "", (int64_t)experts * b->c->moe.inner, b->c->width, 0, WHY_ALL, e);
-	}
-	if (bind_need(b, &out->w, r->name, layer, "", experts, rows, cols, WHY_ALL, e) != 0)
+	*s = (struct stack){ .name = r->name, .layer = layer, .n = n, .k = k, .blocks = bind_has_blocks(b, r->name, layer),
+			     .flipped = layout == EXPERTS_IN_OUT || (layout == EXPERTS_ROWS && role == R_X_DOWN) };
+	*p = (struct piece){ .rows = n, .every = 1, .row_step = s->flipped ? 1 : k, .col_step = s->flipped ? n : 1 };
+	if (r->bias == BIAS_ALWAYS && bind_need(b, &p->bias, r->name, layer, "_bias", c->experts, n, 0, WHY_ALL, e) != 0)
 		return -1;
-	return r->bias == BIAS_ALWAYS ? bind_need(b, &out->bias, r->name, layer, "_bias", experts, n, 0, WHY_ALL, e) : 0;
+	if (s->blocks)
+		return 0;
+	if (layout == EXPERTS_ROWS)
+		return bind_need(b, &p->w, r->name, layer, "", (int64_t)c->experts * c->inner, b->c->width, 0, WHY_ALL, e);
+	if (bind_need_weight(b, &p->w, r->name, layer, "", c->experts, s->flipped ? k : n, s->flipped ? n : k, WHY_ALL, e) != 0)
+		return -1;
+	return bind_scale(b, p, e);
 }
 
-/* Expert i's n x k in it. */
-static struct piece slice(const struct stack *s, int i, int n, int k, bool flipped)
+/* The part of expert b->expert. */
+static int take(struct binder *b, struct piece *p, const struct stack *s, struct err *e)
 {
-	return (struct piece){ .w = s->w, .bias = s->bias, .rows = n, .every = 1, .base = (int64_t)i * n * k, .row_step = flipped ? 1 : k,
-			       .col_step = flipped ? n : 1, .bias_base = (int64_t)i * n };
+	*p = s->whole;
+	if (s->blocks && bind_blocks(b, p, s->name, s->layer, b->c->moe.experts, s->n, s->k, WHY_ALL, e) != 0)
+		return -1;
+	p->bias = s->whole.bias;
+	p->bias_base = (int64_t)b->expert * s->n;
+	if (!s->blocks)
+		p->base = (int64_t)b->expert * s->n * s->k;
+	return 0;
 }
 
-/* Gate and up of expert i, both in one tensor of all experts. */
-static int bind_both(struct binder *b, struct linear *w, const struct stack *s, int i, bool flipped, struct err *e)
+/* Gate and up from a stack of both, or of one each. */
+static int bind_pair(struct binder *b, struct linear *w, const struct stack *gate, const struct stack *up, struct err *e)
 {
 	int inner = b->c->moe.inner, width = b->c->width;
 	struct piece part[2];
 
-	part[0] = part[1] = slice(s, i, 2 * inner, width, flipped);
-	if (!b->f->moe.interleaved)
+	if (take(b, &part[0], gate, e) != 0)
+		return -1;
+	if (!up && !b->f->moe.interleaved)
 		return bind_linear_of(b, w, 2 * inner, width, part, 1, e);
-	part[0].rows = part[1].rows = inner;
-	part[0].every = part[1].every = 2;
-	part[1].row0 = 1;
+	if (up) {
+		if (take(b, &part[1], up, e) != 0)
+			return -1;
+	} else {
+		part[1] = part[0];
+		part[0].rows = part[1].rows = inner;
+		part[0].every = part[1].every = 2;
+		part[1].row0 = 1;
+	}
 	part[1].n0 = inner;
 	return bind_linear_of(b, w, 2 * inner, width, part, 2, e);
 }
 
 static int bind_stacked(struct binder *b, struct moe_block *x, int layer, struct err *e)
 {
-	enum expert_layout layout = b->f->moe.layout;
 	int inner = b->c->moe.inner, width = b->c->width;
-	bool both = family_role(b->f, R_X_GATE_UP) != NULL, flipped = layout == EXPERTS_IN_OUT, down_flipped = layout != EXPERTS_OUT_IN;
+	bool both = family_role(b->f, R_X_GATE_UP) != NULL;
 	struct stack gate, up, down;
+	struct piece p;
 
-	if (both && need_stack(b, &gate, R_X_GATE_UP, layer, 2 * inner, width, flipped, e) != 0)
+	if (find_stack(b, &gate, both ? R_X_GATE_UP : R_X_GATE, layer, both ? 2 * inner : inner, width, e) != 0 ||
+	    (!both && find_stack(b, &up, R_X_UP, layer, inner, width, e) != 0) ||
+	    find_stack(b, &down, R_X_DOWN, layer, width, inner, e) != 0)
 		return -1;
-	if (!both && (need_stack(b, &gate, R_X_GATE, layer, inner, width, flipped, e) != 0 ||
-		      need_stack(b, &up, R_X_UP, layer, inner, width, flipped, e) != 0))
-		return -1;
-	if (need_stack(b, &down, R_X_DOWN, layer, width, inner, down_flipped, e) != 0)
-		return -1;
-	for (int i = 0; i < b->c->moe.experts; i++) {
-		struct piece d = slice(&down, i, width, inner, down_flipped);
-		struct piece part[2];
-		if (both && bind_both(b, &x->up[i], &gate, i, flipped, e) != 0)
+	for (b->expert = 0; b->expert < b->c->moe.experts; b->expert++)
+		if (bind_pair(b, &x->up[b->expert], &gate, both ? NULL : &up, e) != 0 || take(b, &p, &down, e) != 0 ||
+		    bind_linear_of(b, &x->down[b->expert], width, inner, &p, 1, e) != 0)
 			return -1;
-		if (!both) {
-			part[0] = slice(&gate, i, inner, width, flipped);
-			part[1] = slice(&up, i, inner, width, flipped);
-			part[1].n0 = inner;
-			if (bind_linear_of(b, &x->up[i], 2 * inner, width, part, 2, e) != 0)
-				return -1;
-		}
-		if (bind_linear_of(b, &x->down[i], width, inner, &d, 1, e) != 0)
-			return -1;
-	}
 	return 0;
 }
 
