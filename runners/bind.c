@@ -188,8 +188,8 @@ void *bind_alloc(struct binder *b, size_t bytes, struct err *e)
 	return m->owned[m->nowned++] = p;
 }
 
-/* Values from..from+n-1 of a tensor, plus `plus`, as floats at device address dst. */
-int bind_put(struct binder *b, float *dst, const struct tensor *t, size_t from, size_t n, float plus, struct err *e)
+/* Values from, from + every, ... (n of them) of a tensor, plus `plus`, as floats at device address dst. */
+int bind_put_every(struct binder *b, float *dst, const struct tensor *t, size_t from, size_t every, size_t n, float plus, struct err *e)
 {
 	enum dtype dt = value_type(t);
 	size_t size = dtype_size(dt);
@@ -197,13 +197,18 @@ int bind_put(struct binder *b, float *dst, const struct tensor *t, size_t from, 
 		b->m->ops->noise(b->m->dev, dst, DT_F32, n, b->seed++, 1.0f);
 		return 0;
 	}
-	if (values_finite(t->data + from * size, n, dt) != 0)
+	if (values_finite(t->data + from * size, (n - 1) * every + 1, dt) != 0)
 		return bind_not_finite(b, t, e);
 	float *f = (float *)bind_stage(b, n * sizeof *f);
 	for (size_t i = 0; i < n; i++)
-		f[i] = value_at(t->data + (from + i) * size, dt) + plus;
+		f[i] = value_at(t->data + (from + i * every) * size, dt) + plus;
 	b->m->ops->put(b->m->dev, dst, f, n * sizeof *f);
 	return 0;
+}
+
+int bind_put(struct binder *b, float *dst, const struct tensor *t, size_t from, size_t n, float plus, struct err *e)
+{
+	return bind_put_every(b, dst, t, from, 1, n, plus, e);
 }
 
 int bind_floats(struct binder *b, float **out, const float *host, size_t n, struct err *e)

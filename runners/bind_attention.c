@@ -80,12 +80,26 @@ static int bind_qk_norm(struct binder *b, struct norm *out, enum role role, int 
 	return 0;
 }
 
+/* Logits of the sinks, in units of log2. */
+static int bind_sinks(struct binder *b, struct block *k, int layer, struct err *e)
+{
+	const struct role_name *r = family_role(b->f, R_SINKS);
+	float *host;
+	if (!r)
+		return 0;
+	if (bind_host(b, &host, r->name, layer, "", b->c->heads, "num_attention_heads", e) != 0)
+		return -1;
+	for (int i = 0; i < b->c->heads; i++)
+		host[i] = (float)(host[i] * 1.4426950408889634);
+	return bind_floats(b, &k->sinks, host, (size_t)b->c->heads, e);
+}
+
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	const struct config *c = b->c;
 
 	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 || bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, c->kv_heads, e) != 0 ||
-	    bind_qkv(b, &k->qkv, layer, e) != 0)
+	    bind_sinks(b, k, layer, e) != 0 || bind_qkv(b, &k->qkv, layer, e) != 0)
 		return -1;
 	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * c->head_dim, "hidden_size, num_attention_heads x head_dim", e);
 }

@@ -25,7 +25,7 @@ struct stack {
 
 static int find_stack(struct binder *b, struct stack *s, enum role role, int layer, int n, int k, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, role);
+	const struct role_name *r = bind_role(b, role, layer);
 	const struct moe_config *c = &b->c->moe;
 	enum expert_layout layout = b->f->moe.layout;
 	struct piece *p = &s->whole;
@@ -111,7 +111,7 @@ static int bind_apart(struct binder *b, struct moe_block *x, int layer, struct e
 /* What is added to scores for the choice alone: [experts], or [1, experts]. */
 static int bind_choice(struct binder *b, struct moe_block *x, int layer, int experts, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, R_ROUTER_BIAS);
+	const struct role_name *r = bind_role(b, R_ROUTER_BIAS, layer);
 	const struct tensor *t;
 	float *p;
 

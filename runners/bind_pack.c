@@ -58,12 +58,7 @@ static int pack(struct binder *b, struct linear *w, const struct piece *p, struc
 	}
 	if (!p->bias)
 		return 0;
-	if (p->every == 1)
-		return bind_put(b, w->bias + p->n0, p->bias, (size_t)(p->bias_base + p->row0), (size_t)p->rows, 0.0f, e);
-	for (int r = 0; r < p->rows; r++)
-		if (bind_put(b, w->bias + p->n0 + r, p->bias, (size_t)(p->bias_base + p->row0 + (int64_t)r * p->every), 1, 0.0f, e) != 0)
-			return -1;
-	return 0;
+	return bind_put_every(b, w->bias + p->n0, p->bias, (size_t)(p->bias_base + p->row0), (size_t)p->every, (size_t)p->rows, 0.0f, e);
 }
 
 /* Random values for a layer of k inputs: with inputs of variance 1 the outputs have about that, too. */

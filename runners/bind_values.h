@@ -36,6 +36,7 @@ int values_finite(const unsigned char *p, size_t n, enum dtype dt); /* -1 when a
 unsigned char *bind_stage(struct binder *b, size_t size);           /* scratch, until the next call */
 void expand_row(const struct binder *b, unsigned char *out, enum dtype dt, const struct piece *p, int row, int k); /* bind_expand.c */
 int expand_not_finite(const struct binder *b, const struct piece *p, int k, struct err *e); /* says where; -1 */
+int bind_put_every(struct binder *b, float *dst, const struct tensor *t, size_t from, size_t every, size_t n, float plus, struct err *e);
 int bind_put(struct binder *b, float *dst, const struct tensor *t, size_t from, size_t n, float plus, struct err *e);
 
 #endif

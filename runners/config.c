@@ -24,15 +24,15 @@ static const struct key keys[] = {
 	{ { "hidden_size", "n_embd", "d_model", "n_embed" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
 	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), NEEDED, 1, CONFIG_MAX_LAYERS },
 	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
-	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num" }, K_INT, AT(kv_heads), 0, 1, 4096 },
+	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
 	{ { "head_dim", "kv_channels" }, K_INT, AT(head_dim), 0, 1, 1024 },
-	{ { "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
+	{ { "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "ffn_config.ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
 	{ { "n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
 	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "layernorm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
-	{ { "rope_theta", "rotary_emb_base" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
+	{ { "rope_theta", "rotary_emb_base", "attn_config.rope_theta" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
 	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope[0].partial), 1, 0, 1 },
 	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
-	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias", "bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
+	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias", "bias", "qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
 	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
 	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
 	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
@@ -179,7 +179,7 @@ static int find_family(struct config *c, const struct source *s, struct arena *a
 
 static int read_act(struct config *c, const struct source *s, struct arena *a, struct err *e)
 {
-	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", NULL };
+	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", "ffn_config.ffn_act_fn.name", NULL };
 	const char *words[sizeof acts / sizeof acts[0] + 1], *name = "", *key = names[0];
 	char known[200] = "", hint[200];
 	size_t n = 0, i;

@@ -6,6 +6,8 @@ static int read_layers(struct config *c, const struct source *s, const char *nam
 		       unsigned char *out, bool *given, struct err *e)
 {
 	const struct value *v = config_look(s, name);
+	if (v && v->type == V_LIST && !v->list->n && !zero) /* an empty no_rope_layers says nothing */
+		v = NULL;
 	*given = v != NULL;
 	if (!v)
 		return 0;

@@ -108,6 +108,7 @@ int config_moe(struct config *c, const struct source *s, struct err *e)
 	m->score = f->score;
 	m->best_of = f->best_of ? f->best_of : 1;
 	m->floor = f->floor;
+	m->normalise = m->normalise && (m->score == ROUTE_SOFTMAX || m->score == ROUTE_SIGMOID);
 	m->act = c->act;
 	if (!m->inner)
 		m->inner = c->inner;

@@ -24,9 +24,37 @@
 	{ R_FINAL_NORM, "model.norm", 0 }, \
 	{ R_HEAD, "lm_head", BIAS_NEVER }
 
+#define LLAMA_QK_NORMS \
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 }, \
+	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 }
+
+/* Experts and shared expert as DeepSeek and Mixtral name them, which many follow. */
+#define DEEPSEEK_EXPERTS \
+	{ R_ROUTER, "model.layers.{}.mlp.gate", BIAS_NEVER }, \
+	{ R_X_GATE, "model.layers.{}.mlp.experts.{}.gate_proj", BIAS_NEVER }, \
+	{ R_X_UP, "model.layers.{}.mlp.experts.{}.up_proj", BIAS_NEVER }, \
+	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_NEVER }
+#define SHARED_EXPERT(name) \
+	{ R_S_GATE, "model.layers.{}.mlp." name ".gate_proj", BIAS_NEVER }, \
+	{ R_S_UP, "model.layers.{}.mlp." name ".up_proj", BIAS_NEVER }, \
+	{ R_S_DOWN, "model.layers.{}.mlp." name ".down_proj", BIAS_NEVER }
+#define DEEPSEEK_CHOICE { R_ROUTER_BIAS, "model.layers.{}.mlp.gate.e_score_correction_bias", BIAS_ALWAYS }
+#define MIXTRAL_EXPERTS \
+	{ R_ROUTER, "model.layers.{}.block_sparse_moe.gate", BIAS_NEVER }, \
+	{ R_X_GATE, "model.layers.{}.block_sparse_moe.experts.{}.w1", BIAS_NEVER }, \
+	{ R_X_UP, "model.layers.{}.block_sparse_moe.experts.{}.w3", BIAS_NEVER }, \
+	{ R_X_DOWN, "model.layers.{}.block_sparse_moe.experts.{}.w2", BIAS_NEVER }
+#define GRANITE_EXPERTS \
+	{ R_ROUTER, "model.layers.{}.block_sparse_moe.router.layer", BIAS_NEVER }, \
+	{ R_X_GATE_UP, "model.layers.{}.block_sparse_moe.input_linear.weight", BIAS_NEVER }, \
+	{ R_X_DOWN, "model.layers.{}.block_sparse_moe.output_linear.weight", BIAS_NEVER }
+
 #define LLAMA_JUNK "model.layers.{}.self_attn.rotary_emb.inv_freq"
 
-extern const struct family families_moe[];
-extern const struct family families_llama[], families_gpt[];
+extern const struct key granite_keys[], clip_keys[];
+int granite_derive(struct config *c, const struct source *s, struct err *e);
+int hunyuan_derive(struct config *c, const struct source *s, struct err *e);
+
+extern const struct family families_llama[], families_gpt[], families_moe[];
 
 #endif

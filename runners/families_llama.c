@@ -175,7 +175,7 @@ static const char *const internlm2_junk[] = { "model.layers.{}.attention.rotary_
 
 /* ---- keys and formulas of single families ---- */
 
-static const struct key granite_keys[] = {
+const struct key granite_keys[] = {
 	{ { "embedding_multiplier" }, K_NUM, CONFIG_AT(embed_scale), 1, -1e9, 1e9 },
 	{ { "attention_multiplier" }, K_NUM, CONFIG_AT(score_scale), 1, 1e-9, 1e9 },
 	{ { "residual_multiplier" }, K_NUM, CONFIG_AT(branch_scale), 1, -1e9, 1e9 },
@@ -183,7 +183,7 @@ static const struct key granite_keys[] = {
 	{ { NULL } },
 };
 
-static int granite_derive(struct config *c, const struct source *s, struct err *e)
+int granite_derive(struct config *c, const struct source *s, struct err *e)
 {
 	(void)s;
 	(void)e;
@@ -277,12 +277,12 @@ static int cohere_derive(struct config *c, const struct source *s, struct err *e
 	return 0;
 }
 
-static const struct key clip_keys[] = {
+const struct key clip_keys[] = {
 	{ { "clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
 	{ { NULL } },
 };
 
-static int hunyuan_derive(struct config *c, const struct source *s, struct err *e)
+int hunyuan_derive(struct config *c, const struct source *s, struct err *e)
 {
 	const struct value *v = config_look(s, "use_qk_norm");
 	(void)e;

@@ -1,18 +1,257 @@
-/* families_moe.c - rows of families with a mixture of experts in place of the dense feed-forward part.
+/* families_moe.c - rows of families with a mixture of experts in place of the dense feed-forward part, and attention of the usual kind.
  */
 #include "runners/families_int.h"
 
-#define MIXTRAL_EXPERTS \
-	{ R_ROUTER, "model.layers.{}.block_sparse_moe.gate", BIAS_NEVER }, \
-	{ R_X_GATE, "model.layers.{}.block_sparse_moe.experts.{}.w1", BIAS_NEVER }, \
-	{ R_X_UP, "model.layers.{}.block_sparse_moe.experts.{}.w3", BIAS_NEVER }, \
-	{ R_X_DOWN, "model.layers.{}.block_sparse_moe.experts.{}.w2", BIAS_NEVER }
+#include <string.h>
 
 static const struct role_name mixtral_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_NEVER, BIAS_NEVER), MIXTRAL_EXPERTS, { R_END },
 };
+static const struct role_name qwen2_moe_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER),
+	LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS,
+	SHARED_EXPERT("shared_expert"),
+	{ R_S_WEIGHT, "model.layers.{}.mlp.shared_expert_gate", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name qwen3_moe_names[] = {
+	LLAMA_ENDS,	    LLAMA_NORMS, LLAMA_QK_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS, { R_END },
+};
+static const struct role_name gpt_oss_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_SINKS, "model.layers.{}.self_attn.sinks", 0 },
+	{ R_ROUTER, "model.layers.{}.mlp.router", BIAS_ALWAYS },
+	{ R_X_GATE_UP, "model.layers.{}.mlp.experts.gate_up_proj", BIAS_ALWAYS },
+	{ R_X_DOWN, "model.layers.{}.mlp.experts.down_proj", BIAS_ALWAYS },
+	{ R_END },
+};
+#define LLAMA4 "language_model.model."
+static const struct role_name llama4_names[] = {
+	{ R_EMBED, LLAMA4 "embed_tokens", 0 },
+	{ R_FINAL_NORM, LLAMA4 "norm", 0 },
+	{ R_HEAD, "language_model.lm_head", BIAS_NEVER },
+	{ R_NORM1, LLAMA4 "layers.{}.input_layernorm", 0 },
+	{ R_NORM2, LLAMA4 "layers.{}.post_attention_layernorm", 0 },
+	{ R_Q, LLAMA4 "layers.{}.self_attn.q_proj", BIAS_ATTENTION },
+	{ R_K, LLAMA4 "layers.{}.self_attn.k_proj", BIAS_ATTENTION },
+	{ R_V, LLAMA4 "layers.{}.self_attn.v_proj", BIAS_ATTENTION },
+	{ R_O, LLAMA4 "layers.{}.self_attn.o_proj", BIAS_ATTENTION },
+	{ R_GATE, LLAMA4 "layers.{}.feed_forward.gate_proj", BIAS_NEVER },
+	{ R_UP, LLAMA4 "layers.{}.feed_forward.up_proj", BIAS_NEVER },
+	{ R_DOWN, LLAMA4 "layers.{}.feed_forward.down_proj", BIAS_NEVER },
+	{ R_ROUTER, LLAMA4 "layers.{}.feed_forward.router", BIAS_NEVER },
+	{ R_X_GATE_UP, LLAMA4 "layers.{}.feed_forward.experts.gate_up_proj", BIAS_NEVER },
+	{ R_X_DOWN, LLAMA4 "layers.{}.feed_forward.experts.down_proj", BIAS_NEVER },
+	{ R_S_GATE, LLAMA4 "layers.{}.feed_forward.shared_expert.gate_proj", BIAS_NEVER },
+	{ R_S_UP, LLAMA4 "layers.{}.feed_forward.shared_expert.up_proj", BIAS_NEVER },
+	{ R_S_DOWN, LLAMA4 "layers.{}.feed_forward.shared_expert.down_proj", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name granite_moe_names[] = {
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), GRANITE_EXPERTS, { R_END },
+};
+#define DBRX "transformer.blocks.{}."
+static const struct role_name dbrx_names[] = {
+	{ R_EMBED, "transformer.wte", 0 },
+	{ R_FINAL_NORM, "transformer.norm_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_NEVER },
+	{ R_NORM1, DBRX "norm_attn_norm.norm_1", 0 },
+	{ R_NORM2, DBRX "norm_attn_norm.norm_2", 0 },
+	{ R_QKV, DBRX "norm_attn_norm.attn.Wqkv", BIAS_NEVER },
+	{ R_O, DBRX "norm_attn_norm.attn.out_proj", BIAS_NEVER },
+	{ R_ROUTER, DBRX "ffn.router.layer", BIAS_NEVER },
+	{ R_X_GATE, DBRX "ffn.experts.mlp.w1", BIAS_NEVER },
+	{ R_X_UP, DBRX "ffn.experts.mlp.v1", BIAS_NEVER },
+	{ R_X_DOWN, DBRX "ffn.experts.mlp.w2", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name ernie_moe_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_NEVER, BIAS_NEVER),
+	LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS,
+	SHARED_EXPERT("shared_experts"),
+	{ R_ROUTER_BIAS, "model.layers.{}.mlp.moe_statics.e_score_correction_bias", BIAS_PRESENT },
+	{ R_END },
+};
+static const struct role_name hunyuan_moe_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_Q_NORM, "model.layers.{}.self_attn.query_layernorm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.key_layernorm", 0 },
+	LLAMA_MLP(BIAS_NEVER),
+	{ R_ROUTER, "model.layers.{}.mlp.gate.wg", BIAS_NEVER },
+	{ R_X_GATE, "model.layers.{}.mlp.experts.{}.gate_proj", BIAS_NEVER },
+	{ R_X_UP, "model.layers.{}.mlp.experts.{}.up_proj", BIAS_NEVER },
+	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_NEVER },
+	SHARED_EXPERT("shared_mlp"),
+	{ R_END },
+};
+static const struct role_name minimax_m2_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_QK_NORMS,
+	LLAMA_ATTENTION(BIAS_NEVER, BIAS_NEVER),
+	MIXTRAL_EXPERTS,
+	{ R_ROUTER_BIAS, "model.layers.{}.block_sparse_moe.e_score_correction_bias", BIAS_PRESENT },
+	{ R_END },
+};
+static const struct role_name glm4_moe_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_QK_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER),
+	LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS,
+	DEEPSEEK_CHOICE,
+	SHARED_EXPERT("shared_experts"),
+	{ R_END },
+};
+static const struct role_name dots1_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_QK_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS,
+	DEEPSEEK_CHOICE,
+	SHARED_EXPERT("shared_experts"),
+	{ R_END },
+};
+static const struct role_name phimoe_names[] = {
+	{ R_EMBED, "model.embed_tokens", 0 },
+	{ R_FINAL_NORM, "model.norm", 0 },
+	{ R_HEAD, "lm_head", BIAS_PRESENT },
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	MIXTRAL_EXPERTS,
+	{ R_END },
+};
 
 static const char *const moe_junk[] = { LLAMA_JUNK, NULL };
+static const char *const llama4_junk[] = { "vision_model.*", "multi_modal_projector.*", NULL };
+static const char *const ernie_junk[] = { "model.mtp_*", NULL };
+
+/* ---- keys and formulas of single families ---- */
+
+static int qwen2_moe_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	for (int i = 0; i < c->layers && c->window && !config_look(s, "layer_types"); i++)
+		c->slides[i] = i % 2 == 0 && i < c->window_from;
+	return 0;
+}
+
+static int qwen3_moe_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	for (int i = 0; i < c->layers; i++)
+		c->slides[i] = c->window != 0;
+	return 0;
+}
+
+static int gpt_oss_derive(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key own[] = {
+		{ { "swiglu_alpha" }, K_NUM, 0, 1.702, 0, 1e6 },
+		{ { "swiglu_limit" }, K_NUM, sizeof(double), 7, 0, 1e6 },
+	};
+	double v[2];
+	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0)
+		return -1;
+	c->moe.act = ACT_SWIGLU_CLAMPED;
+	c->moe.act_p[0] = (float)v[0];
+	c->moe.act_p[1] = (float)v[1];
+	if (config_look(s, "rope_parameters") || config_look(s, "rope_scaling"))
+		return 0;
+	c->rope[0].type = ROPE_YARN; /* what the family's class does where the file is silent */
+	c->rope[0].factor = 32;
+	c->rope[0].beta_fast = 32;
+	c->rope[0].beta_slow = 1;
+	c->rope[0].original_positions = 4096;
+	return 0;
+}
+
+static const struct key llama4_keys[] = {
+	{ { "attention_chunk_size" }, K_INT, CONFIG_AT(chunk), 8192, 1, 1 << 30 },
+	{ { "attn_scale" }, K_NUM, CONFIG_AT(q_growth), 0.1, 0, 1e6 },
+	{ { "floor_scale" }, K_INT, CONFIG_AT(q_every), 8192, 1, 1 << 30 },
+	{ { NULL } },
+};
+
+/* A switch that old files state as a number. */
+static bool is_on(const struct source *s, const char *name, bool def)
+{
+	const struct value *v = config_look(s, name);
+	return !v ? def : v->type == V_BOOL ? v->b : v->type == V_INT ? v->i != 0 : def;
+}
+
+static int llama4_derive(struct config *c, const struct source *s, struct err *e)
+{
+	const struct value *types = config_look(s, "layer_types"), *chunk = v_getc(s->first, "attention_chunk_size");
+
+	c->qk_norm = is_on(s, "use_qk_norm", true) ? QK_PLAIN : QK_NONE;
+	c->q_nope_only = true;
+	c->q_from = 1;
+	if (!is_on(s, "attn_temperature_tuning", true))
+		c->q_growth = 0;
+	if (chunk && chunk->type == V_NONE)
+		c->chunk = 0;
+	if (types && (types->type != V_LIST || types->list->n != (size_t)c->layers))
+		return err_set(e, E_FORMAT, "%s: 'layer_types' is no list with one entry for each of the %d layers", s->path, c->layers);
+	for (int i = 0; i < c->layers; i++) {
+		struct value *t = types ? &types->list->v[i] : NULL;
+		if (t && !(t->type == V_STR && (str_is(t->s, "chunked_attention") || str_is(t->s, "full_attention"))))
+			return err_set(e, E_UNSUPPORTED, "%s: 'layer_types' holds something other than chunked_attention and full_attention for layer %d",
+				       s->path, i);
+		c->slides[i] = t ? str_is(t->s, "chunked_attention") : !c->nope[i];
+	}
+	c->moe.shared = c->moe.inner;
+	return 0;
+}
+
+static const struct key dbrx_keys[] = {
+	{ { "attn_config.clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
+	{ { NULL } },
+};
+
+/* moe_normalize_expert_weights is the p of a norm; null: none. Weights over their sum are the softmax of the chosen. */
+static int dbrx_derive(struct config *c, const struct source *s, struct err *e)
+{
+	const struct value *f = config_look(s, "ffn_config");
+	const struct value *p = f && f->type == V_DICT ? v_getc(*f, "moe_normalize_expert_weights") : NULL;
+	if (p && p->type == V_NONE) {
+		c->moe.score = ROUTE_SOFTMAX;
+		return 0;
+	}
+	if (p && !(p->type == V_INT && p->i == 1) && !(p->type == V_FLOAT && p->f == 1))
+		return err_set(e, E_UNSUPPORTED, "%s: 'ffn_config.moe_normalize_expert_weights' is known as 1 and null only", s->path);
+	return 0;
+}
+
+static int hunyuan_moe_derive(struct config *c, const struct source *s, struct err *e)
+{
+	c->moe.shared = c->inner; /* as wide as intermediate_size says, whatever the experts' width */
+	if (c->moe.shared_count > 1)
+		c->moe.shared *= c->moe.shared_count;
+	return hunyuan_derive(c, s, e);
+}
+
+static int glm4_moe_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->qk_norm = is_on(s, "use_qk_norm", false) ? QK_HEAD : QK_NONE;
+	return 0;
+}
 
 const struct family families_moe[] = {
 	{
@@ -29,6 +268,229 @@ const struct family families_moe[] = {
 		.window = WINDOW_ALL,
 		.gated = true,
 		.moe = { .present = true, .score = ROUTE_TOP },
+	},
+	{
+		.name = "qwen2_moe",
+		.text = "Qwen 1.5 and 2 with experts, and a shared expert behind a gate",
+		.architectures = { "Qwen2MoeForCausalLM" },
+		.model_types = { "qwen2_moe" },
+		.names = qwen2_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 16 }, { "qkv_bias", 1 }, { "intermediate_size", 5632 }, { "sliding_window", 4096 },
+			      { "num_experts", 60 }, { "num_experts_per_tok", 4 }, { "moe_intermediate_size", 1408 }, { "shared_expert_intermediate_size", 5632 } },
+		.derive = qwen2_moe_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.window = WINDOW_FLAG,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SOFTMAX },
+	},
+	{
+		.name = "qwen3_moe",
+		.text = "Qwen 3 with experts",
+		.architectures = { "Qwen3MoeForCausalLM" },
+		.model_types = { "qwen3_moe" },
+		.names = qwen3_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 4 }, { "intermediate_size", 6144 }, { "sliding_window", 4096 },
+			      { "num_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 768 } },
+		.derive = qwen3_moe_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD,
+		.window = WINDOW_FLAG,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SOFTMAX },
+	},
+	{
+		.name = "olmoe",
+		.text = "OLMoE: experts, query and key normed over all heads",
+		.architectures = { "OlmoeForCausalLM" },
+		.model_types = { "olmoe" },
+		.names = qwen3_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "intermediate_size", 2048 }, { "num_experts", 64 }, { "num_experts_per_tok", 8 } },
+		.keys = clip_keys,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_PROJECTION,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SOFTMAX },
+	},
+	{
+		.name = "gpt_oss",
+		.text = "OpenAI gpt-oss: experts in MXFP4 with biases, sinks, every other layer slides",
+		.architectures = { "GptOssForCausalLM" },
+		.model_types = { "gpt_oss" },
+		.names = gpt_oss_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 150000 }, { "head_dim", 64 }, { "num_key_value_heads", 8 }, { "attention_bias", 1 },
+			      { "intermediate_size", 2880 }, { "sliding_window", 128 }, { "num_local_experts", 128 }, { "num_experts_per_tok", 4 },
+			      { "max_position_embeddings", 131072 } },
+		.derive = gpt_oss_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 2,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_TOP, .layout = EXPERTS_IN_OUT, .interleaved = true },
+	},
+	{
+		.name = "llama4",
+		.text = "Llama 4, text: attention in chunks, layers without rotary embedding, experts and a shared expert",
+		.architectures = { "Llama4ForConditionalGeneration", "Llama4ForCausalLM" },
+		.model_types = { "llama4", "llama4_text" },
+		.names = llama4_names,
+		.prefix = "language_model.",
+		.junk = llama4_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "head_dim", 128 }, { "num_key_value_heads", 8 }, { "intermediate_size", 8192 },
+			      { "intermediate_size_mlp", 16384 }, { "num_local_experts", 16 }, { "num_experts_per_tok", 1 } },
+		.keys = llama4_keys,
+		.derive = llama4_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.rope = ROPE_INTERLEAVED,
+		.nope = NOPE_LIST,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_GATE, .layout = EXPERTS_IN_OUT, .weigh_input = true },
+	},
+	{
+		.name = "granitemoe",
+		.text = "Granite 3 with experts: the four multipliers, all experts in one tensor",
+		.architectures = { "GraniteMoeForCausalLM" },
+		.model_types = { "granitemoe" },
+		.names = granite_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "num_local_experts", 8 }, { "num_experts_per_tok", 2 } },
+		.keys = granite_keys,
+		.derive = granite_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_TOP, .layout = EXPERTS_OUT_IN },
+	},
+	{
+		.name = "dbrx",
+		.text = "DBRX: LayerNorm, clipped queries, keys and values, experts in three tensors",
+		.architectures = { "DbrxForCausalLM" },
+		.model_types = { "dbrx" },
+		.names = dbrx_names,
+		.prefix = "transformer.",
+		.defaults = { { "norm_eps", 1e-5 }, { "kv_n_heads", 1 }, { "intermediate_size", 3584 }, { "moe_num_experts", 4 }, { "moe_top_k", 1 } },
+		.keys = dbrx_keys,
+		.derive = dbrx_derive,
+		.act = "silu",
+		.norm = NORM_LAYER_NOBIAS,
+		.qkv = QKV_PLAIN,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_TOP, .layout = EXPERTS_ROWS },
+	},
+	{
+		.name = "ernie4_5_moe",
+		.text = "ERNIE 4.5 with experts: interleaved rotary pairs, a bias that only chooses, shared experts",
+		.architectures = { "Ernie4_5_MoeForCausalLM", "Ernie4_5_MoEForCausalLM" },
+		.model_types = { "ernie4_5_moe" },
+		.names = ernie_moe_names,
+		.prefix = "model.",
+		.junk = ernie_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "num_key_value_heads", 4 }, { "tie_word_embeddings", 1 }, { "intermediate_size", 12288 },
+			      { "moe_num_experts", 64 }, { "moe_k", 6 }, { "moe_intermediate_size", 1536 }, { "moe_num_shared_experts", 2 },
+			      { "moe_layer_start_index", 1 }, { "norm_topk_prob", 1 } },
+		.only = { { "use_bias", 0 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.rope = ROPE_INTERLEAVED,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SOFTMAX, .floor = 1e-12 },
+	},
+	{
+		.name = "hunyuan_moe",
+		.text = "Hunyuan with experts: norms of heads behind rotary, a base stretched by alpha, a shared expert",
+		.architectures = { "HunYuanMoEV1ForCausalLM", "HunYuanForCausalLM" },
+		.model_types = { "hunyuan_v1_moe" },
+		.names = hunyuan_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "num_experts", 1 }, { "moe_topk", 1 } },
+		.only = { { "use_cla", 0 }, { "mlp_bias", 0 }, { "use_mixed_mlp_moe", 1 } },
+		.derive = hunyuan_moe_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD_AFTER,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_TOP },
+	},
+	{
+		.name = "minimax_m2",
+		.text = "MiniMax M2: partial rotary, query and key normed over all heads, experts with a bias that only chooses",
+		.architectures = { "MiniMaxM2ForCausalLM" },
+		.model_types = { "minimax_m2" },
+		.names = minimax_m2_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 5e6 }, { "head_dim", 128 }, { "num_key_value_heads", 8 }, { "num_local_experts", 256 },
+			      { "num_experts_per_tok", 8 }, { "norm_topk_prob", 1 } },
+		.only = { { "use_qk_norm", 1 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_PROJECTION,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SIGMOID },
+	},
+	{
+		.name = "glm4_moe",
+		.text = "GLM 4.5 to 4.7: half of a head rotated, experts with groups, a shared expert, layers for multi-token prediction skipped",
+		.architectures = { "Glm4MoeForCausalLM" },
+		.model_types = { "glm4_moe" },
+		.names = glm4_moe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 }, { "num_key_value_heads", 8 }, { "intermediate_size", 10944 },
+			      { "n_routed_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 1408 }, { "n_shared_experts", 1 },
+			      { "first_k_dense_replace", 1 }, { "norm_topk_prob", 1 } },
+		.derive = glm4_moe_derive,
+		.act = "silu",
+		.norm = NORM_RMS,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
+	},
+	{
+		.name = "dots1",
+		.text = "dots.llm1: Qwen 3's attention, DeepSeek V3's experts",
+		.architectures = { "Dots1ForCausalLM" },
+		.model_types = { "dots1" },
+		.names = dots1_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-6 }, { "intermediate_size", 10944 }, { "moe_intermediate_size", 1408 }, { "use_sliding_window", 1 },
+			      { "sliding_window", 4096 }, { "max_window_layers", 62 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.qk_norm = QK_HEAD,
+		.window = WINDOW_FLAG,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
+	},
+	{
+		.name = "phimoe",
+		.text = "Phi 3.5 with experts: LayerNorm, biases, two experts by sparsemixer",
+		.architectures = { "PhiMoEForCausalLM", "PhimoeForCausalLM" },
+		.model_types = { "phimoe" },
+		.names = phimoe_names,
+		.prefix = "model.",
+		.junk = moe_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1e6 }, { "num_key_value_heads", 8 }, { "num_local_experts", 16 },
+			      { "num_experts_per_tok", 2 }, { "router_jitter_noise", 0.01 } },
+		.act = "silu",
+		.norm = NORM_LAYER,
+		.window = WINDOW_ALL,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SPARSEMIX },
 	},
 	{ .name = NULL },
 };
