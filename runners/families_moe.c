@@ -253,6 +253,15 @@ static int glm4_moe_derive(struct config *c, const struct source *s, struct err 
 	return 0;
 }
 
+/* Transformers scales long sequences by long_mscale, but divides frequencies by short_factor at every length. */
+static int phimoe_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	memcpy(c->rope[0].long_factor, c->rope[0].short_factor, sizeof c->rope[0].long_factor);
+	return 0;
+}
+
 const struct family families_moe[] = {
 	{
 		.name = "mixtral",
@@ -486,6 +495,7 @@ const struct family families_moe[] = {
 		.junk = moe_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1e6 }, { "num_key_value_heads", 8 }, { "num_local_experts", 16 },
 			      { "num_experts_per_tok", 2 }, { "router_jitter_noise", 0.01 } },
+		.derive = phimoe_derive,
 		.act = "silu",
 		.norm = NORM_LAYER,
 		.window = WINDOW_ALL,
