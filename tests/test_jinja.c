@@ -228,6 +228,7 @@ static void test_api(void)
 	CHECK(!jinja_is_plain(j), "not plain");
 	CHECK(jinja_render(j, &item, v_dict(&item), NULL, NULL, &out, &e) == 0 && str_is(out, "2025-01-01"), "the default date");
 	CHECK(jinja_render(j, &item, v_dict(&item), "1999-12-31", NULL, &out, &e) == 0 && str_is(out, "1999-12-31"), "a given date");
+	CHECK(jinja_render(j, &item, v_dict(&item), "2023-02-28T10:00:00x", NULL, &out, &e) == -1, "something behind the time");
 	CHECK(jinja_render(j, &item, v_dict(&item), "2023-02-29", NULL, &out, &e) == -1, "a day that does not exist");
 	jinja_free(j);
 	jinja_free(NULL);

@@ -1,11 +1,9 @@
 /* jinja_html.c - filters about HTML and URLs. Escaping is off in both environments, so a "safe" string prints like any other;
  * the mark matters only where Markup meets plain text (+, join, replace, %), which then is escaped, as in Python.
  *
- * striptags knows the numeric entities and the few named ones of plain HTML text. urlize is refused.
+ * striptags knows the numeric entities, as html.unescape has them, and the few named ones of plain HTML text. urlize is refused.
  */
 #include "runners/text/jinja_int.h"
-
-#include <stdlib.h>
 
 #include "runners/text/utf8.h"
 
@@ -78,7 +76,42 @@ static struct str without_tags(struct jx *x, struct str s)
 	return jx_take(x, &b);
 }
 
-static struct str unescape(struct jx *x, struct str s)
+/* What HTML makes of the number of a reference; false: nothing. */
+static bool reference_char(uint32_t n, uint32_t *cp)
+{
+	/* 0x80 to 0x9f mean Windows-1252 */
+	static const uint16_t windows[] = { 0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160,
+					    0x2039, 0x152, 0x8d, 0x17d, 0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
+					    0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178 };
+	*cp = n >= 0x80 && n < 0xa0 ? windows[n - 0x80] : n;
+	if (n == 0 || (n >= 0xd800 && n < 0xe000) || n > 0x10ffff)
+		*cp = 0xfffd;
+	else if ((n < 0x20 && !strchr("\t\n\f\r", (int)n)) || n == 0x7f || (n >= 0xfdd0 && n < 0xfdf0) || (n & 0xfffe) == 0xfffe)
+		return false;
+	return true;
+}
+
+/* A reference by number behind its '&' ("#65;", "#x41"): its length, 0 for none. */
+static size_t number_reference(struct str s, uint32_t *n)
+{
+	bool hex = s.n > 1 && (s.p[1] | 32) == 'x';
+	size_t first = hex ? 2 : 1, i = first;
+	*n = 0;
+	if (!s.n || s.p[0] != '#')
+		return 0;
+	for (; i < s.n; i++) {
+		int c = (unsigned char)s.p[i];
+		int d = c >= '0' && c <= '9' ? c - '0' : hex && (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		if (d < 0)
+			break;
+		if (*n <= 0x10ffff) /* beyond, it stays beyond */
+			*n = *n * (hex ? 16 : 10) + (uint32_t)d;
+	}
+	return i == first ? 0 : i + (i < s.n && s.p[i] == ';');
+}
+
+/* A reference by name; 0: none that is known. */
+static size_t name_reference(struct str s, uint32_t *cp)
 {
 	static const struct {
 		const char *name;
@@ -90,37 +123,29 @@ static struct str unescape(struct jx *x, struct str s)
 		{ "rsquo;", 0x2019 }, { "ldquo;", 0x201c }, { "rdquo;", 0x201d }, { "times;", 0xd7 },
 		{ "deg;", 0xb0 }, { "euro;", 0x20ac },
 	};
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+		if (str_starts(s, str_of(names[k].name))) {
+			*cp = names[k].cp;
+			return strlen(names[k].name);
+		}
+	return 0;
+}
+
+static struct str unescape(struct jx *x, struct str s)
+{
 	struct buf b = { 0 };
 	char utf8[4];
 	for (size_t i = 0; i < s.n; i++) {
 		struct str rest = { s.p + i + 1, s.n - i - 1 };
-		uint32_t cp = 0;
-		size_t len = 0;
-		if (s.p[i] == '&' && rest.n > 1 && rest.p[0] == '#') {
-			bool hex = (rest.p[1] | 32) == 'x';
-			char digits[16];
-			size_t k = hex ? 2 : 1, n = 0;
-			for (; k < rest.n && n < 10 &&
-			       (hex ? strchr("0123456789abcdefABCDEF", rest.p[k]) : strchr("0123456789", rest.p[k])) &&
-			       rest.p[k];
-			     k++)
-				digits[n++] = rest.p[k];
-			digits[n] = 0;
-			if (n) {
-				unsigned long v = strtoul(digits, NULL, hex ? 16 : 10);
-				cp = v > 0x10ffff || v == 0 ? 0xfffd : (uint32_t)v;
-				len = k + (k < rest.n && rest.p[k] == ';');
-			}
-		}
-		for (size_t k = 0; s.p[i] == '&' && !len && k < sizeof names / sizeof *names; k++)
-			if (str_starts(rest, str_of(names[k].name))) {
-				cp = names[k].cp;
-				len = strlen(names[k].name);
-			}
-		if (len)
-			buf_add(&b, utf8, utf8_put(cp, utf8));
-		else
+		uint32_t n, cp = 0;
+		size_t len = s.p[i] == '&' ? number_reference(rest, &n) : 0;
+		bool shown = len == 0 || reference_char(n, &cp);
+		if (!len && s.p[i] == '&')
+			len = name_reference(rest, &cp);
+		if (!len)
 			buf_putc(&b, s.p[i]);
+		else if (shown)
+			buf_add(&b, utf8, utf8_put(cp, utf8));
 		i += len;
 	}
 	return jx_take(x, &b);

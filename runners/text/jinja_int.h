@@ -4,9 +4,10 @@
  *   jinja_lex.c      source -> tokens             (white space control, raw blocks, comments)
  *   jinja_parse.c    tokens -> statements         jinja_expr.c  expressions
  *   jinja_scope.c    names  -> slots              (jinja2's scoping, decided once at compile time)
- *   jinja_eval.c     runs statements              jinja_op.c    operators, attributes, items, slices
- *   jinja_object.c   loops, macros, generators    jinja_iter.c  iteration
- *   jinja_builtin.c  tables of filters and tests; jinja_filter.c, jinja_seq.c, jinja_html.c hold the filters
+ *   jinja_run.c      runs statements              jinja_eval.c  expressions
+ *   jinja_op.c       operators, attributes, items, slices
+ *   jinja_object.c   loops, ranges, generators, iteration; jinja_macro.c calls macros
+ *   jinja_builtin.c  tables of filters and tests; jinja_filter.c, jinja_seq.c, jinja_str.c, jinja_html.c hold the filters
  *   jinja_method.c   methods of str, list, dict;  jinja_format.c  % and str.format
  *   jinja_time.c     strftime                     jinja_regex.c   re.sub
  *

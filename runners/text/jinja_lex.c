@@ -236,40 +236,53 @@ static size_t digits(const struct lexer *l, size_t i, int base)
 	return i;
 }
 
-static int number(struct lexer *l)
+/* The end of a number with a point or an exponent; 0: none stands here. Behind a point there are whole numbers only: a.0.1 */
+static size_t real_end(const struct lexer *l)
 {
-	size_t end = l->i, e;
-	int c = at(l, l->i), base = 10, mark = at(l, l->i + 1) | 32;
-	bool real = false, after_dot = l->i > 0 && l->s.p[l->i - 1] == '.';
-	char text[512];
-	size_t n = 0;
-	if (!after_dot) {
-		end = digits(l, l->i, 10);
-		if (at(l, end) == '.' && digit_in(at(l, end + 1), 10)) {
-			end = digits(l, end + 1, 10);
+	size_t end = digits(l, l->i, 10);
+	bool real = false;
+	if (l->i > 0 && l->s.p[l->i - 1] == '.')
+		return 0;
+	if (at(l, end) == '.' && digit_in(at(l, end + 1), 10)) {
+		end = digits(l, end + 1, 10);
+		real = true;
+	}
+	if ((at(l, end) | 32) == 'e') {
+		size_t e = end + 1;
+		e += at(l, e) == '+' || at(l, e) == '-';
+		if (digit_in(at(l, e), 10)) {
+			end = digits(l, e, 10);
 			real = true;
 		}
-		e = end + ((at(l, end) | 32) == 'e' ? 1 : 0);
-		if (e > end) {
-			e += at(l, e) == '+' || at(l, e) == '-';
-			if (digit_in(at(l, e), 10)) {
-				end = digits(l, e, 10);
-				real = true;
-			}
-		}
 	}
-	if (!real) {
-		base = c == '0' && mark == 'x' ? 16 : c == '0' && mark == 'o' ? 8 : c == '0' && mark == 'b' ? 2 : 10;
-		if (base != 10 && digit_in(at(l, l->i + 2 + (at(l, l->i + 2) == '_')), base)) {
-			end = digits(l, l->i + 2, base);
-		} else {
-			base = 10;
-			end = l->i;
-			while (c == '0' ? at(l, end) == '0' || (at(l, end) == '_' && at(l, end + 1) == '0')
-					: end < digits(l, l->i, 10))
-				end++;
-		}
-	}
+	return real ? end : 0;
+}
+
+/* The end of a whole number, and its base. A 0 in front takes only zeros along: 01 is two numbers. */
+static size_t whole_end(const struct lexer *l, int *base)
+{
+	bool zero = at(l, l->i) == '0';
+	int mark = at(l, l->i + 1) | 32;
+	size_t end = l->i;
+	*base = zero && mark == 'x' ? 16 : zero && mark == 'o' ? 8 : zero && mark == 'b' ? 2 : 10;
+	if (*base != 10 && digit_in(at(l, l->i + 2 + (at(l, l->i + 2) == '_')), *base))
+		return digits(l, l->i + 2, *base);
+	*base = 10;
+	if (!zero)
+		return digits(l, l->i, 10);
+	while (at(l, end) == '0' || (at(l, end) == '_' && at(l, end + 1) == '0'))
+		end++;
+	return end;
+}
+
+static int number(struct lexer *l)
+{
+	char text[512];
+	size_t n = 0, end = real_end(l);
+	int base = 10;
+	bool real = end > 0;
+	if (!real)
+		end = whole_end(l, &base);
 	for (size_t i = l->i + (base == 10 ? 0 : 2); i < end; i++)
 		if (l->s.p[i] != '_' && n < sizeof text - 1)
 			text[n++] = l->s.p[i];

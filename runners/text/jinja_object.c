@@ -497,6 +497,53 @@ int jx_loop_get(struct jx *x, struct o_loop *l, int field, struct value *out)
 	}
 }
 
+/* ---- ranges ---- */
+
+/* Where v stands in the range; -1: nowhere. */
+static int64_t range_find(const struct o_range *r, struct value v)
+{
+	if (v.type == V_FLOAT && v.f >= -0x1p63 && v.f < 0x1p63 && (double)(int64_t)v.f == v.f)
+		v = v_int((int64_t)v.f);
+	else if (v.type == V_BOOL)
+		v = v_int(v.b);
+	if (v.type != V_INT || !r->n)
+		return -1;
+	uint64_t far = r->step > 0 ? (uint64_t)v.i - (uint64_t)r->start : (uint64_t)r->start - (uint64_t)v.i;
+	uint64_t step = r->step > 0 ? (uint64_t)r->step : 0 - (uint64_t)r->step;
+	if (r->step > 0 ? v.i < r->start : v.i > r->start)
+		return -1;
+	return far % step || far / step >= (uint64_t)r->n ? -1 : (int64_t)(far / step);
+}
+
+static int range_count(struct jx *x, struct value self, struct value *arg, struct value *out)
+{
+	*out = v_int(range_find(self.obj, arg[0]) >= 0);
+	return 0;
+}
+
+static int range_index(struct jx *x, struct value self, struct value *arg, struct value *out)
+{
+	struct str s;
+	int64_t at = range_find(self.obj, arg[0]);
+	*out = v_int(at);
+	if (at >= 0)
+		return 0;
+	return jx_repr(x, arg[0], &s) ? -1 : jx_fail(x, "%.*s is not in range", (int)(s.n < 200 ? s.n : 200), s.p);
+}
+
+static int range_attr(struct jx *x, struct value obj, struct str name, struct value *out)
+{
+	static const struct method methods[] = { { "count", "value!", range_count, NULL, false }, { "index", "value!", range_index, NULL, false } };
+	const struct o_range *r = obj.obj;
+	if (str_is(name, "start") || str_is(name, "stop") || str_is(name, "step"))
+		*out = v_int(str_is(name, "start") ? r->start : str_is(name, "stop") ? r->stop : r->step);
+	else if (str_is(name, "count") || str_is(name, "index"))
+		*out = bound(x, obj, &methods[str_is(name, "index")]);
+	else
+		return 0;
+	return 1;
+}
+
 /* ---- attributes ---- */
 
 static int macro_attr(struct jx *x, const struct o_macro *m, struct str name, struct value *out)
@@ -549,11 +596,8 @@ int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value
 		*out = str_is(name, "sep") ? j->sep : v_bool(j->used);
 		return 1;
 	}
-	if (jx_is(obj, &jinja_range_type) && (str_is(name, "start") || str_is(name, "stop") || str_is(name, "step"))) {
-		const struct o_range *r = obj.obj;
-		*out = v_int(str_is(name, "start") ? r->start : str_is(name, "stop") ? r->stop : r->step);
-		return 1;
-	}
+	if (jx_is(obj, &jinja_range_type))
+		return range_attr(x, obj, name, out);
 	if (jx_is(obj, &jinja_macro_type))
 		return macro_attr(x, obj.obj, name, out);
 	return 0;

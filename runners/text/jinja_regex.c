@@ -113,11 +113,33 @@ static int add_named(struct jx *x, struct regex *r, struct str s, struct str nam
 	return add_group(x, r, s, group, b);
 }
 
+/* The number behind a backslash at t.p[*i], which goes to its last digit: octal after 0 or of three octal digits, else a group of
+ * one or two digits. */
+static int add_digits(struct jx *x, struct regex *r, struct str s, struct str t, size_t *i, struct buf *b)
+{
+	const char *p = t.p + *i;
+	size_t left = t.n - *i, n = 1, most = p[0] == '0' ? 3 : 2;
+	char last = p[0] == '0' ? '7' : '9', utf8[4];
+	while (n < most && n < left && p[n] >= '0' && p[n] <= last)
+		n++;
+	bool three = p[0] != '0' && n == 2 && left > 2 && p[0] < '8' && p[1] < '8' && p[2] >= '0' && p[2] < '8';
+	int v = 0;
+	n += three;
+	*i += n - 1;
+	for (size_t k = 0; k < n; k++)
+		v = v * (p[0] == '0' || three ? 8 : 10) + (p[k] - '0');
+	if (p[0] != '0' && !three)
+		return add_group(x, r, s, v, b);
+	if (three && v > 0377)
+		return jx_fail(x, "octal escape value \\%.3s outside of range 0-0o377", p);
+	buf_add(b, utf8, utf8_put((uint32_t)v & 0xff, utf8));
+	return 0;
+}
+
 /* The replacement's escapes: \1, \g<1>, \g<name>, octal, and the letters Python knows. */
 static int add_replacement(struct jx *x, struct regex *r, struct str s, struct str t, struct buf *b)
 {
 	static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
-	char utf8[4];
 	for (size_t i = 0; i < t.n; i++) {
 		char c = t.p[i];
 		if (c != '\\') {
@@ -137,20 +159,8 @@ static int add_replacement(struct jx *x, struct regex *r, struct str s, struct s
 				return -1;
 			i = (size_t)(close - t.p);
 		} else if (c >= '0' && c <= '9') {
-			size_t n = 1;
-			while (n < 3 && i + n < t.n && t.p[i + n] >= '0' && t.p[i + n] <= '9')
-				n++;
-			bool octal = c == '0' || (n == 3 && c < '8' && t.p[i + 1] < '8' && t.p[i + 2] < '8');
-			int v = 0;
-			if (!octal && n > 2)
-				n = 2;
-			for (size_t k = 0; k < n && (!octal || t.p[i + k] < '8'); k++)
-				v = v * (octal ? 8 : 10) + (t.p[i + k] - '0');
-			if (octal)
-				buf_add(b, utf8, utf8_put((uint32_t)v & 0xff, utf8));
-			else if (add_group(x, r, s, v, b))
+			if (add_digits(x, r, s, t, &i, b))
 				return -1;
-			i += n - 1;
 		} else if (known) {
 			buf_putc(b, to[known - from]);
 		} else if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {

@@ -70,7 +70,7 @@ int jx_fits(struct jx *x, const struct node *n)
 
 struct vwalk jx_walk(struct jx *x)
 {
-	uint64_t steps = x->limit.steps - x->steps, bytes = x->limit.memory_bytes;
+	uint64_t steps = x->limit.steps > x->steps ? x->limit.steps - x->steps : 0, bytes = x->limit.memory_bytes;
 	return (struct vwalk){ .left = (steps < bytes ? steps : bytes) + 1, .depth = VWALK_DEPTH };
 }
 
@@ -417,11 +417,14 @@ static enum flow run_call_block(struct jx *x, const struct node *n)
 		for (size_t i = 0; i < args.nkw; i++)
 			if (str_is(args.kw[i].key.s, "caller"))
 				return jx_fail(x, "got multiple values for keyword argument 'caller'"), FLOW_ERROR;
+		/* the caller stands behind the keywords that are written out and before those of ** */
 		struct pair *kw = ARENA_ARRAY(x->a, args.nkw + 1, struct pair);
-		if (args.nkw)
-			memcpy(kw, args.kw, args.nkw * sizeof *kw);
-		kw[args.nkw++] = (struct pair){ v_cstr("caller"), caller };
+		size_t written = n->kid[0]->kid[1]->kid[1]->n;
+		for (size_t i = 0; i < args.nkw; i++)
+			kw[i + (i >= written)] = args.kw[i];
+		kw[written] = (struct pair){ v_cstr("caller"), caller };
 		args.kw = kw;
+		args.nkw++;
 		if (jx_call(x, callee, &args, &v))
 			return FLOW_ERROR;
 	}

@@ -2,7 +2,8 @@
  *
  * A benchmark must not depend on the day it runs, so "now" is an ISO date given with the run (else JINJA_DATE_DEFAULT).
  * Names are English, as in the C locale; there is no time zone (%z and %Z are empty, as for Python's naive datetimes).
- * glibc's flags are known: '-' no padding, '_' blanks, '0' zeros, '^' upper case. Unknown codes stay as they are.
+ * glibc's flags are known: '-' no padding, '_' blanks, '0' zeros, '^' upper case, '#' the other case; so are its modifiers E
+ * and O, which change nothing here. Unknown codes stay as they are.
  */
 #include "runners/text/jinja_int.h"
 
@@ -36,9 +37,9 @@ static int parse_date(struct jx *x, struct tm *t)
 {
 	static const int length[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	const char *date = x->date ? x->date : JINJA_DATE_DEFAULT;
-	int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, end = 0;
+	int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, end = 0, more = 0;
 	if (sscanf(date, "%4d-%2d-%2d%n", &y, &mo, &d, &end) != 3 ||
-	    (date[end] && (sscanf(date + end, "%*1[T ]%2d:%2d:%2d%n", &h, &mi, &s, &end) < 3)))
+	    (date[end] && (sscanf(date + end, "%*1[T ]%2d:%2d:%2d%n", &h, &mi, &s, &more) < 3 || date[end + more])))
 		return jx_fail(x, "the date '%s' is not YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS", date);
 	if (y < 1 || mo < 1 || mo > 12 || d < 1 || d > length[mo - 1] + (mo == 2 && leap(y)) || h < 0 || h > 23 ||
 	    mi < 0 || mi > 59 || s < 0 || s > 59)
@@ -71,16 +72,23 @@ static void number(struct buf *b, int v, int width, char pad, char flag)
 {
 	if (flag == '-')
 		buf_printf(b, "%d", v);
-	else if ((flag ? flag : pad) == '_')
+	else if ((flag == '_' || flag == '0' ? flag : pad) == '_')
 		buf_printf(b, "%*d", width, v);
 	else
 		buf_printf(b, "%0*d", width, v);
 }
 
-static void name(struct buf *b, const char *s, size_t n, char flag)
+/* The flags about case, for what code c wrote from `from` on. */
+static void recase(struct buf *b, size_t from, char c, char flag)
 {
-	for (size_t i = 0; i < n && s[i]; i++)
-		buf_putc(b, flag == '^' && s[i] >= 'a' && s[i] <= 'z' ? (char)(s[i] - 32) : s[i]);
+	bool lower = flag == '#' && c == 'p', upper = flag == '#' ? strchr("aAbBh", c) != NULL : flag == '^' && c != 'P';
+	for (size_t i = from; i < b->n; i++) {
+		char *p = &b->p[i];
+		if (upper && *p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 32);
+		else if (lower && *p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	}
 }
 
 static void expand(struct buf *b, const struct tm *t, const char *fmt);
@@ -96,7 +104,7 @@ static bool code(struct buf *b, const struct tm *t, char c, char flag)
 	const struct { char c; int v, width; char pad; } numbers[] = {
 		{ 'd', t->tm_mday, 2, '0' }, { 'e', t->tm_mday, 2, '_' }, { 'm', t->tm_mon + 1, 2, '0' }, { 'y',
 			t->tm_year % 100, 2, '0' },
-		{ 'Y', t->tm_year, 1, '0' }, { 'C', t->tm_year / 100, 2, '0' }, { 'H', t->tm_hour, 2, '0' }, { 'k',
+		{ 'Y', t->tm_year, 1, '0' }, { 'C', t->tm_year / 100, 1, '0' }, { 'H', t->tm_hour, 2, '0' }, { 'k',
 			t->tm_hour, 2, '_' },
 		{ 'I', h12, 2, '0' }, { 'l', h12, 2, '_' }, { 'M', t->tm_min, 2, '0' }, { 'S', t->tm_sec, 2, '0' },
 			{ 'f', 0, 6, '0' },
@@ -106,6 +114,8 @@ static bool code(struct buf *b, const struct tm *t, char c, char flag)
 			2, '0' },
 		{ 'V', week, 2, '0' }, { 'G', year, 1, '0' }, { 'g', year % 100, 2, '0' }, { 0, 0, 0, 0 },
 	};
+	if (c == 'f' && flag) /* Python's own, without flags */
+		return false;
 	for (int i = 0; numbers[i].c; i++)
 		if (numbers[i].c == c) {
 			number(b, numbers[i].v, numbers[i].width, numbers[i].pad, flag);
@@ -117,9 +127,9 @@ static bool code(struct buf *b, const struct tm *t, char c, char flag)
 			return true;
 		}
 	if (c == 'a' || c == 'A')
-		name(b, days[t->tm_wday], c == 'a' ? 3 : 20, flag);
+		buf_add(b, days[t->tm_wday], c == 'a' ? 3 : strlen(days[t->tm_wday]));
 	else if (c == 'b' || c == 'B' || c == 'h')
-		name(b, months[t->tm_mon], c == 'B' ? 20 : 3, flag);
+		buf_add(b, months[t->tm_mon], c == 'B' ? strlen(months[t->tm_mon]) : 3);
 	else if (c == 'p' || c == 'P')
 		buf_puts(b, c == 'p' ? (t->tm_hour < 12 ? "AM" : "PM") : t->tm_hour < 12 ? "am" : "pm");
 	else if (c == 'n' || c == 't' || c == '%')
@@ -141,11 +151,16 @@ static void expand(struct buf *b, const struct tm *t, const char *fmt)
 		p++;
 		if (*p && strchr("-_0^#", *p))
 			flag = *p++;
-		if (!*p || !code(b, t, *p, flag)) {
-			buf_add(b, start, (size_t)(p - start) + (*p != 0));
-			if (!*p)
-				return;
+		if ((*p == 'E' || *p == 'O') && p[1] && strchr(*p == 'E' ? "cCnpPrRtTuxXyYzZ%" : "bBCdeghHGIjklmMnpPrRStTuUVwWyzZ%", p[1]))
+			p++;
+		size_t from = b->n;
+		if (*p && code(b, t, *p, flag)) {
+			recase(b, from, *p, flag);
+			continue;
 		}
+		buf_add(b, start, (size_t)(p - start) + (*p != 0));
+		if (!*p)
+			return;
 	}
 }
 

@@ -367,6 +367,16 @@ Answer: {{answer}}
 {{ '%.*s|%*s|%.*s' % (2, 'xyz', -5, 'a', -3, 'xyz') }}
 {{ 'abcb'.partition('b'|safe)[1] is escaped }}|{{ ('abcb'|safe).partition('b')[1] is escaped }}|{{ 'a'.partition('b'|safe)[1] is escaped }}|{{ 'abcb'.rpartition('b'|safe)[1] is escaped }}
 {{ 'abcabc'.rfind('bc') }}|{{ 'abc'.rfind('') }}|{{ ''.rfind('a') }}|{{ 'aaa'.rsplit('aa') }}|{{ 'abc'.rpartition('b') }}|{{ 'aaaa'.count('aa') }}
+{{ 'abc'|regex_replace('b','\\08') }}|{{ 'abc'|regex_replace('b','\\0007') }}|{{ 'abc'|regex_replace('b','\\101') }}
+{{ 'abc'|regex_replace('b','\\400') }}
+{{ '&#150;|&#x80|&#00000000000065;|&#1;x|&#xd800;|&#x110000;|&#99999999999;|&#65x|&#x;|&#xb;|&#xfffe;|&#127;'|striptags }}
+{{ range(9).count(3) }}|{{ range(9).count('a') }}|{{ range(2, 9, 3).index(5.0) }}|{{ range(5, -5, -2).index(-1) }}|{{ range(5, -5, -2).count(0) }}|{{ range(3).count(true) }}
+{{ range(9).index(30) }}
+{% macro m() %}{{ kwargs|list }}{% endmacro %}{% call m(a=1, **{'z': 2}) %}{% endcall %}{% call m(**{'z': 2}) %}{% endcall %}{% call m(b=1) %}{% endcall %}
+{{ strftime_now('%^e|%#e|%#a|%#p|%^p|%^P|%^B|%#B|%_H|%-I|%_y|%-y|%#c|%^c|%-f|%Ey|%Od|%EQ|%OH|%Ed|%^n') }}
+{{ 01 }}
+{{ 1_0.5e1 }}|{{ 0x_f }}|{{ 0b11 }}|{{ 00_0 }}|{{ 1e5 }}|{{ 1.e }}
+{{ 'ꟗ'.isupper() }}|{{ '一'.isnumeric() }}|{{ 'ß'.casefold() }}|{{ 'ᏸᎠ'.casefold() }}|{{ 'ŉ'|title }}
 """
 
 
