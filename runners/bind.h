@@ -87,6 +87,7 @@ int bind_linear(struct binder *b, struct linear *w, enum role role, int layer, i
 int bind_table(struct binder *b, struct table *out, enum role role, int rows, int width, const char *why, struct err *e);
 
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e); /* bind_attention.c */
+int bind_recurrent(struct binder *b, struct block *k, int layer, struct err *e);  /* bind_recurrent.c: nothing in other layers */
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
 int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */

@@ -33,21 +33,42 @@ static int grouped(struct binder *b, struct linear *out, const struct piece *all
 	return rc;
 }
 
+/* Query rows of [head][q, gate][d]: [all q][all k][all v][all gates]. */
+static int with_gates(struct binder *b, struct linear *out, const struct piece part[3], struct err *e)
+{
+	const struct config *c = b->c;
+	int d = c->head_dim, q = c->heads * d, kv = c->kv_heads * d, n = 2;
+	struct piece *p = xcalloc(2 * (size_t)c->heads + 2, sizeof *p);
+	p[0] = part[1];
+	p[1] = part[2];
+	for (int h = 0; h < c->heads; h++)
+		for (int gate = 0; gate < 2; gate++) {
+			p[n] = part[0];
+			p[n].row0 = (2 * h + gate) * d;
+			p[n].rows = d;
+			p[n++].n0 = h * d + (gate ? q + 2 * kv : 0);
+		}
+	int rc = bind_linear_of(b, out, 2 * q + 2 * kv, c->width, p, n, e);
+	free(p);
+	return rc;
+}
+
 /* Query, key and value as one layer, rows [all q][all k][all v]. */
 static int bind_qkv(struct binder *b, struct linear *out, int layer, struct err *e)
 {
 	const struct config *c = b->c;
 	int d = c->head_dim, q = c->heads * d, kv = c->kv_heads * d, n = q + 2 * kv;
-	struct piece all, part[3];
+	struct piece all, part[4];
+	int gates = c->gated_attention ? q : 0;
 
 	if (!family_role(b->f, R_QKV)) {
-		if (bind_piece(b, &part[0], R_Q, layer, q, c->width, WHY_Q, e) != 0 ||
+		if (bind_piece(b, &part[0], R_Q, layer, q + gates, c->width, WHY_Q, e) != 0 ||
 		    bind_piece(b, &part[1], R_K, layer, kv, c->width, WHY_KV, e) != 0 ||
 		    bind_piece(b, &part[2], R_V, layer, kv, c->width, WHY_KV, e) != 0)
 			return -1;
 		part[1].n0 = q;
 		part[2].n0 = q + kv;
-		return bind_linear_of(b, out, n, c->width, part, 3, e);
+		return gates ? with_gates(b, out, part, e) : bind_linear_of(b, out, n, c->width, part, 3, e);
 	}
 	if (bind_piece(b, &all, R_QKV, layer, n, c->width, "(num_attention_heads + 2 num_key_value_heads) x head_dim, hidden_size", e) != 0)
 		return -1;

@@ -101,11 +101,11 @@ int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struc
 int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e)
 {
 	const struct role_name *r = bind_role(b, role, layer);
-	static const char *const key[] = { "", "", "attention_bias", "attention_out_bias", "mlp_bias", "" };
+	static const char *const key[] = { "", "", "attention_bias", "attention_out_bias", "mlp_bias", "use_bias", "" };
 	char name[256];
 	bool t = b->f->transposed && role != R_HEAD;
 	bool wanted = r->bias == BIAS_ALWAYS || (r->bias == BIAS_ATTENTION && b->c->attention_bias) ||
-		      (r->bias == BIAS_OUT && b->c->out_bias) || (r->bias == BIAS_MLP && b->c->mlp_bias);
+		      (r->bias == BIAS_OUT && b->c->out_bias) || (r->bias == BIAS_MLP && b->c->mlp_bias) || (r->bias == BIAS_PROJ && b->c->mamba.proj_bias);
 
 	*p = (struct piece){ .rows = rows, .every = 1, .row_step = t ? 1 : k, .col_step = t ? rows : 1 };
 	if (bind_need_weight(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0 || bind_scale(b, p, e) != 0)

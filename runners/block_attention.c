@@ -11,7 +11,7 @@ void attention_parts(struct parts *p, const struct model *m, size_t rows)
 {
 	const struct config *c = &m->cfg;
 	size_t d = (size_t)c->head_dim, heads = (size_t)c->heads, kv = (size_t)c->kv_heads;
-	PART(p, qkv, rows * (heads + 2 * kv) * d, float);
+	PART(p, qkv, rows * (heads * (c->gated_attention ? 2 : 1) + 2 * kv) * d, float);
 	PART(p, att, rows * heads * d, float);
 }
 
@@ -53,7 +53,7 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	const struct model *m = f->m;
 	const struct config *c = &m->cfg;
 	const struct block *k = &m->block[layer];
-	int d = c->head_dim, nq = c->heads * d, nk = c->kv_heads * d, ld = nq + 2 * nk;
+	int d = c->head_dim, nq = c->heads * d, nk = c->kv_heads * d, ld = k->qkv.n;
 	struct mat qkv = rows_of(f->qkv, b->n, ld, ld), att = rows_of(f->att, b->n, nq, nq);
 	struct mat q = rows_of(f->qkv, b->n, nq, ld), key = rows_of(f->qkv + nq, b->n, nk, ld), val = rows_of(f->qkv + nq + nk, b->n, nk, ld);
 	struct mat turned = rows_of(f->qkv, b->n, nq + nk, ld); /* queries and keys lie side by side */
@@ -78,5 +78,10 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 		m->ops->scale_rows(m->dev, q, f->growth, b->pos);
 	m->ops->kv_write(m->dev, kv, key, val, b);
 	m->ops->attend(m->dev, att, q, c->heads, kv, &a, b);
+	if (c->gated_attention) {
+		struct mat gate = rows_of(f->qkv + nq + 2 * nk, b->n, nq, ld);
+		m->ops->act(m->dev, gate, gate, att, ACT_SIGMOID, NULL);
+		att = gate;
+	}
 	m->ops->linear(m->dev, y, att, &k->out);
 }

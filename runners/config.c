@@ -26,7 +26,7 @@ static const struct key keys[] = {
 	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
 	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
 	{ { "head_dim", "kv_channels" }, K_INT, AT(head_dim), 0, 1, 1024 },
-	{ { "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "ffn_config.ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
+	{ { "block_ff_dim", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "ffn_config.ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
 	{ { "n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
 	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "layernorm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
 	{ { "rope_theta", "rotary_emb_base", "attn_config.rope_theta" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
@@ -269,7 +269,7 @@ static int complete(struct config *c, struct err *e)
 			       c->path, c->head_dim, c->width, c->heads);
 	if (!c->inner && f->inner_4x)
 		c->inner = 4 * c->width;
-	if (!c->inner)
+	if (!c->inner && family_role(f, R_DOWN))
 		return err_set(e, E_FORMAT, "%s: 'intermediate_size' is missing", c->path);
 	if (f->parallel != PARALLEL_CONFIG)
 		c->parallel = f->parallel == PARALLEL_ALWAYS;

@@ -27,7 +27,15 @@ enum qkv_layout {
 };
 
 /* What mixes positions in a layer, and what follows it. */
-enum mixer { MIX_ATTENTION, MIX_NONE, MIX_COUNT };
+enum mixer {
+	MIX_ATTENTION, MIX_NONE,
+	MIX_DELTA,     /* gated delta rule */
+	MIX_MAMBA,     /* Mamba-2 */
+	MIX_CONV,      /* gated short convolution (lfm2) */
+	MIX_LIGHTNING, /* linear attention with a decay of each head (minimax) */
+	MIX_BOTH,      /* attention and Mamba-2 side by side (falcon_h1) */
+	MIX_COUNT
+};
 enum ff { FF_DENSE, FF_NONE, FF_MOE, FF_COUNT };
 
 enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG, ROPE_ALPHA, ROPE_DYNAMIC, ROPE_PROPORTIONAL };
@@ -73,6 +81,15 @@ struct moe_config {
 	enum act act;
 	float act_p[4];
 };
+/* Layers with a recurrent state. conv: width of the convolution before it. */
+struct delta_config {
+	int key_heads, value_heads, key_dim, value_dim, conv;
+};
+struct mamba_config {
+	int heads, dim, state, groups, conv; /* dim: channels of a head */
+	bool conv_bias, proj_bias, norm;     /* norm: of the gated output, each group by itself */
+	double dt_min, dt_max;
+};
 
 struct config {
 	char path[4096];             /* of config.json, for messages */
@@ -93,6 +110,11 @@ struct config {
 	enum qkv_layout qkv;
 	enum qk_norm qk_norm;
 	bool residual_normed;        /* the residual stream goes on from the normed input of a branch (bloom's switch, minimax) */
+	struct delta_config delta;
+	struct mamba_config mamba;
+	int conv_width;              /* of layers MIX_CONV */
+	bool conv_bias;
+	bool gated_attention;        /* query rows bring a gate for the output: [head][q, gate][d] */
 	bool norm_after;             /* norms behind the residual sum, none at the end (opt-350m) */
 	bool alibi_twice;            /* slopes count twice (falcon's eager code) */
 	bool no_norm2;               /* parallel: one norm for both */

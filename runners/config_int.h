@@ -43,6 +43,15 @@ int config_keys(const struct source *s, void *base, const struct key *table, siz
 int config_rope(struct config *c, const struct source *s, struct arena *a, struct err *e);
 int config_quant(struct config *c, const struct source *s, struct err *e);
 int config_rope_dims(struct config *c, struct err *e);
+/* A list of the layers' kinds under `key`: mixer[] and slides[] by name. */
+struct layer_type {
+	const char *name;
+	enum mixer mixer;
+	bool slides;
+};
+int config_layer_types(struct config *c, const struct source *s, const char *key, const struct layer_type *types, bool *given, struct err *e);
+int config_delta(struct config *c, const struct source *s, struct err *e);
+int config_mamba(struct config *c, const struct source *s, struct err *e);
 int config_layers(struct config *c, const struct source *s, struct err *e);
 int config_moe(struct config *c, const struct source *s, struct err *e); /* only of families with experts */
 

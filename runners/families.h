@@ -24,11 +24,13 @@ enum role {
 	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */,
 	R_X_GATE, R_X_UP, R_X_GATE_UP, R_X_DOWN, /* an expert's; where all experts are in one tensor its whole name */
 	R_S_GATE, R_S_UP, R_S_GATE_UP, R_S_DOWN, R_S_WEIGHT, /* the shared expert's; what it is weighed by */
+	R_REC_IN, R_REC_QKVZ, R_REC_BA, R_REC_QKV, R_REC_Z, R_REC_B, R_REC_A, R_REC_OUT, R_REC_CONV, R_REC_NORM,
+	R_REC_LOG_A, R_REC_DT, R_REC_SKIP, /* names of these three are whole: without ".weight" */
 	R_COUNT
 };
 
 /* When a linear layer has a bias: by a key of config.json, always, or never. */
-enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP, BIAS_PRESENT /* where the tensor is there */ };
+enum bias_rule { BIAS_NEVER, BIAS_ALWAYS, BIAS_ATTENTION, BIAS_OUT /* attention_out_bias */, BIAS_MLP, BIAS_PROJ /* use_bias, of Mamba layers */, BIAS_PRESENT /* where the tensor is there */ };
 
 struct role_name {
 	enum role role;      /* several rows of one role: the first whose weight is in the files */

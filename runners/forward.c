@@ -46,6 +46,14 @@ static int check(const struct forward *f, const struct cache *c, const struct ev
 			if (page[j] < 0 || page[j] >= c->pages)
 				return err_set(e, E_RANGE, "page %d of sequence %d is number %d of %d", j, v->seq[i], page[j], c->pages);
 	}
+	for (int i = 0; i < v->n && f->from; i++) {
+		if (!v->from || !v->to || (i == 0 && v->from[i] == STATE_CHAIN))
+			return err_set(e, E_RANGE, "row %d has no state to start from", i);
+		if (v->from[i] < STATE_CHAIN || v->from[i] >= c->states || v->to[i] < -1 || v->to[i] >= c->states)
+			return err_set(e, E_RANGE, "row %d reads state %d and writes state %d of %d", i, v->from[i], v->to[i], c->states);
+		if (v->from[i] == STATE_CHAIN && (v->seq[i] != v->seq[i - 1] || v->pos[i] != v->pos[i - 1] + 1))
+			return err_set(e, E_RANGE, "row %d does not follow the row before it", i);
+	}
 	for (int i = 0; i < v->nscored; i++) {
 		if (v->scored[i] < 0 || v->scored[i] >= v->n)
 			return err_set(e, E_RANGE, "scored row %d is outside the %d rows of the call", v->scored[i], v->n);
@@ -79,6 +87,9 @@ static void mix(const struct forward *f, struct mat y, struct mat x, const struc
 {
 	switch ((enum mixer)f->m->cfg.mixer[i]) {
 	case MIX_ATTENTION: block_attention(f, y, x, &c->layer[i], b, i); break;
+	case MIX_DELTA: block_delta(f, y, x, &c->state[i], b, i); break;
+	case MIX_MAMBA: block_mamba(f, y, x, &c->state[i], b, i); break;
+	case MIX_CONV: block_conv(f, y, x, &c->state[i], b, i); break;
 	default: assert(!"a mixer"); break;
 	}
 }
@@ -234,6 +245,24 @@ static void embed(struct forward *f, struct mat x, const struct eval *v)
 		put_shifted(f, f->turn, v, 0, f->max_position);
 }
 
+/* Where states come from and go, and which rows are runs. */
+static void put_runs(struct forward *f, struct batch *b, const struct eval *v)
+{
+	const struct model *m = f->m;
+	int n = 0;
+	for (int i = 0; i < v->n; i++)
+		if (v->from[i] != STATE_CHAIN)
+			f->runs[n++] = i;
+	f->runs[n] = v->n;
+	b->runs = n;
+	b->run = f->run;
+	b->from = f->from;
+	b->to = f->to;
+	m->ops->put(m->dev, f->run, f->runs, (size_t)(n + 1) * sizeof *f->run);
+	m->ops->put(m->dev, f->from, v->from, (size_t)v->n * sizeof *v->from);
+	m->ops->put(m->dev, f->to, v->to, (size_t)v->n * sizeof *v->to);
+}
+
 static int pass(struct forward *f, const struct cache *c, const struct eval *v, struct err *e)
 {
 	const struct model *m = f->m;
@@ -252,6 +281,8 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 		if (v->draw)
 			ops->put(m->dev, f->draw, v->draw, (size_t)v->nscored * sizeof *v->draw);
 	}
+	if (f->from)
+		put_runs(f, &b, v);
 	embed(f, x, v);
 	if (m->embed_norm.present)
 		forward_norm(f, x, x, &m->embed_norm);

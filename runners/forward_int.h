@@ -29,6 +29,8 @@ struct forward {
 	/* device */
 	int32_t *ids, *pos, *seq, *table, *where, *turn, *scored, *target; /* turn: rows of the rotary tables, where pos does not say it */
 	float *x, *h, *side, *top, *logits;
+	int32_t *from, *to, *run; /* recurrent layers: struct batch */
+	float *wide, *mixed, *inner; /* block_recurrent.c */
 	float *narrow;    /* [n][embed_width] */
 	float *growth;    /* [positions]: what queries are multiplied by */
 	float *qkv, *att; /* block_attention.c */
@@ -40,6 +42,7 @@ struct forward {
 	float *cos[ROPE_TABLES], *sin[ROPE_TABLES];
 	struct rope rope[ROPE_TABLES];
 	/* host */
+	int32_t *runs;    /* first rows of runs */
 	int32_t *shifted; /* learned positions and far rows: pos + offset; NULL: none */
 };
 
@@ -66,6 +69,10 @@ void forward_norm_parts(const struct forward *f, struct mat y, struct mat x, int
 /* y may be x */
 void attention_parts(struct parts *p, const struct model *m, size_t rows);
 void block_attention(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer);
+void recurrent_parts(struct parts *p, const struct model *m, size_t rows);
+void block_delta(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
+void block_mamba(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
+void block_conv(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void mlp_parts(struct parts *p, const struct model *m, size_t rows);
 void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer);
 void moe_parts(struct parts *p, const struct model *m, size_t rows);

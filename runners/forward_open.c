@@ -44,6 +44,7 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	if (c->parallel)
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
+	recurrent_parts(p, m, n);
 	mlp_parts(p, m, n);
 	moe_parts(p, m, n);
 	PART(p, top, chunk * w, float);
@@ -57,6 +58,11 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 			continue;
 		part_add(p, offsetof(struct forward, cos) + (size_t)i * sizeof(float *), count, sizeof(float));
 		part_add(p, offsetof(struct forward, sin) + (size_t)i * sizeof(float *), count, sizeof(float));
+	}
+	if (m->info.state_bytes) {
+		PART(p, from, n, int32_t);
+		PART(p, to, n, int32_t);
+		PART(p, run, n + 1, int32_t);
 	}
 	if (c->rope_switch)
 		PART(p, turn, n, int32_t);
@@ -125,6 +131,8 @@ static void fill_tables(struct forward *f)
 	}
 	if (f->growth)
 		fill_growth(f);
+	if (f->from)
+		f->runs = xmalloc(((size_t)f->max_rows + 1) * sizeof *f->runs);
 	if (f->where || f->turn)
 		f->shifted = xmalloc((size_t)f->max_rows * sizeof *f->shifted);
 }
@@ -186,6 +194,7 @@ void forward_close(struct forward *f)
 			f->m->ops->release(f->m->dev, mem);
 	}
 	moe_close(f);
+	free(f->runs);
 	free(f->shifted);
 	free(f);
 }

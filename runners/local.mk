@@ -28,3 +28,6 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES += %D%/families_llama.c
 %C%_librunners_a_SOURCES += %D%/families_gpt.c
 %C%_librunners_a_SOURCES += %D%/config_moe.c %D%/bind_moe.c %D%/block_moe.c %D%/families_moe.c
+%C%_librunners_a_SOURCES += %D%/cache.c
+%C%_librunners_a_SOURCES += %D%/bind_recurrent.c %D%/block_recurrent.c
+%C%_librunners_a_SOURCES += %D%/config_recurrent.c %D%/families_recurrent.c

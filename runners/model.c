@@ -187,6 +187,9 @@ static void fill_info(struct model *m, const struct binder *b)
 	i->head_flops = 2.0 * m->head.n * m->head.k;
 	for (int k = 0; k < c->layers; k++) {
 		struct kv kv;
+		size_t conv, main;
+		if (layer_state(c, k, &conv, &main))
+			i->state_bytes += (conv + main) * sizeof(float);
 		if (layer_kv(c, k, &kv))
 			i->kv_page_bytes += (size_t)kv.hk * (size_t)(kv.d + kv.dv) * KV_PAGE * sizeof(float);
 	}
@@ -202,7 +205,8 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	    bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0 ||
 	    bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0)
 		return -1;
-	if (c->mixer[i] == MIX_ATTENTION && bind_attention(b, k, i, e) != 0)
+	bool attends = c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
+	if ((attends && bind_attention(b, k, i, e) != 0) || bind_recurrent(b, k, i, e) != 0)
 		return -1;
 	if (c->ff[i] == FF_MOE)
 		return bind_moe(b, k, i, e);
@@ -321,56 +325,4 @@ const struct model_info *model_info(const struct model *m)
 struct device *model_device(const struct model *m)
 {
 	return m->dev;
-}
-
-/* ---- KV pages ---- */
-
-/* What layer i keeps of each position. False: nothing. */
-bool layer_kv(const struct config *c, int i, struct kv *out)
-{
-	(void)i;
-	*out = (struct kv){ .hk = c->kv_heads, .d = c->head_dim, .dv = c->head_dim };
-	return true;
-}
-
-static int open_kv(struct kv *k, const struct model *m, struct err *e)
-{
-	size_t key, value;
-	if (size_mul((size_t)k->pages, (size_t)k->hk * (size_t)k->d * KV_PAGE * sizeof(float), &key) != 0 ||
-	    size_mul((size_t)k->pages, (size_t)k->hk * (size_t)k->dv * KV_PAGE * sizeof(float), &value) != 0)
-		return err_set(e, E_RANGE, "a KV cache of %d pages cannot be", k->pages);
-	return (k->k = m->ops->alloc(m->dev, key, e)) && (k->v = m->ops->alloc(m->dev, value, e)) ? 0 : -1;
-}
-
-int cache_open(struct cache *c, const struct model *m, int pages, int states, struct err *e)
-{
-	*c = (struct cache){ .pages = pages, .states = m->info.state_bytes ? states : 0 };
-	if (m->info.state_bytes && states < 1)
-		return err_set(e, E_RANGE, "%d states of a sequence cannot be", states);
-	if (pages < 1)
-		return err_set(e, E_RANGE, "a KV cache of %d pages cannot be", pages);
-	c->layer = xcalloc((size_t)m->cfg.layers, sizeof *c->layer);
-	for (int i = 0; i < m->cfg.layers; i++) {
-		struct kv *k = &c->layer[i];
-		if (!layer_kv(&m->cfg, i, k))
-			continue;
-		k->pages = pages;
-		if (open_kv(k, m, e) != 0) {
-			cache_close(c, m);
-			return err_wrap(e, "KV cache of %d pages (%zu bytes a page)", pages, m->info.kv_page_bytes);
-		}
-	}
-	return 0;
-}
-
-void cache_close(struct cache *c, const struct model *m)
-{
-	for (int i = 0; c->layer && i < m->cfg.layers; i++) {
-		if (c->layer[i].k)
-			m->ops->release(m->dev, c->layer[i].k);
-		if (c->layer[i].v)
-			m->ops->release(m->dev, c->layer[i].v);
-	}
-	free(c->layer);
-	*c = (struct cache){ 0 };
 }

@@ -42,8 +42,12 @@ const struct model_info *model_info(const struct model *m);
 struct device *model_device(const struct model *m);
 
 /* What sequences keep: the KV cache of all layers, `pages` pages; of models with a recurrent state, `states` slots of it (else 0). */
+struct layer_states {
+	struct states conv, main; /* size 0: none */
+};
 struct cache {
 	struct kv *layer; /* [layers] */
+	struct layer_states *state; /* [layers]; NULL where the model has none */
 	int pages, states;
 };
 int cache_open(struct cache *c, const struct model *m, int pages, int states, struct err *e);

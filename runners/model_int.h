@@ -17,6 +17,16 @@ struct norm {
 	bool present;
 };
 
+/* A layer with a recurrent state: what goes in as one linear layer, the convolution, constants of heads, what comes out. */
+struct recurrent {
+	struct linear in, out;
+	struct conv conv;
+	struct ssm ssm;
+	struct delta delta;
+	float *norm;             /* device: weights of the gated norm; NULL: none */
+	float *q_unit, *k_unit;  /* device, [key_dim]: what queries and keys of length sqrt(d) are multiplied by */
+};
+
 struct block {
 	struct norm norm1, norm2, post1, post2;
 	struct norm q_norm, k_norm;
@@ -25,6 +35,7 @@ struct block {
 	struct linear up;   /* [2 inner or inner][width] */
 	struct linear down; /* [width][inner] */
 	float act[4];       /* parameters of the activation */
+	struct recurrent *rec;
 	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
 	struct moe_block *moe; /* of layers with experts */
@@ -56,6 +67,8 @@ struct model {
 	int nowned, nlinears, cap_owned, cap_linears;
 };
 
+/* Floats of state that a sequence keeps in layer i: of the convolution, and beside. False: none. */
+bool layer_state(const struct config *c, int i, size_t *conv, size_t *main);
 bool layer_kv(const struct config *c, int i, struct kv *out); /* what layer i keeps of each position; false: nothing */
 
 #endif
