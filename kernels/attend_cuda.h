@@ -1,5 +1,5 @@
 /* attend_cuda.h - the two halves of attention on CUDA: attend_cuda.cu chooses, attend_tile_cuda.cu has the kernels for heads whose
- * channels are a multiple of 4, 256 at most. Arguments are those of cuda_attend (cuda_ops.h).
+ * channels, of keys and of values, are a multiple of 4, 256 at most. Arguments are those of cuda_attend (cuda_ops.h).
  */
 #ifndef ASSAY_ATTEND_CUDA_H
 #define ASSAY_ATTEND_CUDA_H

@@ -6,6 +6,8 @@
  * so rows share what their sequences share, and rows that share nothing are right as well, only slower. Per tile:
  *   scores   a register tile of LS lines x KS keys a thread, one chain over d each; the largest of a line by shuffles
  *   values   LP lines x 4Q channels a thread, one chain over the visible keys in ascending order
+ * Keys have d channels and values dv; the kernel is chosen by dv, and where its tiles do not fit, attend_cuda.cu's does the work.
+ *
  * A key that a line does not see gets the mark -1 instead of a p and is left out, whatever lies there; a tile without marks,
  * the usual one, is done without looking. r = 1 for a line that a tile does not concern.
  *
@@ -17,10 +19,10 @@
  *
  * Counted in the code that nvcc 13.0 writes for sm_90, never measured; nothing is spilled:
  *   L, channels   registers   KiB shared   blocks   FFMA of issue slots: scores, values
- *   64, 64        172         69           2        86 %, 82 %
- *   64, 128       249         86           2        87 %, 89 %    with exponentials and the rest about 74 % of a tile
- *   32, 256       245         111          2        81 %, 87 %
- *   8, 128        80          74           3        192 KiB on their way at best; 4 lines: about 1,700 slots and 1,900 turns of
+ *   64, 64        172         68           2        86 %, 82 %
+ *   64, 128       245         86           2        87 %, 89 %    with exponentials and the rest about 74 % of a tile
+ *   32, 256       241         111          2        81 %, 87 %
+ *   8, 128        80          73           3        192 KiB on their way at best; 4 lines: about 1,700 slots and 1,900 turns of
  *                                                   shared memory for a 64 KiB pair of tiles, for which an H200 takes 3,100 cycles
  * The threads' maps keep 16-byte accesses of a warp in one or two rows of banks, but for the queries' stores, once a block.
  */
@@ -28,6 +30,7 @@
 
 #include <assert.h>
 
+#include "kernels/attend.h"
 #include "kernels/attend_cuda.h"
 #include "kernels/exactmath.h"
 
@@ -43,7 +46,7 @@ struct job {
 	struct kv c;
 	struct attend at;
 	struct batch b;
-	float *part; /* [row][head][segment][d + 2], or NULL: not split */
+	float *part; /* [row][head][segment][dv + 2], or NULL: not split */
 	int segs, lines;
 	int large; /* lines of a large block where large and small ones share the work, else 0 */
 };
@@ -63,8 +66,10 @@ template <int L, int Q> struct shape {
 	}
 	static __device__ int own(void) { return line_v(thread() / CT, thread() % CT % LP); } /* the line whose l a thread keeps */
 	static constexpr bool ONE = L > 8 && Q > 1; /* K and V take turns in one buffer: two blocks fit */
-	static __host__ __device__ size_t tile(int d) { return (size_t)d * TILE + CHANNELS; } /* floats; a row of V is read past its end */
-	static __host__ __device__ size_t floats(int d) { return tile(d) * (ONE ? 1 : 2) + (size_t)d * Q_LD + L * P_LD; }
+	/* floats: up to V, where K lies, and up to q; a row of V is read past its end */
+	static __host__ __device__ size_t to_v(int d) { return ONE ? 0 : (size_t)d * TILE; }
+	static __host__ __device__ size_t to_q(int d, int dv) { return (size_t)(ONE && d > dv ? d : dv) * TILE + CHANNELS + to_v(d); }
+	static __host__ __device__ size_t floats(int d, int dv) { return to_q(d, dv) + (size_t)d * Q_LD + L * P_LD; }
 };
 
 static __device__ float none(void)
@@ -173,7 +178,9 @@ static __device__ float finished(const struct job &j, float s, float slope, int 
 {
 	if (j.at.softcap != 0.0f)
 		s = __fmul_rn(j.at.softcap, xm_tanh(__fdiv_rn(s, j.at.softcap)));
-	if (j.at.slopes)
+	if (j.at.slopes && j.at.rounded_bias)
+		s = __fmaf_rn(j.at.scale, attend_rounded(slope, key), s);
+	else if (j.at.slopes)
 		s = __fmaf_rn(slope, (float)(key - pos), s);
 	return j.at.softcap != 0.0f || j.at.slopes ? __fmul_rn(s, XM_LOG2E_HI) : s;
 }
@@ -251,7 +258,7 @@ static __device__ int scores(const struct job &j, struct lines<L> &ln, float *p,
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
 template <int L, int Q, bool MARKS>
-static __device__ void values(typename shape<L, Q>::sums &o, float &sum, const float *p, const float *v, int d)
+static __device__ void values(typename shape<L, Q>::sums &o, float &sum, const float *p, const float *v, int dv)
 {
 	typedef shape<L, Q> S;
 	int c = S::thread() % S::CT;
@@ -266,7 +273,7 @@ static __device__ void values(typename shape<L, Q>::sums &o, float &sum, const f
 		for (int i = 0; i < S::LP; i++)
 			load<4>(e[i], p + S::line_v(0, i) * P_LD + k);
 #pragma unroll
-		for (int n = 0; n < 4; n++, v += d) {
+		for (int n = 0; n < 4; n++, v += dv) {
 			if (!MARKS || !(one[n] < 0.0f))
 				sum = __fadd_rn(sum, one[n]);
 #pragma unroll
@@ -308,7 +315,7 @@ template <int L, int Q> static __device__ void rescale(struct sums<L, Q> &s, con
 
 static __device__ float *part_of(const struct job &j, int row, int head, int seg)
 {
-	return j.part + (((size_t)row * (size_t)j.h + (size_t)head) * (size_t)j.segs + (size_t)seg) * (size_t)(j.c.d + 2);
+	return j.part + (((size_t)row * (size_t)j.h + (size_t)head) * (size_t)j.segs + (size_t)seg) * (size_t)(j.c.dv + 2);
 }
 
 /* Adds the segment to those before, and begins another one. */
@@ -357,7 +364,7 @@ static __device__ void write_part(const struct job &j, const struct sums<L, Q> &
 			to[1] = s.l;
 		}
 		for (int a = 0; a < 4 * Q; a++)
-			if (4 * (c + a / 4 * S::CT) < j.c.d)
+			if (4 * (c + a / 4 * S::CT) < j.c.dv)
 				to[2 + 4 * (c + a / 4 * S::CT) + a % 4] = s.o[i][a];
 	}
 }
@@ -390,9 +397,9 @@ static __device__ void write_rows(const struct job &j, const struct sums<L, Q> &
 			r = with_sink(ln.all[line], sink, &gain);
 			l = __fadd_rn(__fmul_rn(l, r), gain);
 		}
-		float *out = j.y.p + (size_t)(t / per) * j.y.ld + (size_t)head * (size_t)j.c.d;
+		float *out = j.y.p + (size_t)(t / per) * j.y.ld + (size_t)head * (size_t)j.c.dv;
 		for (int a = 0; a < 4 * Q; a++)
-			if (4 * (c + a / 4 * S::CT) < j.c.d)
+			if (4 * (c + a / 4 * S::CT) < j.c.dv)
 				out[4 * (c + a / 4 * S::CT) + a % 4] =
 					bad ? f32_of_bits(0x7fc00000u)
 					    : xm_canon(__fdiv_rn(__fadd_rn(__fmul_rn(s.all[i][a], r), 0.0f), l));
@@ -405,7 +412,7 @@ template <int L> static __device__ void begin(const struct job &j, struct lines<
 	for (int i = (int)threadIdx.x; i < L; i += THREADS) {
 		int t = line0 + i, row = i < lines ? t / per : 0, pos = i < lines ? j.b.pos[row] : -1;
 		ln.pos[i] = pos;
-		ln.lo[i] = j.at.window > 0 && j.at.window <= pos ? pos - j.at.window + 1 : 0;
+		ln.lo[i] = attend_lo(pos, j.at.window, j.at.chunk);
 		ln.seq[i] = i < lines ? j.b.seq[row] : 0;
 		ln.bad[i] = 0;
 		ln.slope[i] = j.at.slopes && i < lines ? j.at.slopes[(int)blockIdx.y * per + t % per] : 0.0f;
@@ -466,10 +473,10 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 	CU_SHARED_DYNAMIC(float, mem);
 	CU_SHARED(struct lines<L>, shared, 1);
 	struct lines<L> &ln = shared[0];
-	int d = j.c.d, line0 = (int)(gridDim.x - 1 - blockIdx.x) * j.lines;
+	int d = j.c.d, dv = j.c.dv, line0 = (int)(gridDim.x - 1 - blockIdx.x) * j.lines;
 	int left = j.b.n * (j.h / j.c.hk) - line0, lines = left < j.lines ? left : j.lines;
-	float *k = mem, *v = S::ONE ? mem : mem + S::tile(d), *q = v + S::tile(d), *p = q + d * S::Q_LD;
-	size_t size = (size_t)d * TILE, head = (size_t)blockIdx.y * size, page = (size_t)j.c.hk * size;
+	float *k = mem, *v = mem + S::to_v(d), *q = mem + S::to_q(d, dv), *p = q + d * S::Q_LD;
+	size_t head = (size_t)blockIdx.y, page = (size_t)j.c.hk, k_size = (size_t)d * TILE, v_size = (size_t)dv * TILE;
 	if (j.large && for_large(j, line0, j.large) != (L > 8))
 		return;
 	begin<L>(j, ln, line0, lines);
@@ -478,23 +485,23 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 	walk_from<L>(w, ln, j.part ? (int)blockIdx.z : -1);
 	walk_on<L>(w, j.b);
 	if (w.now >= 0) {
-		bring(k, j.c.k + (size_t)w.now * page + head, d);
+		bring(k, j.c.k + ((size_t)w.now * page + head) * k_size, d);
 		queries<L, Q>(j, q, line0, lines);
 	}
 	while (w.now >= 0) {
-		const float *from = j.c.v + (size_t)w.now * page + head;
+		const float *from = j.c.v + ((size_t)w.now * page + head) * v_size;
 		int seg = w.tile / TILES;
 		if (!S::ONE)
-			bring(v, from, d);
+			bring(v, from, dv);
 		copy_wait<S::ONE ? 0 : 1>();
 		__syncthreads();
 		int marks = __syncthreads_or(scores<L, Q>(j, ln, p, q, k, w));
 		bool serves = L > 8 || w.mask[0] >> S::line_v(S::thread() / S::CT, 0) & ((1u << S::LP) - 1);
 		walk_on<L>(w, j.b);
 		if (S::ONE)
-			bring(v, from, d);
+			bring(v, from, dv);
 		else if (w.now >= 0)
-			bring(k, j.c.k + (size_t)w.now * page + head, d);
+			bring(k, j.c.k + ((size_t)w.now * page + head) * k_size, d);
 		if (S::ONE || w.now < 0)
 			copy_wait<0>();
 		else
@@ -503,15 +510,15 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 		if (serves) {
 			rescale<L, Q>(s, ln);
 			if (marks)
-				values<L, Q, true>(s.o, s.l, p, v, d);
+				values<L, Q, true>(s.o, s.l, p, v, dv);
 			else
-				values<L, Q, false>(s.o, s.l, p, v, d);
+				values<L, Q, false>(s.o, s.l, p, v, dv);
 		}
 		__syncthreads();
 		if (!j.part && (w.now < 0 || w.tile / TILES != seg))
 			end_segment<L, Q>(s, ln);
 		if (S::ONE && w.now >= 0)
-			bring(k, j.c.k + (size_t)w.now * page + head, d);
+			bring(k, j.c.k + ((size_t)w.now * page + head) * k_size, d);
 	}
 	if (j.part)
 		write_part<L, Q>(j, s, ln, line0, lines, (int)blockIdx.z);
@@ -522,8 +529,8 @@ template <int L, int Q> static __global__ void __launch_bounds__(THREADS, 2) til
 /* Block (row, head): adds the segments that the row sees, ascending. A thread has channels tid, tid + 128. */
 static __global__ void __launch_bounds__(THREADS) merge_kernel(struct job j)
 {
-	int row = (int)blockIdx.x, head = (int)blockIdx.y, d = j.c.d, pos = j.b.pos[row], tid = (int)threadIdx.x;
-	int lo = j.at.window > 0 && j.at.window <= pos ? pos - j.at.window + 1 : 0, last = pos / (TILES * TILE);
+	int row = (int)blockIdx.x, head = (int)blockIdx.y, d = j.c.dv, pos = j.b.pos[row], tid = (int)threadIdx.x;
+	int lo = attend_lo(pos, j.at.window, j.at.chunk), last = pos / (TILES * TILE);
 	float sink = j.at.sinks ? j.at.sinks[head] : none(), m = none(), l = 0.0f, o[2] = {}, gain = 0.0f;
 	bool bad = sink != sink;
 	for (int seg = lo / (TILES * TILE); seg <= last; seg++) {
@@ -555,9 +562,9 @@ static __global__ void __launch_bounds__(THREADS) merge_kernel(struct job j)
 #define FULL 264             /* blocks that fill a device: two a multiprocessor of 132 */
 #define MOST ((size_t)64 << 20) /* bytes of scratch, above which nothing is split */
 
-static int large_of(int d)
+static int large_of(int dv)
 {
-	return d > 128 ? 32 : 64;
+	return dv > 128 ? 32 : 64;
 }
 
 static int segments(const struct batch *b)
@@ -567,33 +574,33 @@ static int segments(const struct batch *b)
 
 size_t attend_tile_scratch(int h, const struct kv *c, const struct batch *b)
 {
-	long long lines = (long long)b->n * (h / c->hk), per = b->n <= ALONE ? 8 : large_of(c->d);
-	size_t bytes = (size_t)b->n * (size_t)h * (size_t)(c->d + 2) * sizeof(float), segs = (size_t)segments(b);
+	long long lines = (long long)b->n * (h / c->hk), per = b->n <= ALONE ? 8 : large_of(c->dv);
+	size_t bytes = (size_t)b->n * (size_t)h * (size_t)(c->dv + 2) * sizeof(float), segs = (size_t)segments(b);
 	if (segs < 2 || (lines + per - 1) / per * c->hk >= FULL || bytes > MOST / segs)
 		return 0;
 	return bytes * segs;
 }
 
 /* Asks for the shared memory of a kernel. False: this device has less. */
-template <int L, int Q> static bool room(int d)
+template <int L, int Q> static bool room(const struct kv *c)
 {
 	bool given = cudaFuncSetAttribute(tile_kernel<L, Q>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-					  (int)(shape<L, Q>::floats(d) * sizeof(float))) == cudaSuccess;
+					  (int)(shape<L, Q>::floats(c->d, c->dv) * sizeof(float))) == cudaSuccess;
 	if (!given)
 		cudaGetLastError();
 	return given;
 }
 
-static bool rooms(int d, bool alone)
+static bool rooms(const struct kv *c, bool alone)
 {
-	bool large = alone || (d <= 64 ? room<64, 1>(d) : d <= 128 ? room<64, 2>(d) : room<32, 4>(d));
-	return large && (d <= 128 ? room<8, 1>(d) : room<8, 2>(d));
+	bool large = alone || (c->dv <= 64 ? room<64, 1>(c) : c->dv <= 128 ? room<64, 2>(c) : room<32, 4>(c));
+	return large && (c->dv <= 128 ? room<8, 1>(c) : room<8, 2>(c));
 }
 
 template <int L, int Q> static void launch(cudaStream_t s, struct job j, int lines)
 {
 	long long all = (long long)j.b.n * (j.h / j.c.hk);
-	size_t shared = shape<L, Q>::floats(j.c.d) * sizeof(float);
+	size_t shared = shape<L, Q>::floats(j.c.d, j.c.dv) * sizeof(float);
 	dim3 grid((unsigned)((all + lines - 1) / lines), (unsigned)j.c.hk, j.part ? (unsigned)j.segs : 1);
 	j.lines = lines;
 	CU_LAUNCH((tile_kernel<L, Q>), grid, THREADS, shared, s, j);
@@ -601,26 +608,26 @@ template <int L, int Q> static void launch(cudaStream_t s, struct job j, int lin
 
 int attend_tile_fits(const struct kv *c)
 {
-	return c->d % 4 == 0 && c->d <= 256;
+	return c->d % 4 == 0 && c->d <= 256 && c->dv % 4 == 0 && c->dv <= 256;
 }
 
 int attend_tile(cudaStream_t s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a, const struct batch *b,
 		void *scratch)
 {
 	bool split = scratch && attend_tile_scratch(h, c, b) > 0, alone = b->n <= ALONE;
-	int group = h / c->hk, large = large_of(c->d);
+	int group = h / c->hk, large = large_of(c->dv);
 	struct job j = { y, q, h, *c, *a, *b, split ? static_cast<float *>(scratch) : nullptr, segments(b), 0, alone ? 0 : large };
 	assert(h <= 65535 && j.segs <= 65535 && (long long)b->n * group <= INT32_MAX);
 	int lines = alone && group < 8 ? group : 8;
-	if (!rooms(c->d, alone))
+	if (!rooms(c, alone))
 		return 0;
-	if (!alone && c->d <= 64)
+	if (!alone && c->dv <= 64)
 		launch<64, 1>(s, j, large);
-	else if (!alone && c->d <= 128)
+	else if (!alone && c->dv <= 128)
 		launch<64, 2>(s, j, large);
 	else if (!alone)
 		launch<32, 4>(s, j, large);
-	if (c->d <= 128)
+	if (c->dv <= 128)
 		launch<8, 1>(s, j, lines);
 	else
 		launch<8, 2>(s, j, lines);

@@ -194,29 +194,36 @@ static __global__ void rope_kernel(struct mat x, int heads, struct rope r, const
 
 /* --- keys and values --------------------------------------------------------------------------------------------- */
 
+/* The wider of the two, whose elements the spans are of. */
+static __host__ __device__ int widest(struct mat k, struct mat v)
+{
+	return k.d > v.d ? k.d : v.d;
+}
+
 static __global__ void kv_write_kernel(struct kv c, struct mat k, struct mat v, struct batch b)
 {
-	int row = row_of(k.d), last = last_of(k.d), pos = b.pos[row];
+	int most = widest(k, v), row = row_of(most), last = last_of(most), pos = b.pos[row];
 	size_t page = (size_t)b.table[(size_t)b.seq[row] * (size_t)b.ld_table + (size_t)(pos / KV_PAGE)];
-	size_t d = (size_t)c.d, slot = (size_t)(pos % KV_PAGE);
+	size_t d = (size_t)c.d, dv = (size_t)c.dv, slot = (size_t)(pos % KV_PAGE);
 	const uint32_t *key = (const uint32_t *)at_row(k, row), *value = (const uint32_t *)at_row(v, row);
-	for (int e = first_of(k.d); e < last; e += THREADS) {
-		size_t head = (size_t)e / d, i = (size_t)e % d, at = (page * (size_t)c.hk + head) * d * KV_PAGE;
-		((uint32_t *)c.k)[at + i * KV_PAGE + slot] = key[e];
-		((uint32_t *)c.v)[at + slot * d + i] = value[e];
+	for (int e = first_of(most); e < last; e += THREADS) {
+		if (e < k.d)
+			((uint32_t *)c.k)[((page * (size_t)c.hk + (size_t)e / d) * d + (size_t)e % d) * KV_PAGE + slot] = key[e];
+		if (e < v.d)
+			((uint32_t *)c.v)[((page * (size_t)c.hk + (size_t)e / dv) * KV_PAGE + slot) * dv + (size_t)e % dv] = value[e];
 	}
 }
 
 /* One row: all (head, channel, slot) of a page, of which the first `slots` slots are copied. */
 static __global__ void kv_copy_kernel(struct kv c, int dst, int src, int slots)
 {
-	int all = c.hk * c.d * KV_PAGE, last = last_of(all);
-	const uint32_t *ks = (const uint32_t *)c.k + (size_t)src * all, *vs = (const uint32_t *)c.v + (size_t)src * all;
-	uint32_t *kd = (uint32_t *)c.k + (size_t)dst * all, *vd = (uint32_t *)c.v + (size_t)dst * all;
+	int keys = c.hk * c.d * KV_PAGE, values = c.hk * c.dv * KV_PAGE, all = keys > values ? keys : values, last = last_of(all);
+	const uint32_t *ks = (const uint32_t *)c.k + (size_t)src * keys, *vs = (const uint32_t *)c.v + (size_t)src * values;
+	uint32_t *kd = (uint32_t *)c.k + (size_t)dst * keys, *vd = (uint32_t *)c.v + (size_t)dst * values;
 	for (int e = first_of(all); e < last; e += THREADS) {
-		if (e % KV_PAGE < slots)
+		if (e < keys && e % KV_PAGE < slots)
 			kd[e] = ks[e];
-		if (e / c.d % KV_PAGE < slots)
+		if (e < values && e / c.dv % KV_PAGE < slots)
 			vd[e] = vs[e];
 	}
 }
@@ -267,17 +274,18 @@ void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope
 
 void cuda_kv_write(struct CUstream_st *s, const struct kv *c, struct mat k, struct mat v, const struct batch *b)
 {
-	assert(k.n == v.n && k.d == v.d && k.n == b->n && k.d == c->hk * c->d);
+	assert(k.n == v.n && k.n == b->n && k.d == c->hk * c->d && v.d == c->hk * c->dv);
 	if (b->n)
-		CU_LAUNCH(kv_write_kernel, blocks_for(k.n, k.d), THREADS, 0, s, *c, k, v, *b);
+		CU_LAUNCH(kv_write_kernel, blocks_for(k.n, widest(k, v)), THREADS, 0, s, *c, k, v, *b);
 }
 
 void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, int slots)
 {
 	assert(dst >= 0 && dst < c->pages && src >= 0 && src < c->pages && dst != src && slots >= 0 && slots <= KV_PAGE);
-	assert((long long)c->hk * c->d * KV_PAGE <= INT32_MAX);
+	int most = c->d > c->dv ? c->d : c->dv;
+	assert((long long)c->hk * most * KV_PAGE <= INT32_MAX);
 	if (slots)
-		CU_LAUNCH(kv_copy_kernel, blocks_for(1, c->hk * c->d * KV_PAGE), THREADS, 0, s, *c, dst, src, slots);
+		CU_LAUNCH(kv_copy_kernel, blocks_for(1, c->hk * most * KV_PAGE), THREADS, 0, s, *c, dst, src, slots);
 }
 
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4])

@@ -262,13 +262,12 @@ static void test_embed(void)
 /* Sequences over a cache with pages in random order; sequence s holds keys 0..last[s]. */
 struct pages {
 	enum { LD = 12 };
-	int hk, d, n;
+	int hk, d, dv, n;
 	std::vector<int32_t> table;
 	std::vector<float> k, v;
 
-	pages(int hk_, int d_, const std::vector<int> &last, int fk, int fv) : hk(hk_), d(d_), n(2)
+	pages(int hk_, int d_, int dv_, const std::vector<int> &last, int fk, int fv) : hk(hk_), d(d_), dv(dv_), n(2)
 	{
-		size_t size = (size_t)hk * (size_t)d * KV_PAGE;
 		std::vector<int32_t> free_;
 		for (int p : last)
 			n += p / KV_PAGE + 1;
@@ -277,8 +276,8 @@ struct pages {
 		for (int i = n - 1; i > 0; i--)
 			std::swap(free_[(size_t)i], free_[(size_t)draw(i + 1)]);
 		table.assign(last.size() * LD, 1 << 24); /* a page outside */
-		k.assign((size_t)n * size, f32_of_bits(STALE));
-		v = k;
+		k.assign((size_t)(n * hk * d * KV_PAGE), f32_of_bits(STALE));
+		v.assign((size_t)(n * hk * dv * KV_PAGE), f32_of_bits(STALE));
 		for (size_t s = 0; s < last.size(); s++)
 			for (int t = 0; t <= last[s]; t++) {
 				int32_t *page = &table[s * LD + (size_t)(t / KV_PAGE)];
@@ -287,10 +286,12 @@ struct pages {
 					free_.pop_back();
 				}
 				for (int h = 0; h < hk; h++)
-					for (int i = 0; i < d; i++) {
-						size_t at = (size_t)*page * size + (size_t)h * (size_t)d * KV_PAGE;
-						k[at + (size_t)(i * KV_PAGE + t % KV_PAGE)] = value(fk);
-						v[at + (size_t)(t % KV_PAGE * d + i)] = value(fv);
+					for (int i = 0; i < d || i < dv; i++) {
+						int at = (*page * hk + h) * KV_PAGE;
+						if (i < d)
+							k[(size_t)(at * d + i * KV_PAGE + t % KV_PAGE)] = value(fk);
+						if (i < dv)
+							v[(size_t)((at + t % KV_PAGE) * dv + i)] = value(fv);
 					}
 			}
 	}
@@ -305,9 +306,9 @@ static void test_kv(void)
 {
 	static const int dims[] = { 1, 2, 5, 8, 20, 64, 80, 128, 256 };
 	for (int i = 0, most = gpu_cases(60, 10); i < most; i++) {
-		int d = dims[i % COUNT(dims)], hk = 1 + draw(4), n = 1 + draw(9), ld = hk * d + draw(5);
+		int d = dims[i % COUNT(dims)], dv = i % 3 ? d : dims[draw(6)], hk = 1 + draw(4), n = 1 + draw(9), ld = hk * (d > dv ? d : dv) + draw(5);
 		std::vector<int> last = { i % 3 ? draw(700) : KV_PAGE * (1 + draw(10)) - 1, draw(130), draw(3) }; /* ends of pages too */
-		struct pages p(hk, d, last, ZERO, ZERO);
+		struct pages p(hk, d, dv, last, ZERO, ZERO);
 		std::vector<int32_t> pos, seq;
 		for (int r = 0; r < n; r++) { /* every position once */
 			seq.push_back(r % 3);
@@ -320,29 +321,42 @@ static void test_kv(void)
 					n = r;
 				}
 		next_order();
-		both k(p.k), v(p.v), key(rows(n, hk * d, ld, ANY)), val(rows(n, hk * d, ld, ANY)), bp(pos), bs(seq), bt(p.table);
-		struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
+		both k(p.k), v(p.v), key(rows(n, hk * d, ld, ANY)), val(rows(n, hk * dv, ld, ANY)), bp(pos), bs(seq), bt(p.table);
+		struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, dv }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, dv };
 		struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
-		cpu->ops->kv_write(cpu, &kc, mat_c(key, n, hk * d, ld), mat_c(val, n, hk * d, ld), &bc);
-		gpu->ops->kv_write(gpu, &kg, mat_g(key, n, hk * d, ld), mat_g(val, n, hk * d, ld), &bg);
+		cpu->ops->kv_write(cpu, &kc, mat_c(key, n, hk * d, ld), mat_c(val, n, hk * dv, ld), &bc);
+		gpu->ops->kv_write(gpu, &kg, mat_g(key, n, hk * d, ld), mat_g(val, n, hk * dv, ld), &bg);
 		SAME(k, "kv_write keys d=%d hk=%d n=%d", d, hk, n);
-		SAME(v, "kv_write values d=%d hk=%d n=%d", d, hk, n);
+		SAME(v, "kv_write values d=%d dv=%d hk=%d n=%d", d, dv, hk, n);
 		int dst = draw(p.n), src = (dst + 1 + draw(p.n - 1)) % p.n, slots = i % 4 ? draw(KV_PAGE + 1) : i % 8 ? KV_PAGE : 0;
 		cpu->ops->kv_copy(cpu, &kc, dst, src, slots);
 		gpu->ops->kv_copy(gpu, &kg, dst, src, slots);
 		SAME(k, "kv_copy keys d=%d hk=%d slots=%d", d, hk, slots);
-		SAME(v, "kv_copy values d=%d hk=%d slots=%d", d, hk, slots);
+		SAME(v, "kv_copy values d=%d dv=%d hk=%d slots=%d", d, dv, hk, slots);
 	}
 }
 
-static void attend_case(int d)
+/* What sees what, and biases: of the case's own window and scale. */
+static void vary(struct attend *a)
+{
+	static const int chunks[] = { 1, 3, 50, 64, 100, 128, 256, 300, 8192 };
+	a->chunk = draw(3) ? 0 : pick(chunks);
+	a->rounded_bias = draw(2);
+}
+
+static float a_slope(void)
+{
+	return draw(3) ? 1.0f / (float)(1 << draw(9)) : draw(4) ? plain() : value(MIXED);
+}
+
+static void attend_case(int d, int dv)
 {
 	static const int where[] = { 0, 1, 7, 31, 62, 63, 64, 65, 127, 128, 191, 192, 255, 256, 257, 320, 511, 512, 513, 700 };
 	static const int windows[] = { 1, 2, 5, 63, 64, 65, 128, 200, 256, 257, 500, 1000 };
-	int hk = 1 + draw(2), h = hk * (1 + draw(3)), n = 1 + draw(3), ld = h * d + draw(3);
+	int hk = 1 + draw(2), h = hk * (1 + draw(3)), n = 1 + draw(3), ld = h * (d > dv ? d : dv) + draw(3);
 	int fk = draw(3) ? PLAIN : draw(FILLS), fv = draw(3) ? PLAIN : draw(FILLS), fq = draw(6) ? PLAIN : draw(FILLS);
 	std::vector<int> last = { draw(2) ? pick(where) : draw(701), draw(100) };
-	struct pages p(hk, d, last, fk, fv);
+	struct pages p(hk, d, dv, last, fk, fv);
 	if (!draw(8)) /* scores of -Inf and +Inf: whole tiles, beginnings, single keys */
 		for (int t = draw(64), s = 0; s < (int)p.k.size(); s += 1 + draw(t + 1))
 			p.k[(size_t)s] = f32_of_bits(draw(30) ? 0xff800000u : 0x7f800000u);
@@ -354,7 +368,7 @@ static void attend_case(int d)
 	}
 	std::vector<float> slopes, sinks;
 	for (int i = 0; i < h; i++) {
-		slopes.push_back(draw(10) ? 1.0f / (float)(1 << draw(9)) : value(MIXED));
+		slopes.push_back(a_slope());
 		sinks.push_back(draw(12) ? plain() * (draw(3) ? 3.0f : 100.0f) : value(ANY));
 	}
 	std::vector<float> query = rows(n, h * d, ld, fq);
@@ -367,17 +381,18 @@ static void attend_case(int d)
 			    draw(3) ? 0 : pick(windows), nullptr };
 	if (!draw(4))
 		a.scale *= 200.0f; /* a maximum that jumps */
+	vary(&a);
 	struct attend ac = a, ag = a;
 	if (!draw(3))
 		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
 	if (!draw(3))
 		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
-	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, dv }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, dv };
 	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
-	cpu->ops->attend(cpu, mat_c(y, n, h * d, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
-	gpu->ops->attend(gpu, mat_g(y, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg);
-	SAME(y, "attend d=%d h=%d hk=%d n=%d pos=%d window=%d softcap=%g slopes=%d sinks=%d fill k=%d v=%d q=%d", d, h, hk, n, pos[0],
-	     a.window, (double)a.softcap, ac.slopes != nullptr, ac.sinks != nullptr, fk, fv, fq);
+	cpu->ops->attend(cpu, mat_c(y, n, h * dv, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
+	gpu->ops->attend(gpu, mat_g(y, n, h * dv, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg);
+	SAME(y, "attend d=%d dv=%d h=%d hk=%d n=%d pos=%d window=%d chunk=%d softcap=%g slopes=%d,%d sinks=%d fill k=%d v=%d q=%d", d, dv, h, hk, n,
+	     pos[0], a.window, a.chunk, (double)a.softcap, ac.slopes != nullptr, a.rounded_bias, ac.sinks != nullptr, fk, fv, fq);
 }
 
 /* One key a segment counts, values are denormal: products of the merge round, and a fused one would round otherwise. */
@@ -387,7 +402,7 @@ static void test_merge(void)
 		int d = 64, n = 300 + draw(400);
 		std::vector<int> last = { n - 1 };
 		std::vector<int32_t> pos = last, seq(1, 0);
-		struct pages p(1, d, last, ZERO, TINY);
+		struct pages p(1, d, d, last, ZERO, TINY);
 		std::vector<float> q((size_t)d, 0.0f);
 		q[0] = 1.0f;
 		for (int t = 0; t < n; t++) {
@@ -411,22 +426,32 @@ static void test_attend(void)
 {
 	static const int dims[] = { 1, 2, 3, 4, 5, 8, 16, 20, 32, 40, 64, 80, 96, 112, 128, 192, 256, 257, 300 };
 	int small = 0;
-	for (int i = 0, most = gpu_cases(1200, 40); i < most; i++)
-		attend_case(i < COUNT(dims) ? dims[i] : (small = !small) ? dims[draw(10)] : pick(dims));
+	for (int i = 0, most = gpu_cases(1200, 40); i < most; i++) {
+		int d = i < COUNT(dims) ? dims[i] : (small = !small) ? dims[draw(10)] : pick(dims);
+		attend_case(d, d);
+	}
+	/* two widths: in and out of tiles, tiles too large for a device, a head as wide as there is */
+	static const struct { int d, dv; } two[] = {
+		{ 24, 16 }, { 192, 128 }, { 576, 512 }, { 48, 32 }, { 40, 3 }, { 16, 36 }, { 1, 7 }, { 260, 64 }, { 64, 260 }, { 1024, 1024 }, { 256, 64 },
+	};
+	for (int i = 0, most = gpu_cases(120, COUNT(two)); i < most; i++) {
+		int at = i < COUNT(two) ? i : draw(7);
+		attend_case(two[at].d, two[at].dv);
+	}
 }
 
 /* Many rows: of one sequence in order, as a prompt; of a few; of many in any order; some share pages, some of them garbage behind their
  * last key. Large blocks and small ones, segments apart and not. */
-static void tiles_case(int d, int kind)
+static void tiles_case(int d, int dv, int kind)
 {
 	static const int windows[] = { 1, 63, 65, 200, 300 };
 	int hk = 1 + draw(2), group = draw(3) ? 1 + draw(5) : 1 + draw(9), h = hk * group;
 	int n = kind == 3 ? 3 + draw(6) : 9 + draw(d > 64 ? 40 : 90);
-	int ld = h * d + draw(3), seqs = kind == 0 ? 1 : kind == 1 ? 2 + draw(3) : 12, odd = draw(5) ? PLAIN : draw(FILLS);
+	int ld = h * (d > dv ? d : dv) + draw(3), seqs = kind == 0 ? 1 : kind == 1 ? 2 + draw(3) : 12, odd = draw(5) ? PLAIN : draw(FILLS);
 	std::vector<int> last;
 	for (int s = 0; s < seqs; s++)
 		last.push_back(s < 2 ? 150 + draw(450) : draw(300));
-	struct pages p(hk, d, last, PLAIN, odd);
+	struct pages p(hk, d, dv, last, PLAIN, odd);
 	for (int s = 1; s < seqs; s++) /* whole pages of the first */
 		for (int t = 0, m = draw(2) ? draw(10) : 0; t < m && t < last[0] / KV_PAGE && t <= last[(size_t)s] / KV_PAGE; t++)
 			p.table[(size_t)(s * pages::LD + t)] = p.table[(size_t)t];
@@ -441,43 +466,52 @@ static void tiles_case(int d, int kind)
 	}
 	std::vector<float> slopes, sinks, query = rows(n, h * d, ld, draw(5) ? PLAIN : draw(FILLS));
 	for (int i = 0; i < h; i++) {
-		slopes.push_back(1.0f / (float)(1 << draw(9)));
+		slopes.push_back(a_slope());
 		sinks.push_back(draw(12) ? plain() : value(ANY));
 	}
 	both k(p.k), v(p.v), q(query), bp(pos), bs(seq), bt(p.table), sl(slopes), si(sinks);
-	struct attend ac = { 1.0f / (1.0f + (float)draw(16)), draw(4) ? 0.0f : 5.0f, nullptr, draw(3) ? 0 : pick(windows), nullptr }, ag = ac;
+	struct attend ac = { 1.0f / (1.0f + (float)draw(16)), draw(4) ? 0.0f : 5.0f, nullptr, draw(3) ? 0 : pick(windows), nullptr };
+	vary(&ac);
+	struct attend ag = ac;
 	if (!draw(4))
 		ac.slopes = (float *)sl.c, ag.slopes = (float *)sl.g;
 	if (!draw(4))
 		ac.sinks = (float *)si.c, ag.sinks = (float *)si.g;
-	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, d }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, d };
+	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, dv }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, dv };
 	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
 	std::vector<float> fresh = rows(n, 0, ld, 0);
 	both apart(fresh), one(fresh), room(std::vector<float>(cuda_attend_scratch(h, &kg, &bg) / sizeof(float), 0.0f));
 	CHECK(room.bytes > 0, "no scratch for %d rows of %d heads", n, h);
 	next_order();
-	cpu->ops->attend(cpu, mat_c(apart, n, h * d, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
+	cpu->ops->attend(cpu, mat_c(apart, n, h * dv, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
 	memcpy(one.c, apart.c, one.bytes);
 	struct err e = {};
 	CHECK(gpu->ops->sync(gpu, &e) == 0, "%s", e.msg); /* the device's stream is not the one used here */
-	cuda_attend(nullptr, mat_g(apart, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, room.g);
+	cuda_attend(nullptr, mat_g(apart, n, h * dv, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, room.g);
 #ifdef ASSAY_CUDA_EMU
 	if (!draw(8)) /* no shared memory for the tiles: another kernel */
 		emu_fail("cudaFuncSetAttribute", 1, cudaErrorInvalidValue);
 #endif
-	cuda_attend(nullptr, mat_g(one, n, h * d, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, nullptr);
+	cuda_attend(nullptr, mat_g(one, n, h * dv, ld), mat_g(q, n, h * d, ld), h, &kg, &ag, &bg, nullptr);
 	CU_ASSERT_EQUAL(cudaDeviceSynchronize(), cudaSuccess);
-	SAME(apart, "attend, segments apart: kind %d d=%d h=%d hk=%d n=%d window=%d softcap=%g slopes=%d sinks=%d", kind, d, h, hk, n, ac.window,
-	     (double)ac.softcap, ac.slopes != nullptr, ac.sinks != nullptr);
-	SAME(one, "attend: kind %d d=%d h=%d hk=%d n=%d window=%d softcap=%g slopes=%d sinks=%d", kind, d, h, hk, n, ac.window,
-	     (double)ac.softcap, ac.slopes != nullptr, ac.sinks != nullptr);
+	SAME(apart, "attend, segments apart: kind %d d=%d dv=%d h=%d hk=%d n=%d window=%d chunk=%d softcap=%g slopes=%d,%d sinks=%d", kind, d, dv, h, hk, n,
+	     ac.window, ac.chunk, (double)ac.softcap, ac.slopes != nullptr, ac.rounded_bias, ac.sinks != nullptr);
+	SAME(one, "attend: kind %d d=%d dv=%d h=%d hk=%d n=%d window=%d chunk=%d softcap=%g slopes=%d,%d sinks=%d", kind, d, dv, h, hk, n, ac.window,
+	     ac.chunk, (double)ac.softcap, ac.slopes != nullptr, ac.rounded_bias, ac.sinks != nullptr);
 }
 
 static void test_tiles(void)
 {
 	static const int dims[] = { 4, 8, 20, 64, 16, 32, 80, 128, 132, 256 };
-	for (int i = 0; i < gpu_cases(60, 8); i++)
-		tiles_case(i % 3 == 2 ? dims[i / 3 % COUNT(dims)] : dims[draw(3)], i % 4);
+	for (int i = 0; i < gpu_cases(60, 8); i++) {
+		int d = i % 3 == 2 ? dims[i / 3 % COUNT(dims)] : dims[draw(3)];
+		tiles_case(d, d, i % 4);
+	}
+	static const struct { int d, dv; } two[] = { { 24, 16 }, { 192, 128 }, { 8, 20 }, { 48, 32 }, { 256, 64 }, { 64, 256 }, { 132, 72 }, { 40, 128 } };
+	for (int i = 0; i < gpu_cases(24, 8); i++) {
+		int at = i % COUNT(two);
+		tiles_case(two[at].d, two[at].dv, (i + i / COUNT(two)) % 4);
+	}
 	/* where the number of blocks or of bytes decides against a split */
 	struct kv c = { nullptr, nullptr, 8, 64, 0, 64 };
 	struct batch b = batch_of(8, nullptr, nullptr, nullptr);
@@ -490,6 +524,12 @@ static void test_tiles(void)
 	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
 	b.ld_table = 4096;
 	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+	b.ld_table = 12;
+	c.dv = 20;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), (size_t)2048 * 8 * 3 * 22 * 4);
+	c.dv = 6;
+	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
+	c.dv = 64;
 	c.d = 6;
 	b.n = 8;
 	CU_ASSERT_EQUAL(cuda_attend_scratch(8, &c, &b), 0);
