@@ -33,10 +33,15 @@ enum { EIGHT = 8 }; /* bytes looked at together */
 
 static void blanks(struct js *j)
 {
-	while (j->end - j->p >= EIGHT && !memcmp(j->p, "        ", EIGHT))
-		j->p += EIGHT;
-	while (j->p < j->end && (*j->p == ' ' || *j->p == '\n' || *j->p == '\r' || *j->p == '\t'))
-		j->p++;
+	const char *p = j->p, *end = j->end;
+	if (p < end && (unsigned char)*p > ' ')
+		return;
+	p += p < end && *p == '\n'; /* then mostly an indent */
+	while (end - p >= EIGHT && !memcmp(p, "        ", EIGHT))
+		p += EIGHT;
+	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	j->p = p;
 }
 
 char js_peek(struct js *j)
