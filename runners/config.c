@@ -37,7 +37,7 @@ static const struct key keys[] = {
 	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
 	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
 	{ { "use_sliding_window" }, K_BOOL, AT(use_window), 0, 0, 1 },
-	{ { "sliding_window", "window_size" }, K_INT, AT(window), 0, 1, 1 << 30 },
+	{ { "sliding_window", "window_size" }, K_INT, AT(window), 0, 0, 1 << 30 },
 	{ { "max_window_layers" }, K_INT, AT(window_from), 28, 0, 1 << 20 },
 	{ { "tie_word_embeddings" }, K_BOOL, AT(tied), 0, 0, 1 },
 };

@@ -9,9 +9,9 @@
 
 #define AT(field) offsetof(struct config, moe.field)
 static const struct key keys[] = {
-	{ { "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "ffn_config.moe_num_experts" }, K_INT, AT(experts), NEEDED, 0, 4096 },
-	{ { "num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "ffn_config.moe_top_k" }, K_EACH, AT(k), 0, 0, 4096 },
-	{ { "zero_expert_num" }, K_INT, AT(identity), 0, 0, 4096 },
+	{ { "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "ffn_config.moe_num_experts" }, K_INT, AT(experts), NEEDED, 0, ROUTE_EXPERTS },
+	{ { "num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "ffn_config.moe_top_k" }, K_EACH, AT(k), 0, 0, ROUTE_K },
+	{ { "zero_expert_num" }, K_INT, AT(identity), 0, 0, ROUTE_EXPERTS },
 	{ { "moe_intermediate_size", "expert_ffn_hidden_size" }, K_EACH, AT(inner), 0, 1, 1 << 20 },
 	{ { "intermediate_size_mlp" }, K_INT, AT(dense), 0, 1, 1 << 20 },
 	{ { "shared_expert_intermediate_size", "shared_intermediate_size" }, K_INT, AT(shared), 0, 0, 1 << 20 },
@@ -84,13 +84,15 @@ static int check(const struct config *c, struct err *e)
 	const struct moe_config *m = &c->moe;
 	if (m->k < 1 || m->k > m->experts + m->identity)
 		return err_set(e, E_RANGE, "%s: %d experts of %d for a token cannot be ('num_experts_per_tok')", c->path, m->k, m->experts + m->identity);
+	if (m->experts + m->identity > ROUTE_EXPERTS)
+		return err_set(e, E_RANGE, "%s: %d experts, at most %d are allowed ('zero_expert_num')", c->path, m->experts + m->identity, ROUTE_EXPERTS);
 	if (m->groups > 1 && (m->experts % m->groups || m->groups_kept > m->groups || m->experts / m->groups < m->best_of))
 		return err_set(e, E_RANGE, "%s: %d experts in %d groups of which %d are kept cannot be ('n_group', 'topk_group')", c->path, m->experts,
 			       m->groups, m->groups_kept);
 	if (m->groups > 1 && m->k > m->groups_kept * (m->experts / m->groups))
 		return err_set(e, E_RANGE, "%s: %d experts for a token, but the groups kept hold %d ('num_experts_per_tok', 'topk_group')", c->path,
 			       m->k, m->groups_kept * (m->experts / m->groups));
-	if (m->score == ROUTE_SPARSEMIX && m->k != 2)
+	if (m->score == ROUTE_SPARSEMIX && (m->k != 2 || m->experts < 2))
 		return err_set(e, E_UNSUPPORTED, "%s: 'num_experts_per_tok' is %d, the family %s is known with 2 only", c->path, m->k, c->family->name);
 	if (m->shared && !family_role(c->family, R_S_DOWN))
 		return err_set(e, E_UNSUPPORTED, "%s: a shared expert ('shared_intermediate_size' or a number of shared experts), which the family %s does not know",
