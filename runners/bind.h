@@ -81,6 +81,7 @@ int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int
 
 /* Weight (and bias, where the row's rule says so) of a role, as `rows` outputs of k inputs. */
 int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e);
+int bind_bias(struct binder *b, struct piece *p, const struct role_name *r, int layer, const char *why, struct err *e);
 /* A linear layer from its pieces; they may differ in dtype (then all are widened to f32). */
 int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struct piece *p, int npieces, struct err *e);
 int bind_linear(struct binder *b, struct linear *w, enum role role, int layer, int n, int k, const char *why, struct err *e);

@@ -98,18 +98,15 @@ int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struc
 	return 0;
 }
 
-int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e)
+/* The bias of a role beside its weight p->w, by the row's rule. */
+int bind_bias(struct binder *b, struct piece *p, const struct role_name *r, int layer, const char *why, struct err *e)
 {
-	const struct role_name *r = bind_role(b, role, layer);
 	static const char *const key[] = { "", "", "attention_bias", "attention_out_bias", "mlp_bias", "use_bias", "" };
 	char name[256];
-	bool t = b->f->transposed && role != R_HEAD;
+	int rows = p->rows;
 	bool wanted = r->bias == BIAS_ALWAYS || (r->bias == BIAS_ATTENTION && b->c->attention_bias) ||
 		      (r->bias == BIAS_OUT && b->c->out_bias) || (r->bias == BIAS_MLP && b->c->mlp_bias) || (r->bias == BIAS_PROJ && b->c->mamba.proj_bias);
 
-	*p = (struct piece){ .rows = rows, .every = 1, .row_step = t ? 1 : k, .col_step = t ? rows : 1 };
-	if (bind_need_weight(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0 || bind_scale(b, p, e) != 0)
-		return -1;
 	if (b->random)
 		return wanted ? bind_need(b, &p->bias, r->name, layer, ".bias", rows, 0, 0, why, e) : 0;
 	bool there = safetensors_find(b->m->files, bind_name(b, r->name, layer, ".bias", name, sizeof name)) != NULL;
@@ -128,6 +125,17 @@ int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int
 		return err_set(e, E_FORMAT, "%s: tensor '%s' is there, but %s has '%s' false", bind_file(b, p->w), name, b->c->path,
 			       key[r->bias]);
 	return 0;
+}
+
+int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e)
+{
+	const struct role_name *r = bind_role(b, role, layer);
+	bool t = b->f->transposed && role != R_HEAD;
+
+	*p = (struct piece){ .rows = rows, .every = 1, .row_step = t ? 1 : k, .col_step = t ? rows : 1 };
+	if (bind_need_weight(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0 || bind_scale(b, p, e) != 0)
+		return -1;
+	return bind_bias(b, p, r, layer, why, e);
 }
 
 int bind_linear(struct binder *b, struct linear *w, enum role role, int layer, int n, int k, const char *why, struct err *e)

@@ -34,10 +34,10 @@
 	{ R_X_GATE, "model.layers.{}.mlp.experts.{}.gate_proj", BIAS_NEVER }, \
 	{ R_X_UP, "model.layers.{}.mlp.experts.{}.up_proj", BIAS_NEVER }, \
 	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_NEVER }
-#define SHARED_EXPERT(name) \
-	{ R_S_GATE, "model.layers.{}.mlp." name ".gate_proj", BIAS_NEVER }, \
-	{ R_S_UP, "model.layers.{}.mlp." name ".up_proj", BIAS_NEVER }, \
-	{ R_S_DOWN, "model.layers.{}.mlp." name ".down_proj", BIAS_NEVER }
+#define SHARED_EXPERT(name, bias) \
+	{ R_S_GATE, "model.layers.{}.mlp." name ".gate_proj", bias }, \
+	{ R_S_UP, "model.layers.{}.mlp." name ".up_proj", bias }, \
+	{ R_S_DOWN, "model.layers.{}.mlp." name ".down_proj", bias }
 #define DEEPSEEK_CHOICE { R_ROUTER_BIAS, "model.layers.{}.mlp.gate.e_score_correction_bias", BIAS_ALWAYS }
 #define MIXTRAL_EXPERTS \
 	{ R_ROUTER, "model.layers.{}.block_sparse_moe.gate", BIAS_NEVER }, \

@@ -13,7 +13,7 @@ static const struct role_name qwen2_moe_names[] = {
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER),
 	LLAMA_MLP(BIAS_NEVER),
 	DEEPSEEK_EXPERTS,
-	SHARED_EXPERT("shared_expert"),
+	SHARED_EXPERT("shared_expert", BIAS_NEVER),
 	{ R_S_WEIGHT, "model.layers.{}.mlp.shared_expert_gate", BIAS_NEVER },
 	{ R_END },
 };
@@ -72,12 +72,14 @@ static const struct role_name dbrx_names[] = {
 	{ R_END },
 };
 static const struct role_name ernie_moe_names[] = {
-	LLAMA_ENDS,
+	{ R_EMBED, "model.embed_tokens", 0 },
+	{ R_FINAL_NORM, "model.norm", 0 },
+	{ R_HEAD, "lm_head", BIAS_MLP },
 	LLAMA_NORMS,
-	LLAMA_ATTENTION(BIAS_NEVER, BIAS_NEVER),
-	LLAMA_MLP(BIAS_NEVER),
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	LLAMA_MLP(BIAS_MLP),
 	DEEPSEEK_EXPERTS,
-	SHARED_EXPERT("shared_experts"),
+	SHARED_EXPERT("shared_experts", BIAS_MLP),
 	{ R_ROUTER_BIAS, "model.layers.{}.mlp.moe_statics.e_score_correction_bias", BIAS_PRESENT },
 	{ R_END },
 };
@@ -87,12 +89,12 @@ static const struct role_name hunyuan_moe_names[] = {
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
 	{ R_Q_NORM, "model.layers.{}.self_attn.query_layernorm", 0 },
 	{ R_K_NORM, "model.layers.{}.self_attn.key_layernorm", 0 },
-	LLAMA_MLP(BIAS_NEVER),
+	LLAMA_MLP(BIAS_PRESENT),
 	{ R_ROUTER, "model.layers.{}.mlp.gate.wg", BIAS_NEVER },
-	{ R_X_GATE, "model.layers.{}.mlp.experts.{}.gate_proj", BIAS_NEVER },
-	{ R_X_UP, "model.layers.{}.mlp.experts.{}.up_proj", BIAS_NEVER },
-	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_NEVER },
-	SHARED_EXPERT("shared_mlp"),
+	{ R_X_GATE, "model.layers.{}.mlp.experts.{}.gate_proj", BIAS_PRESENT },
+	{ R_X_UP, "model.layers.{}.mlp.experts.{}.up_proj", BIAS_PRESENT },
+	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_PRESENT },
+	SHARED_EXPERT("shared_mlp", BIAS_PRESENT),
 	{ R_END },
 };
 static const struct role_name minimax_m2_names[] = {
@@ -112,7 +114,7 @@ static const struct role_name glm4_moe_names[] = {
 	LLAMA_MLP(BIAS_NEVER),
 	DEEPSEEK_EXPERTS,
 	DEEPSEEK_CHOICE,
-	SHARED_EXPERT("shared_experts"),
+	SHARED_EXPERT("shared_experts", BIAS_NEVER),
 	{ R_END },
 };
 static const struct role_name dots1_names[] = {
@@ -123,7 +125,7 @@ static const struct role_name dots1_names[] = {
 	LLAMA_MLP(BIAS_NEVER),
 	DEEPSEEK_EXPERTS,
 	DEEPSEEK_CHOICE,
-	SHARED_EXPERT("shared_experts"),
+	SHARED_EXPERT("shared_experts", BIAS_NEVER),
 	{ R_END },
 };
 static const struct role_name phimoe_names[] = {
@@ -237,6 +239,12 @@ static int dbrx_derive(struct config *c, const struct source *s, struct err *e)
 		return err_set(e, E_UNSUPPORTED, "%s: 'ffn_config.moe_normalize_expert_weights' is known as 1 and null only", s->path);
 	return 0;
 }
+
+static const struct key ernie_keys[] = {
+	{ { "use_bias" }, K_BOOL, CONFIG_AT(attention_bias), 0, 0, 1 },
+	{ { "use_bias" }, K_BOOL, CONFIG_AT(mlp_bias), 0, 0, 1 },
+	{ { NULL } },
+};
 
 static int hunyuan_moe_derive(struct config *c, const struct source *s, struct err *e)
 {
@@ -390,7 +398,7 @@ const struct family families_moe[] = {
 		.model_types = { "dbrx" },
 		.names = dbrx_names,
 		.prefix = "transformer.",
-		.defaults = { { "norm_eps", 1e-5 }, { "kv_n_heads", 1 }, { "intermediate_size", 3584 }, { "moe_num_experts", 4 }, { "moe_top_k", 1 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "attn_config.kv_n_heads", 1 }, { "intermediate_size", 3584 }, { "moe_num_experts", 4 }, { "ffn_config.moe_top_k", 1 } },
 		.keys = dbrx_keys,
 		.derive = dbrx_derive,
 		.act = "silu",
@@ -410,7 +418,7 @@ const struct family families_moe[] = {
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "num_key_value_heads", 4 }, { "tie_word_embeddings", 1 }, { "intermediate_size", 12288 },
 			      { "moe_num_experts", 64 }, { "moe_k", 6 }, { "moe_intermediate_size", 1536 }, { "moe_num_shared_experts", 2 },
 			      { "moe_layer_start_index", 1 }, { "norm_topk_prob", 1 } },
-		.only = { { "use_bias", 0 } },
+		.keys = ernie_keys,
 		.act = "silu",
 		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
@@ -426,7 +434,7 @@ const struct family families_moe[] = {
 		.prefix = "model.",
 		.junk = moe_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "num_experts", 1 }, { "moe_topk", 1 } },
-		.only = { { "use_cla", 0 }, { "mlp_bias", 0 }, { "use_mixed_mlp_moe", 1 } },
+		.only = { { "use_cla", 0 }, { "use_mixed_mlp_moe", 1 } },
 		.derive = hunyuan_moe_derive,
 		.act = "silu",
 		.norm = NORM_RMS,

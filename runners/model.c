@@ -82,6 +82,8 @@ static int load_head(struct binder *b, struct err *e)
 	if (own)
 		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "vocab_size, hidden_size", e);
 	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = width, .col_step = 1 };
+	if (head && bind_bias(b, &p, head, 0, "vocab_size", e) != 0)
+		return -1;
 	return bind_linear_of(b, &b->m->head, c->vocab, width, &p, 1, e);
 }
 

@@ -1,0 +1,257 @@
+/* test_moe.c - layers with experts: which layers have them, what of a configuration is refused, what of a file is; that a row's
+ * bits do not depend on the others of the call, also where an expert's rows are more than go through it at once; random weights.
+ *
+ * Numbers against float64 are test_families.c's; routing by itself is test_route.c's.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "kernels/base/arena.h"
+#include "tests/checkpoint.h"
+#include "tests/machine.h"
+
+#include "runners/config.h"
+#include "runners/families.h"
+
+#define SEQUENCES 5
+#define LENGTH 300 /* SEQUENCES * LENGTH is more than an expert takes at once */
+
+static struct arena arena;
+static char *dir;
+
+static void put_text(const char *name, const char *text)
+{
+	struct buf b = { 0 };
+	buf_add(&b, text, strlen(text));
+	write_file(dir, name, &b);
+	buf_fini(&b);
+}
+
+/* ---- config.json ---- */
+
+#define BASE "\"vocab_size\":64,\"hidden_size\":32,\"num_hidden_layers\":6,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":8,\"intermediate_size\":16"
+#define QWEN "\"model_type\":\"qwen3_moe\",\"num_experts\":8,\"num_experts_per_tok\":2,\"moe_intermediate_size\":12," BASE
+#define MIXTRAL "\"model_type\":\"mixtral\"," BASE
+#define ERNIE "\"model_type\":\"ernie4_5_moe\",\"moe_num_experts\":8,\"moe_k\":2,\"moe_intermediate_size\":12," BASE
+#define GLM "\"model_type\":\"glm4_moe\",\"n_routed_experts\":8,\"num_experts_per_tok\":2,\"moe_intermediate_size\":12," BASE
+#define LLAMA4 "\"model_type\":\"llama4_text\"," BASE
+#define HUNYUAN "\"model_type\":\"hunyuan_v1_moe\",\"num_experts\":8," BASE
+
+static const struct {
+	const char *config, *layers; /* x: experts */
+	int k, inner, dense, shared;
+} accepted[] = {
+	{ "{" MIXTRAL "}", "xxxxxx", 2, 16, 16, 0 },
+	{ "{" QWEN "}", "xxxxxx", 2, 12, 16, 0 },
+	{ "{" QWEN ",\"decoder_sparse_step\":2}", ".x.x.x", 2, 12, 16, 0 },
+	{ "{" QWEN ",\"mlp_only_layers\":[0,3]}", ".xx.xx", 2, 12, 16, 0 },
+	{ "{" QWEN ",\"decoder_sparse_step\":3,\"mlp_only_layers\":[5]}", "..x...", 2, 12, 16, 0 },
+	{ "{" ERNIE "}", ".xxxxx", 2, 12, 16, 24 },
+	{ "{" ERNIE ",\"moe_layer_interval\":2,\"moe_layer_end_index\":4,\"moe_num_shared_experts\":0}", ".x.x..", 2, 12, 16, 0 },
+	{ "{" GLM "}", ".xxxxx", 2, 12, 16, 12 },
+	{ "{" GLM ",\"first_k_dense_replace\":3,\"n_shared_experts\":3}", "...xxx", 2, 12, 16, 36 },
+	{ "{" GLM ",\"mlp_layer_types\":[\"sparse\",\"dense\",\"dense\",\"sparse\",\"dense\",\"dense\"]}", "x..x..", 2, 12, 16, 12 },
+	{ "{" LLAMA4 "}", "xxxxxx", 1, 16, 16384, 16 },
+	{ "{" LLAMA4 ",\"interleave_moe_layer_step\":2,\"intermediate_size_mlp\":40}", ".x.x.x", 1, 16, 40, 16 },
+	{ "{" LLAMA4 ",\"moe_layers\":[1,2]}", ".xx...", 1, 16, 16384, 16 },
+	{ "{" HUNYUAN ",\"moe_topk\":[3,3,3,3,3,3],\"moe_intermediate_size\":[12,12,12,12,12,12]}", "xxxxxx", 3, 12, 16, 16 },
+};
+
+static void test_read(void)
+{
+	static struct config c;
+	struct err e = { 0 };
+	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+		char layers[7] = "";
+		put_text("config.json", accepted[i].config);
+		CHECK(config_load(&c, dir, &e) == 0, "%s: %s", accepted[i].config, e.msg);
+		for (int l = 0; l < 6; l++)
+			layers[l] = c.ff[l] == FF_MOE ? 'x' : '.';
+		CHECK(!strcmp(layers, accepted[i].layers), "%s: layers %s", accepted[i].config, layers);
+		CHECK(c.moe.k == accepted[i].k && c.moe.inner == accepted[i].inner && c.inner == accepted[i].dense && c.moe.shared == accepted[i].shared,
+		      "%s: k %d, inner %d, dense %d, shared %d", accepted[i].config, c.moe.k, c.moe.inner, c.inner, c.moe.shared);
+	}
+}
+
+static const struct {
+	const char *config, *message;
+} refused[] = {
+	{ "{" MIXTRAL ",\"num_local_experts\":2,\"num_experts_per_tok\":3}", "3 experts of 2 for a token cannot be" },
+	{ "{" MIXTRAL ",\"num_experts_per_tok\":0}", "0 experts of 8 for a token cannot be" },
+	{ "{" MIXTRAL ",\"num_local_experts\":100000}", "'num_local_experts' is 100000, allowed is 0 to 1024" },
+	{ "{" MIXTRAL ",\"num_local_experts\":\"8\"}", "'num_local_experts' is of type str" },
+	{ "{" MIXTRAL ",\"shared_intermediate_size\":4}", "a shared expert" },
+	{ "{" QWEN ",\"mlp_only_layers\":[6]}", "'mlp_only_layers' holds something that is none of the 6 layers" },
+	{ "{" QWEN ",\"mlp_only_layers\":3}", "'mlp_only_layers' is of type int, wanted a list of layers" },
+	{ "{" QWEN ",\"decoder_sparse_step\":0}", "'decoder_sparse_step' is 0" },
+	{ "{" GLM ",\"n_group\":3,\"topk_group\":1}", "8 experts in 3 groups of which 1 are kept" },
+	{ "{" GLM ",\"n_group\":2,\"topk_group\":3}", "8 experts in 2 groups of which 3 are kept" },
+	{ "{" GLM ",\"n_group\":8,\"topk_group\":1}", "8 experts in 8 groups" },
+	{ "{" GLM ",\"n_group\":4,\"topk_group\":1,\"num_experts_per_tok\":3}", "the groups kept hold 2" },
+	{ "{" GLM ",\"mlp_layer_types\":[\"sparse\"]}", "one entry for each of the 6 layers" },
+	{ "{" GLM ",\"mlp_layer_types\":[\"sparse\",\"dense\",\"dense\",\"sparse\",\"dense\",\"thin\"]}", "something other than dense and sparse for layer 5" },
+	{ "{" GLM ",\"n_shared_experts\":4096,\"moe_intermediate_size\":1000000}", "4096 shared experts of width 1000000" },
+	{ "{" HUNYUAN ",\"moe_topk\":[1,2,1,1,1,1]}", "'moe_topk' differs between layers" },
+	{ "{" HUNYUAN ",\"moe_topk\":[]}", "'moe_topk' differs between layers" },
+	{ "{\"model_type\":\"phimoe\"," BASE ",\"num_experts_per_tok\":1}", "known with 2 only" },
+	{ "{\"model_type\":\"dbrx\"," BASE ",\"ffn_config\":{\"moe_normalize_expert_weights\":2}}", "is known as 1 and null only" },
+	{ "{" LLAMA4 ",\"layer_types\":[\"chunked_attention\"]}", "one entry for each of the 6 layers" },
+};
+
+static void test_refused(void)
+{
+	static struct config c;
+	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+		struct err e = { 0 };
+		put_text("config.json", refused[i].config);
+		CHECK(config_load(&c, dir, &e) == -1, "%s: accepted", refused[i].config);
+		CHECK(strstr(e.msg, refused[i].message) && strstr(e.msg, "config.json"), "%s: message is: %s", refused[i].config, e.msg);
+	}
+}
+
+/* ---- whole models ---- */
+
+static struct value golden(const char *name)
+{
+	char path[5000];
+	struct value g = VNONE;
+	struct err e = { 0 };
+	snprintf(path, sizeof path, "%s/tests/golden/families/%s.json", test_srcdir(), name);
+	CHECK(json_load(&arena, path, 1 << 24, &g, &e) == 0, "%s", e.msg);
+	return g;
+}
+
+/* What config.json says otherwise than the tensors. */
+static const struct {
+	const char *model, *from, *to, *message;
+} contrary[] = {
+	{ "qwen2-moe", "\"num_experts\": 12", "\"num_experts\": 13", "model.layers.0.mlp.gate.weight' has shape [12, 64]" },
+	{ "qwen2-moe", "\"moe_intermediate_size\": 36", "\"moe_intermediate_size\": 40", "model.layers.0.mlp.experts.0.gate_proj.weight' has shape [36, 64]" },
+	{ "qwen2-moe", "\"shared_expert_intermediate_size\": 84", "\"shared_expert_intermediate_size\": 85", "shared_expert.gate_proj.weight' has shape [84, 64]" },
+	{ "granite-moe", "\"intermediate_size\": 44", "\"intermediate_size\": 45", "input_linear.weight' has shape [8, 88, 64]" },
+	{ "dbrx", "\"ffn_hidden_size\": 60", "\"ffn_hidden_size\": 61", "ffn.experts.mlp.w1' has shape [480, 64]" },
+	{ "gpt-oss-mxfp4", "\"intermediate_size\": 64", "\"intermediate_size\": 32", "gate_up_proj_bias' has shape [8, 128]" },
+	{ "llama4-text", "\"interleave_moe_layer_step\": 2", "\"interleave_moe_layer_step\": 1", "layers.0.feed_forward.router.weight' is missing" },
+	{ "minimax-m2", "\"num_local_experts\": 12", "\"num_local_experts\": 11", "block_sparse_moe.gate.weight' has shape [12, 64]" },
+};
+
+static void test_contrary(void)
+{
+	for (size_t i = 0; i < sizeof contrary / sizeof contrary[0]; i++) {
+		struct machine k;
+		struct err e = { 0 };
+		struct buf text = { 0 }, changed = { 0 };
+		write_checkpoint(dir, golden(contrary[i].model));
+		json_write(&text, *v_getc(golden(contrary[i].model), "config"), 0, -1);
+		buf_putc(&text, 0);
+		char *at = strstr(text.p, contrary[i].from);
+		CHECK(at != NULL, "%s: no %s in %s", contrary[i].model, contrary[i].from, text.p);
+		if (at) {
+			buf_add(&changed, text.p, (size_t)(at - text.p));
+			buf_add(&changed, contrary[i].to, strlen(contrary[i].to));
+			buf_add(&changed, at + strlen(contrary[i].from), strlen(at) - strlen(contrary[i].from));
+			write_file(dir, "config.json", &changed);
+			CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == -1, "%s with %s: opened", contrary[i].model, contrary[i].to);
+			CHECK(strstr(e.msg, contrary[i].message), "%s with %s: message is: %s", contrary[i].model, contrary[i].to, e.msg);
+			machine_close(&k);
+		}
+		buf_fini(&text);
+		buf_fini(&changed);
+	}
+}
+
+/* All sequences in one call, the rows of all interleaved. */
+static void run_together(struct machine *k, const int32_t *ids, int n, struct lse *out)
+{
+	enum { ROWS = SEQUENCES * LENGTH };
+	static int32_t id[ROWS], pos[ROWS], seq[ROWS], scored[ROWS], target[ROWS], table[SEQUENCES * PAGES];
+	static unsigned char far[ROWS];
+	struct err e = { 0 };
+	for (int i = 0; i < SEQUENCES * PAGES; i++)
+		table[i] = SEQUENCES * PAGES - 1 - i;
+	for (int i = 0; i < SEQUENCES * n; i++) {
+		seq[i] = i % SEQUENCES;
+		pos[i] = i / SEQUENCES;
+		id[i] = ids[pos[i]];
+		scored[i] = i;
+		target[i] = pos[i] + 1 < n ? ids[pos[i] + 1] : -1;
+		far[i] = model_info(k->m)->rope_switch && n > model_info(k->m)->rope_switch;
+	}
+	struct eval v = { .n = SEQUENCES * n, .ids = id, .pos = pos, .seq = seq, .table = table, .sequences = SEQUENCES, .ld_table = PAGES,
+			  .nscored = SEQUENCES * n, .scored = scored, .target = target, .out = out,
+			  .far = model_info(k->m)->rope_switch ? far : NULL };
+	CHECK(forward_eval(k->f, &k->cache, &v, &e) == 0, "%s", e.msg);
+}
+
+static void test_rows(void)
+{
+	static const char *const models[] = { "mixtral", "qwen2-moe", "gpt-oss-mxfp4", "llama4-text", "phi-moe" };
+	static int32_t ids[LENGTH];
+	static struct lse alone[LENGTH], together[SEQUENCES * LENGTH];
+	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
+		for (int same = 0; same < 2; same++) { /* equal ids: all rows go to the same experts, and are more than these take at once */
+			struct machine k;
+			struct err e = { 0 };
+			write_checkpoint(dir, golden(models[i]));
+			int rc = machine_open(&k, dir, 2, cpu_best(), SEQUENCES, &e);
+			CHECK(rc == 0, "%s: %s", models[i], e.msg);
+			for (int j = 0; rc == 0 && j < LENGTH; j++)
+				ids[j] = same ? 7 : (j * 37 + 11) % 300;
+			if (rc == 0 && run(&k, ids, LENGTH, 61, alone, NULL) == 0) {
+				run_together(&k, ids, LENGTH, together);
+				int bad = 0;
+				for (int j = 0; j < SEQUENCES * LENGTH; j++)
+					bad += memcmp(&together[j], &alone[j / SEQUENCES], sizeof alone[0]) != 0;
+				CHECK(bad == 0, "%s: %d rows of %d have other bits in a large call", models[i], bad, SEQUENCES * LENGTH);
+			}
+			machine_close(&k);
+		}
+}
+
+/* Random weights of the shape of each golden model: finite numbers, the same twice. */
+static void test_random(void)
+{
+	static const char *const models[] = { "mixtral", "qwen2-moe", "gpt-oss-mxfp4", "llama4-text", "dbrx", "glm4-moe" };
+	static struct config c;
+	static struct lse out[2][64];
+	static int32_t ids[64];
+	for (int i = 0; i < 64; i++)
+		ids[i] = i * 3;
+	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+		struct buf text = { 0 };
+		json_write(&text, *v_getc(golden(models[i]), "config"), 0, -1);
+		write_file(dir, "config.json", &text);
+		buf_fini(&text);
+		for (int again = 0; again < 2; again++) {
+			struct device_opts o = { "cpu", 1, cpu_best() };
+			struct machine k = { 0 };
+			struct err e = { 0 };
+			int rc = config_load(&c, dir, &e) != 0 || device_open(&k.dev, &o, &e) != 0 || model_random(&k.m, &c, DT_BF16, k.dev, &e) != 0 ||
+				 cache_open(&k.cache, k.m, PAGES, 0, &e) != 0 || forward_open(&k.f, k.m, 64, 64, 1, PAGES, &e) != 0;
+			CHECK(rc == 0, "%s: %s", models[i], e.msg);
+			if (rc == 0 && run(&k, ids, 64, 64, out[again], NULL) == 0)
+				for (int j = 0; j < 64; j++)
+					CHECK(out[again][j].argmax >= 0, "%s: row %d is not finite", models[i], j);
+			machine_close(&k);
+		}
+		CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0, "%s: two models of the same random weights differ", models[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		{ "layers and widths", test_read },
+		{ "configurations that are refused", test_refused },
+		{ "tensors that contradict the configuration", test_contrary },
+		{ "rows in large calls", test_rows },
+		{ "random weights", test_random },
+		{ NULL, NULL },
+	};
+	arena_init(&arena);
+	dir = test_tmpdir();
+	int rc = test_main("moe", tests, argc, argv);
+	test_rmdir(dir);
+	arena_fini(&arena);
+	return rc;
+}
