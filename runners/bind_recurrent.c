@@ -147,6 +147,34 @@ static int bind_short(struct binder *b, struct recurrent *r, int layer, struct e
 	return bind_linear(b, &r->out, R_REC_OUT, layer, w, w, "hidden_size, hidden_size", e);
 }
 
+/* qkv_proj [head][q, k, v][d] and output_gate as [all q][all k][all v][gate] */
+static int bind_lightning(struct binder *b, struct recurrent *r, int layer, struct err *e)
+{
+	const struct config *c = b->c;
+	int d = c->head_dim, n = c->heads * d, np = 3 * c->heads + 1;
+	struct piece all, *p = xcalloc((size_t)np, sizeof *p);
+	float *a = ARENA_ARRAY(&b->m->arena, (size_t)c->heads, float), *decay;
+	int rc = bind_piece(b, &all, R_REC_QKV, layer, 3 * n, c->width, "3 num_attention_heads x head_dim, hidden_size", e) != 0 ||
+		 bind_piece(b, &p[np - 1], R_REC_Z, layer, n, c->width, "num_attention_heads x head_dim, hidden_size", e) != 0 ? -1 : 0;
+
+	p[np - 1].n0 = 3 * n;
+	for (int h = 0; rc == 0 && h < c->heads; h++)
+		for (int k = 0; k < 3; k++)
+			part(&p[3 * h + k], &all, (3 * h + k) * d, d, k * n + h * d);
+	if (rc == 0)
+		rc = bind_linear_of(b, &r->in, 4 * n, c->width, p, np, e);
+	free(p);
+	for (int h = 0; h < c->heads; h++) {
+		double slope = dm_pow(2, -8.0 * (h + 1) / c->heads) * (1 - layer / (c->layers - 1 + 1e-5) + 1e-5);
+		a[h] = (float)dm_exp(-slope);
+	}
+	if (rc != 0 || bind_floats(b, &decay, a, (size_t)c->heads, e) != 0 ||
+	    bind_vector(b, &r->norm, bind_role(b, R_REC_NORM, layer)->name, layer, ".weight", n, 0.0f, "num_attention_heads x head_dim", e) != 0)
+		return -1;
+	r->ssm = (struct ssm){ .heads = c->heads, .d = d, .n = d, .groups = c->heads, .a = decay };
+	return bind_linear(b, &r->out, R_REC_OUT, layer, c->width, n, "hidden_size, num_attention_heads x head_dim", e);
+}
+
 int bind_recurrent(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	size_t conv, main;
@@ -156,6 +184,7 @@ int bind_recurrent(struct binder *b, struct block *k, int layer, struct err *e)
 	*k->rec = (struct recurrent){ .norm = NULL };
 	switch ((enum mixer)b->c->mixer[layer]) {
 	case MIX_DELTA: return bind_delta(b, k->rec, layer, e);
+	case MIX_LIGHTNING: return bind_lightning(b, k->rec, layer, e);
 	case MIX_CONV: return bind_short(b, k->rec, layer, e);
 	default: return bind_mamba(b, k->rec, layer, e);
 	}

@@ -62,6 +62,8 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	bool after = c->qk_norm == QK_HEAD_AFTER || c->qk_norm == QK_PLAIN;
 
 	m->ops->linear(m->dev, qkv, x, &k->qkv);
+	if (c->mamba.key_scale != 0 && c->mamba.key_scale != 1)
+		m->ops->scale(m->dev, key, (float)c->mamba.key_scale);
 	if (!after) {
 		normalise_heads(f, q, c->heads, &k->q_norm);
 		normalise_heads(f, key, c->kv_heads, &k->k_norm);

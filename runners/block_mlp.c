@@ -23,6 +23,10 @@ void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer)
 	m->ops->linear(m->dev, all, x, &k->up);
 	if (m->cfg.family->gated)
 		up = rows_of(f->up + inner, x.n, inner, ld);
+	if (m->cfg.gate_scale != 1)
+		m->ops->scale(m->dev, gate, (float)m->cfg.gate_scale);
 	m->ops->act(m->dev, gate, gate, up, m->cfg.act, k->act);
 	m->ops->linear(m->dev, y, gate, &k->down);
+	if (m->cfg.down_scale != 1)
+		m->ops->scale(m->dev, y, (float)m->cfg.down_scale);
 }

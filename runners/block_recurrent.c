@@ -64,8 +64,12 @@ void block_mamba(const struct forward *f, struct mat y, struct mat x, const stru
 	int inner = c->heads * c->d, side = c->groups * c->n, all = inner + 2 * side, part = inner / c->groups;
 	struct mat wide = rows_of(f->wide, x.n, r->in.n, r->in.n), mixed = rows_of(f->mixed, x.n, all, all), o = rows_of(f->inner, x.n, inner, inner);
 	struct mat z = columns(wide, 0, inner);
+	const int width[5] = { inner, inner, side, side, c->heads };
 
 	ops->linear(m->dev, wide, x, &r->in);
+	for (int i = 0, at = 0; i < 5; at += width[i++])
+		if (m->cfg.mamba.scale[i] != 1)
+			ops->scale(m->dev, columns(wide, at, width[i]), (float)m->cfg.mamba.scale[i]);
 	ops->conv(m->dev, mixed, columns(wide, inner, all), &r->conv, &s->conv, b);
 	ops->ssm(m->dev, o, columns(mixed, 0, inner), columns(mixed, inner, side), columns(mixed, inner + side, side),
 		 columns(wide, inner + all, c->heads), c, &s->main, b);
@@ -92,4 +96,22 @@ void block_conv(const struct forward *f, struct mat y, struct mat x, const struc
 	ops->conv(m->dev, mixed, before, &r->conv, &s->conv, b);
 	ops->act(m->dev, after, after, mixed, ACT_NONE, NULL);
 	ops->linear(m->dev, y, after, &r->out);
+}
+
+/* Lightning attention (MiniMax): S = e^-slope S + k v^T, o = q S, q, k and v through SiLU; the output normed over all heads and gated. */
+void block_lightning(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer)
+{
+	const struct model *m = f->m;
+	const struct ops *ops = m->ops;
+	const struct recurrent *r = m->block[layer].rec;
+	int n = r->ssm.heads * r->ssm.d;
+	struct mat wide = rows_of(f->wide, x.n, 4 * n, 4 * n), qkv = columns(wide, 0, 3 * n), gate = columns(wide, 3 * n, n);
+	struct mat o = rows_of(f->inner, x.n, n, n);
+
+	ops->linear(m->dev, wide, x, &r->in);
+	ops->act(m->dev, qkv, qkv, (struct mat){ 0 }, ACT_SILU, NULL);
+	ops->ssm(m->dev, o, columns(wide, 2 * n, n), columns(wide, n, n), columns(wide, 0, n), (struct mat){ 0 }, &r->ssm, &s->main, b);
+	ops->rmsnorm(m->dev, o, o, 1, r->norm, 1e-6f);
+	ops->act(m->dev, gate, gate, o, ACT_SIGMOID, NULL);
+	ops->linear(m->dev, y, gate, &r->out);
 }

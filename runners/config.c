@@ -179,7 +179,7 @@ static int find_family(struct config *c, const struct source *s, struct arena *a
 
 static int read_act(struct config *c, const struct source *s, struct arena *a, struct err *e)
 {
-	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", "ffn_config.ffn_act_fn.name", NULL };
+	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", "mlp_hidden_act", "ffn_config.ffn_act_fn.name", NULL };
 	const char *words[sizeof acts / sizeof acts[0] + 1], *name = "", *key = names[0];
 	char known[200] = "", hint[200];
 	size_t n = 0, i;
@@ -311,6 +311,9 @@ void config_start(struct config *c)
 	c->position = c->family->position;
 	c->qkv = c->family->qkv;
 	c->qk_norm = c->family->qk_norm;
+	for (int i = 0; i < 3; i++)
+		c->keep[i] = c->gain[i] = 1;
+	c->gate_scale = c->down_scale = 1;
 	c->embed_scale = c->branch_scale = c->logit_scale = 1;
 	c->bos = -1;
 }

@@ -89,6 +89,8 @@ struct mamba_config {
 	int heads, dim, state, groups, conv; /* dim: channels of a head */
 	bool conv_bias, proj_bias, norm;     /* norm: of the gated output, each group by itself */
 	double dt_min, dt_max;
+	double scale[5];                     /* of what goes in: z, x, B, C, dt (falcon_h1) */
+	double in_scale, out_scale, attention_in, attention_out, key_scale; /* MIX_BOTH: of the branches' inputs and outputs, of keys */
 };
 
 struct config {
@@ -109,9 +111,11 @@ struct config {
 	enum position_kind position; /* the family's, unless its keys say otherwise */
 	enum qkv_layout qkv;
 	enum qk_norm qk_norm;
+	double keep[3], gain[3];     /* residual_normed: the stream times keep, a branch times gain: of attention, other mixers, feed-forward */
 	bool residual_normed;        /* the residual stream goes on from the normed input of a branch (bloom's switch, minimax) */
 	struct delta_config delta;
 	struct mamba_config mamba;
+	double gate_scale, down_scale; /* of a dense feed-forward part: what the activation sees, what comes out */
 	int conv_width;              /* of layers MIX_CONV */
 	bool conv_bias;
 	bool gated_attention;        /* query rows bring a gate for the output: [head][q, gate][d] */

@@ -82,6 +82,9 @@ int config_mamba(struct config *c, const struct source *s, struct err *e)
 	if (m->heads % m->groups)
 		return err_set(e, E_RANGE, "%s: %d heads of state are no multiple of 'n_groups' %d", c->path, m->heads, m->groups);
 	m->norm = true;
+	for (int i = 0; i < 5; i++)
+		m->scale[i] = 1;
+	m->in_scale = m->out_scale = m->attention_in = m->attention_out = m->key_scale = 1;
 	m->dt_min = 0;
 	m->dt_max = 1e30;
 	for (int i = 0; limits[i]; i++) {

@@ -82,6 +82,24 @@ void forward_norm(const struct forward *f, struct mat y, struct mat x, const str
 	forward_norm_parts(f, y, x, 1, w);
 }
 
+/* Attention and Mamba-2 side by side on one input, x, which does not keep its values. */
+static void mix_both(const struct forward *f, struct mat y, struct mat x, const struct cache *c, const struct batch *b, int i)
+{
+	const struct model *m = f->m;
+	const struct mamba_config *s = &m->cfg.mamba;
+	struct mat side = rows_of(f->side, x.n, x.d, x.d);
+
+	if (s->attention_in != 1)
+		m->ops->scale(m->dev, x, (float)s->attention_in);
+	block_attention(f, side, x, &c->layer[i], b, i);
+	if (s->in_scale != s->attention_in)
+		m->ops->scale(m->dev, x, (float)(s->in_scale / s->attention_in));
+	block_mamba(f, y, x, &c->state[i], b, i);
+	if (s->out_scale != 1)
+		m->ops->scale(m->dev, y, (float)s->out_scale);
+	m->ops->axpy(m->dev, y, side, (float)s->attention_out);
+}
+
 /* y = what mixes positions in layer i, of x; y may be x */
 static void mix(const struct forward *f, struct mat y, struct mat x, const struct cache *c, const struct batch *b, int i)
 {
@@ -90,6 +108,8 @@ static void mix(const struct forward *f, struct mat y, struct mat x, const struc
 	case MIX_DELTA: block_delta(f, y, x, &c->state[i], b, i); break;
 	case MIX_MAMBA: block_mamba(f, y, x, &c->state[i], b, i); break;
 	case MIX_CONV: block_conv(f, y, x, &c->state[i], b, i); break;
+	case MIX_LIGHTNING: block_lightning(f, y, x, &c->state[i], b, i); break;
+	case MIX_BOTH: mix_both(f, y, x, c, b, i); break;
 	default: assert(!"a mixer"); break;
 	}
 }
@@ -124,11 +144,18 @@ static struct mat branch_input(const struct forward *f, struct mat h, struct mat
 }
 
 /* x + post(h), h a branch's output; where norms stand behind the sum, the norm of that */
-static void branch_output(const struct forward *f, struct mat x, struct mat h, const struct norm *before, const struct norm *post)
+static void branch_output(const struct forward *f, struct mat x, struct mat h, const struct norm *before, const struct norm *post, int kind)
 {
+	const struct model *m = f->m;
+	const struct config *c = &m->cfg;
 	if (post->present)
 		forward_norm(f, h, h, post);
-	add_branch(f, x, h);
+	if (c->residual_normed && (c->keep[kind] != 1 || c->gain[kind] != 1)) {
+		m->ops->scale(m->dev, x, (float)c->keep[kind]);
+		m->ops->axpy(m->dev, x, h, (float)c->gain[kind]);
+	} else {
+		add_branch(f, x, h);
+	}
 	if (f->m->cfg.norm_after && before->present)
 		forward_norm(f, x, x, before);
 }
@@ -153,11 +180,11 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 	}
 	if (m->cfg.mixer[i] != MIX_NONE) {
 		mix(f, h, branch_input(f, h, x, &k->norm1), c, b, i);
-		branch_output(f, x, h, &k->norm1, &k->post1);
+		branch_output(f, x, h, &k->norm1, &k->post1, m->cfg.mixer[i] != MIX_ATTENTION);
 	}
 	if (m->cfg.ff[i] != FF_NONE) {
 		feed(f, h, branch_input(f, h, x, &k->norm2), i);
-		branch_output(f, x, h, &k->norm2, &k->post2);
+		branch_output(f, x, h, &k->norm2, &k->post2, 2);
 	}
 }
 

@@ -72,6 +72,7 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 void recurrent_parts(struct parts *p, const struct model *m, size_t rows);
 void block_delta(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void block_mamba(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
+void block_lightning(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void block_conv(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void mlp_parts(struct parts *p, const struct model *m, size_t rows);
 void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer);

@@ -41,7 +41,7 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, target, (size_t)max_scored, int32_t);
 	PART(p, x, n * w, float);
 	PART(p, h, n * w, float);
-	if (c->parallel)
+	if (c->parallel || c->mixer[0] == MIX_BOTH)
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
 	recurrent_parts(p, m, n);

@@ -202,10 +202,11 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	const struct config *c = b->c;
 
 	k->inner = c->inner;
-	if (bind_norm(b, &k->norm1, R_NORM1, i, c->width, "hidden_size", e) != 0 ||
-	    (!c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0) ||
-	    bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0 ||
-	    bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0)
+	bool mixes = c->mixer[i] != MIX_NONE, feeds = c->ff[i] != FF_NONE;
+	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, i, c->width, "hidden_size", e) != 0) ||
+	    (feeds && !c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0) ||
+	    (mixes && bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0) ||
+	    (feeds && bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0))
 		return -1;
 	bool attends = c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
 	if ((attends && bind_attention(b, k, i, e) != 0) || bind_recurrent(b, k, i, e) != 0)
