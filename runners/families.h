@@ -82,6 +82,7 @@ struct family {
 	const struct role_name *names; /* up to R_END */
 	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
 	const char *const *junk;     /* tensors known and not used: "{}" digits, a final "*" anything; NULL-ended */
+	const char *beyond;          /* "model.layers.": tensors of layers behind the last one (multi-token prediction) are known and not used; or NULL */
 	struct key_value defaults[FAMILY_DEFAULTS]; /* for keys that config.json lacks: any name of the key in config.c */
 	struct key_value only[8];     /* keys that may be absent or have this value (true is 1): another is not known here */
 	const struct key *keys;      /* keys of config.json that only this family reads (config_int.h), ended by one without a name; or NULL */

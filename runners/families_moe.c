@@ -467,6 +467,7 @@ const struct family families_moe[] = {
 		.names = glm4_moe_names,
 		.prefix = "model.",
 		.junk = moe_junk,
+		.beyond = "model.layers.",
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 }, { "num_key_value_heads", 8 }, { "intermediate_size", 10944 },
 			      { "n_routed_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 1408 }, { "n_shared_experts", 1 },
 			      { "first_k_dense_replace", 1 }, { "norm_topk_prob", 1 } },

@@ -126,6 +126,24 @@ static bool is_junk(const struct binder *b, const char *pattern, struct str name
 	return family_match(b->strip && !strncmp(pattern, b->f->prefix, b->strip) ? pattern + b->strip : pattern, name);
 }
 
+/* Is it of a layer behind the last one, where the family has such? */
+static bool is_beyond(const struct binder *b, struct str name)
+{
+	const char *start = b->f->beyond;
+	size_t i, from;
+	int64_t layer = 0;
+	if (!start)
+		return false;
+	if (b->strip && !strncmp(start, b->f->prefix, b->strip))
+		start += b->strip;
+	i = from = strlen(start);
+	if (name.n < from || memcmp(name.p, start, from) != 0)
+		return false;
+	for (; i < name.n && name.p[i] >= '0' && name.p[i] <= '9' && i < from + 9; i++)
+		layer = 10 * layer + (name.p[i] - '0');
+	return i > from && i < name.n && name.p[i] == '.' && layer >= b->c->layers;
+}
+
 /* Tensors that nothing asked for. */
 static void report_rest(struct binder *b)
 {
@@ -135,7 +153,7 @@ static void report_rest(struct binder *b)
 
 	for (size_t i = 0; i < safetensors_count(b->m->files); i++) {
 		const struct tensor *t = safetensors_at(b->m->files, i);
-		bool known = false;
+		bool known = is_beyond(b, t->name);
 		if (b->used[i])
 			continue;
 		for (const char *const *j = b->c->quant.method ? scales : NULL; j && *j && !known; j++)

@@ -135,29 +135,50 @@ static const struct {
 	{ "minimax-m2", "\"num_local_experts\": 12", "\"num_local_experts\": 11", "block_sparse_moe.gate.weight' has shape [12, 64]" },
 };
 
+/* The golden model, with one piece of its config.json replaced. */
+static void write_changed(const char *model, const char *from, const char *to)
+{
+	struct buf text = { 0 }, changed = { 0 };
+	write_checkpoint(dir, golden(model));
+	json_write(&text, *v_getc(golden(model), "config"), 0, -1);
+	buf_putc(&text, 0);
+	char *at = strstr(text.p, from);
+	CHECK(at != NULL, "%s: no %s in %s", model, from, text.p);
+	if (at) {
+		buf_add(&changed, text.p, (size_t)(at - text.p));
+		buf_add(&changed, to, strlen(to));
+		buf_add(&changed, at + strlen(from), strlen(at) - strlen(from));
+		write_file(dir, "config.json", &changed);
+	}
+	buf_fini(&text);
+	buf_fini(&changed);
+}
+
 static void test_contrary(void)
 {
 	for (size_t i = 0; i < sizeof contrary / sizeof contrary[0]; i++) {
 		struct machine k;
 		struct err e = { 0 };
-		struct buf text = { 0 }, changed = { 0 };
-		write_checkpoint(dir, golden(contrary[i].model));
-		json_write(&text, *v_getc(golden(contrary[i].model), "config"), 0, -1);
-		buf_putc(&text, 0);
-		char *at = strstr(text.p, contrary[i].from);
-		CHECK(at != NULL, "%s: no %s in %s", contrary[i].model, contrary[i].from, text.p);
-		if (at) {
-			buf_add(&changed, text.p, (size_t)(at - text.p));
-			buf_add(&changed, contrary[i].to, strlen(contrary[i].to));
-			buf_add(&changed, at + strlen(contrary[i].from), strlen(at) - strlen(contrary[i].from));
-			write_file(dir, "config.json", &changed);
-			CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == -1, "%s with %s: opened", contrary[i].model, contrary[i].to);
-			CHECK(strstr(e.msg, contrary[i].message), "%s with %s: message is: %s", contrary[i].model, contrary[i].to, e.msg);
-			machine_close(&k);
-		}
-		buf_fini(&text);
-		buf_fini(&changed);
+		write_changed(contrary[i].model, contrary[i].from, contrary[i].to);
+		CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == -1, "%s with %s: opened", contrary[i].model, contrary[i].to);
+		CHECK(strstr(e.msg, contrary[i].message), "%s with %s: message is: %s", contrary[i].model, contrary[i].to, e.msg);
+		machine_close(&k);
 	}
+}
+
+/* Layers behind the last one: those of a model cut short by its configuration. */
+static void test_beyond(void)
+{
+	struct machine k;
+	struct err e = { 0 };
+	const struct value *tensors = v_getc(golden("glm4-moe"), "tensors");
+	int behind = 0;
+	for (size_t i = 0; i < tensors->list->n; i++)
+		behind += str_starts(tensors->list->v[i].list->v[0].s, STR("model.layers.2."));
+	write_changed("glm4-moe", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
+	CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == 0, "%s", e.msg);
+	CHECK(k.m && behind > 0 && model_info(k.m)->skipped == behind, "%d skipped, %d are there", k.m ? model_info(k.m)->skipped : -1, behind);
+	machine_close(&k);
 }
 
 /* All sequences in one call, the rows of all interleaved. */
@@ -244,6 +265,7 @@ int main(int argc, char **argv)
 		{ "layers and widths", test_read },
 		{ "configurations that are refused", test_refused },
 		{ "tensors that contradict the configuration", test_contrary },
+		{ "layers behind the last", test_beyond },
 		{ "rows in large calls", test_rows },
 		{ "random weights", test_random },
 		{ NULL, NULL },
