@@ -17,8 +17,8 @@ struct report {
 	int bad;
 };
 
-/* One finding. state: "ok", "no" (absent, no harm), "bad". */
-static void say(struct report *r, const char *section, const char *what, const char *state, const char *text)
+/* One finding. state: "ok", "no" (absent, no harm), "bad". bytes: -1: none. */
+static void say(struct report *r, const char *section, const char *what, const char *state, const char *text, double bytes)
 {
 	if (!strcmp(state, "bad"))
 		r->bad++;
@@ -29,22 +29,24 @@ static void say(struct report *r, const char *section, const char *what, const c
 			buf_printf(&b, "%s\"%s\":", i ? "," : "{", names[i]);
 			json_write_str(&b, str_of(values[i]), 0);
 		}
+		if (bytes >= 0)
+			buf_printf(&b, ",\"bytes\":%.0f", bytes);
 		printf("%s}\n", b.p);
 		buf_fini(&b);
 		return;
 	}
 	const char *c = !r->colour ? "" : !strcmp(state, "ok") ? "\033[32m" : !strcmp(state, "bad") ? "\033[31m" : "\033[33m";
-	printf("%-11s %-22s %s%-4s%s %s\n", section, what, c, state, *c ? "\033[0m" : "", text);
+	printf("%-11s %-*s %s%-4s%s %s\n", section, bytes >= 0 ? 46 : 22, what, c, state, *c ? "\033[0m" : "", text);
 }
 
 static void machine(struct report *r)
 {
 	char text[256];
 	snprintf(text, sizeof text, "%s, %d processors for this process", cpu_brand(), pool_cpus());
-	say(r, "machine", "processor", "ok", text);
+	say(r, "machine", "processor", "ok", text, -1);
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 	snprintf(text, sizeof text, "%.1f GiB", (double)pages * (double)size / 1073741824.0);
-	say(r, "machine", "memory", "ok", text);
+	say(r, "machine", "memory", "ok", text, -1);
 	for (int l = CPU_SCALAR; l < CPU_LEVELS; l++) {
 		int has = cpu_has((enum cpu_level)l);
 		const char *why = has ? "" : l == CPU_NEON ? "this is no ARM processor" : "the processor or the system does not offer it: slower, same bits";
@@ -56,7 +58,7 @@ static void machine(struct report *r)
 		if (l >= CPU_AVX512)
 			why = "not compiled in";
 #endif
-		say(r, "isa", cpu_level_name((enum cpu_level)l), has ? "ok" : "no", why);
+		say(r, "isa", cpu_level_name((enum cpu_level)l), has ? "ok" : "no", why, -1);
 	}
 }
 
@@ -68,7 +70,7 @@ static void self_tests(struct report *r)
 		char what[80];
 		snprintf(what, sizeof what, "%s %s", rows[i].name, cpu_level_name(rows[i].level));
 		say(r, "self-test", what, rows[i].ok > 0 ? "ok" : rows[i].ok < 0 ? "no" : "bad",
-		    rows[i].ok > 0 ? "the same bits as scalar" : rows[i].ok < 0 ? "not on this machine" : "OTHER BITS than scalar: do not trust results of this level");
+		    rows[i].ok > 0 ? "the same bits as scalar" : rows[i].ok < 0 ? "not on this machine" : "OTHER BITS than scalar: do not trust results of this level", -1);
 	}
 }
 
@@ -76,7 +78,7 @@ static void self_tests(struct report *r)
 static void devices(struct report *r)
 {
 	for (const struct list_row *d = runner_devices(); d->name; d++)
-		say(r, "device", d->name, d->absent ? "no" : "ok", d->text);
+		say(r, "device", d->name, d->absent ? "no" : "ok", d->text, -1);
 }
 
 static void libraries(struct report *r)
@@ -84,7 +86,7 @@ static void libraries(struct report *r)
 	struct library lib[16];
 	int n = libraries_used(lib, 16);
 	for (int i = 0; i < n; i++)
-		say(r, "library", lib[i].name, "ok", lib[i].version);
+		say(r, "library", lib[i].name, "ok", lib[i].version, -1);
 }
 
 static int plan(struct report *r, const char *spec, const struct globals *g, struct err *e)
@@ -103,11 +105,9 @@ static int plan(struct report *r, const char *spec, const struct globals *g, str
 	
 	for (int i = 0; i < n; i++) {
 		snprintf(text, sizeof text, rows[i].bytes < 1048576 ? "%.1f KiB" : "%.1f MiB", rows[i].bytes / (rows[i].bytes < 1048576 ? 1024 : 1048576));
-		say(r, "plan", rows[i].what, "ok", text);
-		
+		say(r, "plan", rows[i].what, rows[i].bad ? "bad" : "ok", text, rows[i].bytes);
 	}
 	arena_fini(&a);
-	
 	return n < 0 ? -1 : 0;
 }
 
@@ -117,9 +117,9 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 	const char *const *w = args_words(args, &n);
 	struct report r = { .json = g->json, .colour = g->colour_out };
 	if (n)
-		return plan(&r, w[0], g, e) ? -1 : EXIT_DONE;
-	say(&r, "assay", "version", "ok", PACKAGE_VERSION);
-	say(&r, "assay", "data", access(data_dir(), R_OK) ? "bad" : "ok", data_dir());
+		return plan(&r, w[0], g, e) ? -1 : r.bad ? EXIT_FAILED : EXIT_DONE;
+	say(&r, "assay", "version", "ok", PACKAGE_VERSION, -1);
+	say(&r, "assay", "data", access(data_dir(), R_OK) ? "bad" : "ok", data_dir(), -1);
 	machine(&r);
 	self_tests(&r);
 	devices(&r);
@@ -134,7 +134,7 @@ const struct cmd cmd_doctor = {
 	.usage = "[MODEL]",
 	.summary = "Examines the machine; with a MODEL: the memory it would need.",
 	.description = "Without a MODEL: instruction sets, self-tests of every kernel against its scalar twin, GPU, libraries. With one: what would be "
-		       "held in memory, without running it. Exit status 1 when a self-test fails.",
+		       "held in memory, without reading its weights. Exit status 1 when a self-test fails or the model does not fit.",
 	.opts = opts,
 	.max_words = 1,
 	.word = "the model",

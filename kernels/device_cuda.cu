@@ -142,8 +142,7 @@ static void *cuda_alloc(struct device *dev, size_t bytes, struct err *e)
 	return nullptr;
 }
 
-/* Nearly all that is free: the rest is for scratch that grows and for the driver. */
-static size_t cuda_room(struct device *dev)
+static size_t cuda_left(struct device *dev, size_t reserved)
 {
 	size_t left = 0, total = 0;
 	on(dev);
@@ -151,7 +150,13 @@ static size_t cuda_room(struct device *dev)
 		cudaGetLastError();
 		return 0;
 	}
-	return left / 8 * 7;
+	return left > reserved ? left - reserved : 0;
+}
+
+/* Nearly all that is free: the rest is for scratch that grows and for the driver. */
+static size_t cuda_room(struct device *dev, size_t reserved)
+{
+	return cuda_left(dev, reserved) / 8 * 7;
 }
 
 static void cuda_release(struct device *dev, void *p)
@@ -202,15 +207,30 @@ static void linear_free(struct device *dev, struct linear *w)
 	memset(w, 0, sizeof *w);
 }
 
+static size_t linear_size(struct device *dev, enum dtype dt, int n, int k)
+{
+	(void)dev;
+	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL || (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
+		return 0;
+	return matmul_panel_bytes(dt, n, k);
+}
+
+static size_t fast_size(struct device *dev, enum dtype dt, int n, int k)
+{
+	(void)dev, (void)dt;
+	return fast_linear_size(n, k);
+}
+
 static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
 	memset(w, 0, sizeof *w);
-	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL || (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
+	size_t bytes = linear_size(dev, dt, n, k);
+	if (!bytes)
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
 	w->dt = w->held = dt;
 	w->n = n;
 	w->k = k;
-	w->bytes = matmul_panel_bytes(dt, n, k);
+	w->bytes = bytes;
 	w->panels = cuda_alloc(dev, w->bytes, e);
 	if (w->panels && bias)
 		w->bias = (float *)cuda_alloc(dev, (size_t)n * sizeof *w->bias, e);
@@ -351,7 +371,9 @@ static void fill_ops(struct ops *o)
 	o->name = "cuda";
 	o->host_rows = 0;
 	o->alloc = cuda_alloc;
+	o->left = cuda_left;
 	o->room = cuda_room;
+	o->linear_size = linear_size;
 	o->release = cuda_release;
 	o->put = cuda_put;
 	o->get = cuda_get;
@@ -523,6 +545,7 @@ int cuda_device_fast(struct device *dev, const char *asked, struct err *e)
 		return -1;
 	snprintf(dev->numerics, sizeof dev->numerics, "%s", fast_id(c->fast));
 	c->ops.linear_init = init_fast;
+	c->ops.linear_size = fast_size;
 	c->ops.linear_rows = rows_fast;
 	c->ops.linear = op_fast;
 	return 0;

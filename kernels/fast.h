@@ -115,6 +115,7 @@ int fast_open(struct fast **out, struct device *dev, struct CUstream_st *stream,
 	      struct err *e);
 void fast_close(struct fast *f);
 const char *fast_id(const struct fast *f);
+size_t fast_linear_size(int n, int k); /* of the panels; 0: the shape is not possible */
 int fast_linear_init(struct fast *f, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e);
 int fast_linear_rows(struct fast *f, struct linear *w, int n0, const void *src, size_t ld, int rows, struct err *e);
 int fast_linear(struct fast *f, struct mat y, struct mat x, const struct linear *w, struct err *e);

@@ -180,17 +180,25 @@ static int add_shape(struct fast *f, int n, int k, void *w, struct err *e)
 
 /* --- the layer ---------------------------------------------------------------------------------------------------------- */
 
+size_t fast_linear_size(int n, int k)
+{
+	if (n < 1 || k < 1 || n > 1 << 29 || k > 1 << 24 || (size_t)padded(n) > SIZE_MAX / 8 / (size_t)padded(k))
+		return 0;
+	return (size_t)padded(n) * (size_t)padded(k) * 2;
+}
+
 int fast_linear_init(struct fast *f, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
 	struct device *dev = f->dev;
 	memset(w, 0, sizeof *w);
-	if (n < 1 || k < 1 || n > 1 << 29 || k > 1 << 24 || (size_t)padded(n) > SIZE_MAX / 8 / (size_t)padded(k))
+	size_t bytes = fast_linear_size(n, k);
+	if (!bytes)
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
 	w->dt = dt;
 	w->held = DT_BF16;
 	w->n = n;
 	w->k = k;
-	w->bytes = (size_t)padded(n) * (size_t)padded(k) * 2;
+	w->bytes = bytes;
 	w->panels = dev->ops->alloc(dev, w->bytes, e);
 	if (w->panels && bias)
 		w->bias = (float *)dev->ops->alloc(dev, (size_t)n * sizeof *w->bias, e);

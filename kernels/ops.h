@@ -221,7 +221,11 @@ struct ops {
 
 	/* memory: zeroed, 64-byte aligned; NULL and e filled when there is none */
 	void *(*alloc)(struct device *dev, size_t bytes, struct err *e);
-	size_t (*room)(struct device *dev); /* bytes that a caller may sensibly plan to allocate from here on */
+	/* With `reserved` bytes about to be allocated: bytes that alloc could give beside them at most; bytes that a caller may sensibly
+	 * plan with. linear_size: bytes of a linear layer's panels, the bias apart; 0: the shape is not possible. */
+	size_t (*left)(struct device *dev, size_t reserved);
+	size_t (*room)(struct device *dev, size_t reserved);
+	size_t (*linear_size)(struct device *dev, enum dtype dt, int n, int k);
 	void (*release)(struct device *dev, void *p);
 	void (*put)(struct device *dev, void *dst, const void *host, size_t bytes); /* host bytes may be reused at once */
 	void (*get)(struct device *dev, void *host, const void *src, size_t bytes); /* valid after sync */

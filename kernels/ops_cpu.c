@@ -59,11 +59,21 @@ struct header {
 	size_t mapped; /* bytes of the mapping; 0: from the heap */
 };
 
-/* Of the machine, in bytes; 0: not known. */
+/* Of the machine, or what a container leaves of it, in bytes; 0: not known. */
 static size_t physical_memory(void)
 {
+	static const char *const limits[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-	return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+	size_t all = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : 0;
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+		FILE *f = fopen(limits[i], "r");
+		unsigned long long most;
+		if (f && fscanf(f, "%llu", &most) == 1 && most && most < all)
+			all = (size_t)most;
+		if (f)
+			fclose(f);
+	}
+	return all;
 }
 
 static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
@@ -103,11 +113,17 @@ static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 }
 
 /* A quarter of the memory: other programs live here too, and files are mapped. */
-static size_t cpu_room(struct device *dev)
+static size_t cpu_left(struct device *dev, size_t reserved)
 {
-	(void)dev;
-	size_t all = physical_memory();
-	return (all ? all : (size_t)1 << 30) / 4;
+	const struct cpu_device *c = cpu_of(dev);
+	return c->mapped >= c->memory || reserved > c->memory - c->mapped ? 0 : c->memory - c->mapped - reserved;
+}
+
+static size_t cpu_room(struct device *dev, size_t reserved)
+{
+	size_t all = cpu_of(dev)->memory, left = cpu_left(dev, reserved);
+	size_t share = (all == SIZE_MAX ? (size_t)1 << 30 : all) / 4;
+	return share < left ? share : left;
 }
 
 static void cpu_release(struct device *dev, void *p)
@@ -236,13 +252,20 @@ static void linear_free(struct device *dev, struct linear *w)
 	*w = (struct linear){ 0 };
 }
 
+static size_t linear_size(struct device *dev, enum dtype dt, int n, int k)
+{
+	(void)dev;
+	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL ||
+	    (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
+		return 0;
+	return matmul_panel_bytes(dt, n, k);
+}
+
 static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
 	*w = (struct linear){ .dt = dt, .held = dt, .n = n, .k = k };
-	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL ||
-	    (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
+	if (!(w->bytes = linear_size(dev, dt, n, k)))
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
-	w->bytes = matmul_panel_bytes(dt, n, k);
 	w->panels = cpu_alloc(dev, w->bytes, e);
 	if (w->panels && bias)
 		w->bias = cpu_alloc(dev, (size_t)n * sizeof *w->bias, e);
@@ -669,7 +692,9 @@ static const struct ops cpu_ops = {
 	.name = "cpu",
 	.host_rows = 1,
 	.alloc = cpu_alloc,
+	.left = cpu_left,
 	.room = cpu_room,
+	.linear_size = linear_size,
 	.release = cpu_release,
 	.put = cpu_put,
 	.get = cpu_get,

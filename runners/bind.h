@@ -24,6 +24,7 @@ struct binder {
 	size_t stage_size;
 	double params, params_active;
 	double active;       /* share of the rows that use what is bound (experts: k / experts) */
+	bool plan;           /* nothing is read or allocated: only sizes count (bind_plan.c) */
 	bool random;         /* tensors are invented: of type dt, without values */
 	enum dtype dt;
 	struct arena invented;
@@ -48,6 +49,7 @@ struct piece {
 	struct scaling scale; /* F8_E4M3 and MXFP4 */
 };
 
+void bind_plan(struct ops *out, struct device *dev); /* the device's operations, such that they allocate and copy nothing */
 const char *bind_file(const struct binder *b, const struct tensor *t);
 struct str bind_name(const struct binder *b, const char *name, int layer, const char *suffix, char *buf, size_t size);
 /* NULL: there is none. Counts as used. */

@@ -92,7 +92,7 @@ int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struc
 	m->info.packed_bytes += w->bytes + (bias ? (size_t)n * sizeof(float) : 0);
 	if (b->random)
 		random_linear(b, w);
-	for (int i = 0; i < npieces && !b->random; i++)
+	for (int i = 0; i < npieces && !b->random && !b->plan; i++)
 		if (pack(b, w, &p[i], e) != 0)
 			return -1;
 	return 0;

@@ -68,7 +68,7 @@ static int load_head(struct binder *b, struct err *e)
 	if (b->random && head && !c->tied)
 		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "", e);
 
-	if (own && c->tied && own->bytes == table->bytes && memcmp(own->data, table->data, own->bytes) == 0) {
+	if (own && c->tied && own->bytes == table->bytes && (b->plan || memcmp(own->data, table->data, own->bytes) == 0)) {
 		b->params -= (double)own->count; /* written twice, one parameter */
 		own = NULL;
 	} else if (own && c->tied && c->tied_given) {
@@ -164,7 +164,7 @@ static void report_rest(struct binder *b)
 			known = family_match(towers[j], t->name);
 		if (known)
 			b->m->info.skipped++;
-		else if (++unknown <= WARN_TENSORS)
+		else if (b->plan && ++unknown <= WARN_TENSORS) /* once */
 			log_warn("%s: tensor '%.200s' %s is not known to the family %s and not used", bind_file(b, t), t->name.p,
 				 tensor_shape_text(t, shape, sizeof shape), b->f->name);
 	}
@@ -203,6 +203,8 @@ static void fill_info(struct model *m, const struct binder *b)
 	i->params_total = b->params;
 	i->params_active = b->params_active;
 	i->rope_switch = c->rope_switch;
+	i->table_bytes = (size_t)m->embed.v * (size_t)m->embed.d * dtype_size(m->embed.dt) +
+			 (size_t)m->positions.v * (size_t)m->positions.d * dtype_size(m->positions.dt);
 	i->weights_bytes = m->files ? safetensors_bytes(m->files) : 0;
 	i->head_flops = 2.0 * m->head.n * m->head.k;
 	for (int k = 0; k < c->layers; k++) {
@@ -267,37 +269,74 @@ static int load(struct binder *b, struct err *e)
 		return -1;
 	m->info.row_flops = flops; /* the head's are counted apart */
 	fill_info(m, b);
-	if (!b->random) {
+	if (!b->random)
 		report_rest(b);
+	if (!b->random && !b->plan) {
 		make_digest(m);
 		safetensors_drop(m->files);
 	}
 	return m->ops->sync(m->dev, e);
 }
 
-int model_open(struct model **out, const char *dir, struct device *dev, struct err *e)
+static int bind_all(struct model *m, bool plan, struct err *e)
+{
+	struct binder b = { .m = m, .c = &m->cfg, .f = m->cfg.family, .plan = plan };
+	struct ops count;
+
+	if (plan)
+		bind_plan(&count, m->dev);
+	m->ops = plan ? &count : device_ops(m->dev);
+	b.used = xcalloc(safetensors_count(m->files) + 1, 1);
+	int rc = load(&b, e);
+	free(b.used);
+	free(b.stage);
+	m->ops = device_ops(m->dev);
+	if (plan)
+		m->nowned = m->nlinears = 0;
+	return rc;
+}
+
+int model_plan(struct model **out, const char *dir, struct device *dev, struct err *e)
 {
 	struct model *m = xcalloc(1, sizeof *m);
-	struct binder b = { .m = m, .c = &m->cfg };
-	int rc = -1;
 
 	*out = NULL;
 	m->dev = dev;
 	m->ops = device_ops(dev);
 	arena_init(&m->arena);
-	if (config_load(&m->cfg, dir, e) == 0 && safetensors_open(&m->files, dir, e) == 0) {
-		b.f = m->cfg.family;
-		b.used = xcalloc(safetensors_count(m->files) + 1, 1);
-		rc = load(&b, e);
-	}
-	free(b.used);
-	free(b.stage);
-	if (rc != 0) {
+	if (config_load(&m->cfg, dir, e) != 0 || safetensors_open(&m->files, dir, e) != 0 || bind_all(m, true, e) != 0) {
 		model_close(m);
 		return -1;
 	}
 	*out = m;
 	return 0;
+}
+
+int model_read(struct model *m, struct err *e)
+{
+	struct model *fresh = xcalloc(1, sizeof *fresh);
+
+	fresh->cfg = m->cfg;
+	fresh->dev = m->dev;
+	fresh->files = m->files;
+	m->files = NULL;
+	struct model old = *m;
+	*m = *fresh;
+	*fresh = old;
+	model_close(fresh);
+	arena_init(&m->arena);
+	return bind_all(m, false, e);
+}
+
+int model_open(struct model **out, const char *dir, struct device *dev, struct err *e)
+{
+	if (model_plan(out, dir, dev, e) != 0)
+		return -1;
+	if (model_read(*out, e) == 0)
+		return 0;
+	model_close(*out);
+	*out = NULL;
+	return -1;
 }
 
 int model_random(struct model **out, const struct config *c, enum dtype dt, struct device *dev, struct err *e)

@@ -24,7 +24,8 @@ struct model_info {
 	int32_t bos;         /* config.json; -1: none */
 	double params_total, params_active;
 	int skipped;         /* tensors known and not used */
-	size_t weights_bytes, packed_bytes;
+	size_t weights_bytes, packed_bytes; /* of the files, mapped; on the device */
+	size_t table_bytes;  /* of embeddings: in the mapped files, or part of packed_bytes (ops->host_rows) */
 	double row_flops, head_flops; /* of the linear layers, one row: all blocks; the head */
 	size_t linear_bytes; /* packed, the head included */
 	size_t kv_page_bytes; /* all layers, one page of 64 positions, K and V */
@@ -33,6 +34,11 @@ struct model_info {
 	unsigned char digest[DIGEST_BYTES];
 };
 
+/* Reads config.json and the headers of the files, checks every name and shape; info says what will be held, without the digest, and
+ * forward_bytes works. Nothing large is allocated. model_read then reads the weights; after an error only model_close is left. */
+int model_plan(struct model **out, const char *dir, struct device *dev, struct err *e);
+int model_read(struct model *m, struct err *e);
+/* Both. */
 int model_open(struct model **out, const char *dir, struct device *dev, struct err *e);
 /* The same model with random weights made on the device: no file, no copy. The digest is zero. */
 struct config;

@@ -178,10 +178,11 @@ int runner_run(struct runner *r, const struct request *q, size_t n, answer_fn *d
 /* Decodes ids to text as generation does; for explain. */
 int runner_decode(struct runner *r, const int32_t *ids, int n, bool skip_special, struct arena *a, struct str *out, struct err *e);
 
-/* The plan of memory for a model, without running: rows for `assay doctor MODEL`. */
+/* The plan of memory for a model, without reading its weights: rows for `assay doctor MODEL`. */
 struct plan_row {
 	char what[48];
 	double bytes;
+	bool bad; /* does not fit */
 };
 int runner_plan(const struct runner_opts *o, struct plan_row *rows, int max, struct err *e); /* rows filled, or -1 */
 

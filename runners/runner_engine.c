@@ -38,6 +38,7 @@ struct engine {
 	int32_t eos[16];
 	int neos;
 	bool no_share;
+	bool plan_only;        /* weights are not read */
 	bool warned_system;    /* once for a model is enough */
 	struct arena scratch;  /* one request's */
 	/* the session's device memory: opened by the first run, kept */
@@ -52,7 +53,7 @@ struct engine {
 
 static size_t default_memory(const struct engine *r, const struct model_info *mi)
 {
-	size_t want = ((size_t)64 << 20) + mi->packed_bytes + DEFAULT_STATES * mi->state_bytes, room = device_ops(r->dev)->room(r->dev);
+	size_t want = ((size_t)64 << 20) + mi->packed_bytes + DEFAULT_STATES * mi->state_bytes, room = device_ops(r->dev)->room(r->dev, mi->packed_bytes);
 	return want < room ? want : room;
 }
 
@@ -92,6 +93,44 @@ static void choose_batch(struct engine *r, const struct runner_opts *o)
 	}
 	int64_t longest = ((int64_t)r->base.info.max_length + KV_PAGE - 1) / KV_PAGE, held = most_pages(r);
 	r->pages_per_sequence = (int)(held < 1 ? 1 : held < longest ? held : longest); /* page tables grow with it */
+}
+
+struct size_text {
+	char s[24];
+};
+
+static struct size_text size_text(double bytes)
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	struct size_text t;
+	int u = 0;
+	for (; u < 4 && bytes >= 1024; u++)
+		bytes /= 1024;
+	snprintf(t.s, sizeof t.s, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
+	return t;
+}
+
+/* Says what will be held, and refuses what does not fit, before anything of it is read. */
+static int check_plan(const struct engine *r, const struct runner_opts *o, struct err *e)
+{
+	const struct model_info *mi = model_info(r->model);
+	size_t scratch = forward_bytes(r->model, r->rows, r->scored), one = mi->kv_page_bytes + mi->state_bytes, packed = mi->packed_bytes;
+	size_t left = device_ops(r->dev)->left(r->dev, 0);
+	char state[64] = "";
+
+	if (mi->state_bytes)
+		snprintf(state, sizeof state, ", %s of state a sequence", size_text((double)mi->state_bytes).s);
+	log_note("memory: weights %s in the files, %s packed; scratch %s; KV cache %s a position%s; at most %s in all",
+		 size_text((double)mi->weights_bytes).s, size_text((double)packed).s, size_text((double)scratch).s,
+		 size_text((double)mi->kv_page_bytes / KV_PAGE).s, state, size_text((double)packed + (double)r->memory).s);
+	if (packed > left || scratch + one > left - packed)
+		return err_set(e, E_MEMORY, "model %s does not fit: packed weights of %s, scratch of %s and %s for one sequence of %d positions are needed, "
+			       "%s are left", o->model, size_text((double)packed).s, size_text((double)scratch).s, size_text((double)one).s, KV_PAGE,
+			       size_text((double)left).s);
+	if (scratch + one > r->memory)
+		return err_set(e, E_MEMORY, "model %s does not fit --memory: scratch of %s and %s for one sequence of %d positions are needed, %s are allowed",
+			       o->model, size_text((double)scratch).s, size_text((double)one).s, KV_PAGE, size_text((double)r->memory).s);
+	return 0;
 }
 
 static int check_directory(const char *dir, struct err *e)
@@ -141,7 +180,6 @@ static void fill_info(struct engine *r)
 	snprintf(in->family, sizeof in->family, "%s", mi->family);
 	snprintf(in->numerics, sizeof in->numerics, "%s", device_numerics(r->dev)); /* the whole id: of the journal's key too */
 	snprintf(in->device, sizeof in->device, "%s", device_describe(r->dev));
-	digest_hex(mi->digest, in->digest);
 	unsigned char d[DIGEST_BYTES] = { 0 };
 	if (r->tok)
 		tokenizer_digest(r->tok, d);
@@ -167,17 +205,23 @@ static void fill_info(struct engine *r)
 static int open_parts(struct engine *r, const struct runner_opts *o, struct err *e)
 {
 	struct device_opts d = { .name = o->device ? o->device : "cpu", .threads = o->threads, .max_level = o->max_level, .numerics = o->numerics };
-	if (check_directory(o->model, e) || device_open(&r->dev, &d, e) || model_open(&r->model, o->model, r->dev, e) || open_tokenizer(r, o, e))
+	if (check_directory(o->model, e) || device_open(&r->dev, &d, e) || model_plan(&r->model, o->model, r->dev, e) || open_tokenizer(r, o, e))
 		return -1;
 	fill_info(r);
 	choose_batch(r, o);
+	if (r->plan_only)
+		return 0;
+	if (check_plan(r, o, e) || model_read(r->model, e))
+		return -1;
+	digest_hex(model_info(r->model)->digest, r->base.info.digest);
 	r->no_share = o->no_share;
 	return encoder_init(&r->encoder, r->tok, r->base.info.vocab, r->base.info.max_length, e);
 }
 
-static int engine_open(struct runner **out, const struct runner_opts *o, struct err *e)
+static int open_engine(struct runner **out, const struct runner_opts *o, bool plan_only, struct err *e)
 {
 	struct engine *r = xcalloc(1, sizeof *r);
+	r->plan_only = plan_only;
 	r->base.kind = &runner_engine;
 	arena_init(&r->scratch);
 	arena_init(&r->encoder.arena);
@@ -187,6 +231,11 @@ static int engine_open(struct runner **out, const struct runner_opts *o, struct 
 	}
 	*out = &r->base;
 	return 0;
+}
+
+static int engine_open(struct runner **out, const struct runner_opts *o, struct err *e)
+{
+	return open_engine(out, o, false, e);
 }
 
 /* -- prompts, ids, keys -- */
@@ -690,22 +739,27 @@ int engine_plan(const struct runner_opts *o, struct plan_row *rows, int max, str
 	struct runner *base;
 	struct runner_opts opts = *o;
 	opts.no_tokenizer = true;
-	if (engine_open(&base, &opts, e))
+	if (open_engine(&base, &opts, true, e))
 		return -1;
 	struct engine *r = (struct engine *)base;
 	const struct model_info *mi = model_info(r->model);
+	const double scratch = (double)forward_bytes(r->model, r->rows, r->scored), page = (double)mi->kv_page_bytes, state = (double)mi->state_bytes,
+		     left = (double)device_ops(r->dev)->left(r->dev, 0), packed = (double)mi->packed_bytes, limit = (double)r->memory,
+		     least = scratch + page + state;
 	const struct plan_row all[] = {
-		{ "weights in the checkpoint", (double)mi->weights_bytes },
-		{ "weights as packed for the device", (double)mi->packed_bytes },
-		{ "scratch of one forward pass", (double)forward_bytes(r->model, r->rows, r->scored) },
-		{ "KV cache, 64 positions", (double)mi->kv_page_bytes },
-		{ "KV cache, one sequence of the longest length", (double)mi->kv_page_bytes * (r->base.info.max_length / KV_PAGE + 1) },
-		{ "KV cache, at most", (double)mi->kv_page_bytes * most_pages(r) },
-		{ "memory limit, weights apart", (double)r->memory },
-		{ "recurrent state, one sequence", (double)mi->state_bytes },
-		{ "recurrent state, at most", (double)mi->state_bytes * most_states(r) },
+		{ "weights in the files, mapped", (double)mi->weights_bytes, false },
+		{ "of these, embeddings", (double)mi->table_bytes, false },
+		{ "weights, packed for the device", packed, packed + least > left },
+		{ "scratch of one forward pass", scratch, least > limit },
+		{ "KV cache, one position", page / KV_PAGE, false },
+		{ "KV cache, one sequence of the longest length", page * (r->base.info.max_length / KV_PAGE + 1), false },
+		{ "KV cache, at most", page ? page * most_pages(r) : 0, false },
+		{ "recurrent state, one sequence", state, false },
+		{ "recurrent state, at most", state * most_states(r), false },
+		{ "limit, packed weights apart", limit, least > limit },
+		{ "left on the device", left, packed + least > left },
 	};
-	int n = (int)(sizeof all / sizeof *all) - (mi->state_bytes ? 0 : 2);
+	int n = (int)(sizeof all / sizeof *all);
 	n = n < max ? n : max;
 	memcpy(rows, all, (size_t)n * sizeof *rows);
 	engine_close(base);

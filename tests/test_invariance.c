@@ -82,18 +82,20 @@ static void test_least_memory(void)
 	struct runner_opts o = { .kind = "engine", .model = dir, .max_level = CPU_LEVELS - 1, .threads = 1, .memory = 1000 };
 	struct runner *r;
 	struct err e = { 0 };
-	CHECK(runner_open(&r, &o, &e) == 0, "%s", e.msg);
-	static struct set s;
-	static size_t at[1];
-	struct order order = { &s, at };
-	make_set(&s, 512);
-	CHECK(runner_run(r, s.q, 1, on_answer, NULL, &order, &e) == -1 && e.code == E_MEMORY && strstr(e.msg, "1000"), "%s", e.msg);
-	runner_close(r);
+	CHECK(runner_open(&r, &o, &e) == -1 && e.code == E_MEMORY && strstr(e.msg, "1000 B are allowed"), "%s", e.msg);
 	struct plan_row rows[16];
 	int n = runner_plan(&o, rows, 16, &e);
+	int bad = 0;
 	CHECK(n >= 5, "plan of memory: %s", e.msg);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		CHECK(rows[i].what[0] && rows[i].bytes >= 0, "row %d", i);
+		bad += rows[i].bad;
+	}
+	CU_ASSERT(bad > 0);
+	o.memory = 0;
+	n = runner_plan(&o, rows, 16, &e);
+	for (int i = 0; i < n; i++)
+		CHECK(!rows[i].bad, "row %d: %s", i, rows[i].what);
 }
 
 int main(int argc, char **argv)

@@ -496,6 +496,38 @@ static void test_refusals(void)
 	test_rmdir(tmp);
 }
 
+/* What is planned from the headers is what is held, and planning reads no weights: NaN in them is found only later. */
+static void test_plan(void)
+{
+	struct device_opts o = { "cpu", 1, CPU_SCALAR };
+	struct device *dev;
+	struct model *m;
+	struct err e = { 0 };
+	const struct edit nan = { "", Q, .value = NAN }, shape = { "", Q, NULL, 16, 0 };
+
+	CU_ASSERT_FATAL(device_open(&dev, &o, &e) == 0);
+	for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
+		CU_ASSERT_FATAL(model_plan(&m, golden_dir(golden[i]), dev, &e) == 0);
+		struct model_info plan = *model_info(m);
+		size_t scratch = forward_bytes(m, 7, 3);
+		CHECK(model_read(m, &e) == 0, "%s: %s", golden[i], e.msg);
+		const struct model_info *is = model_info(m);
+		CU_ASSERT(plan.packed_bytes == is->packed_bytes && plan.weights_bytes == is->weights_bytes && plan.kv_page_bytes == is->kv_page_bytes);
+		CU_ASSERT(plan.params_total == is->params_total && plan.skipped == is->skipped && plan.table_bytes == is->table_bytes);
+		CU_ASSERT(plan.state_bytes == is->state_bytes && plan.linear_bytes == is->linear_bytes && scratch == forward_bytes(m, 7, 3));
+		model_close(m);
+	}
+	tmp = test_tmpdir();
+	write_model(&nan);
+	CU_ASSERT(model_plan(&m, tmp, dev, &e) == 0);
+	CU_ASSERT(model_read(m, &e) == -1);
+	model_close(m);
+	write_model(&shape);
+	CU_ASSERT(model_plan(&m, tmp, dev, &e) == -1 && !m);
+	test_rmdir(tmp);
+	device_close(dev);
+}
+
 static void test_info(void)
 {
 	struct machine k, again;
@@ -601,6 +633,7 @@ int main(int argc, char **argv)
 		{ "scored rows", test_partial },
 		{ "bounds", test_bounds },
 		{ "checkpoints that are wrong", test_refusals },
+		{ "what is planned is what is held", test_plan },
 		{ "what is known of a model", test_info },
 		{ NULL, NULL },
 	};
