@@ -104,7 +104,7 @@ static const struct role_name qwen3_next_names[] = {
 	{ R_REC_BA, "model.layers.{}.linear_attn.in_proj_ba", BIAS_NEVER },
 	DELTA_NAMES,
 	DEEPSEEK_EXPERTS,
-	SHARED_EXPERT("shared_expert"),
+	SHARED_EXPERT("shared_expert", BIAS_NEVER),
 	{ R_S_WEIGHT, "model.layers.{}.mlp.shared_expert_gate", BIAS_NEVER },
 	{ R_END },
 };
