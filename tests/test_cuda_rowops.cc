@@ -480,7 +480,7 @@ static void tiles_case(int d, int dv, int kind)
 	struct kv kc = { (float *)k.c, (float *)v.c, hk, d, p.n, dv }, kg = { (float *)k.g, (float *)v.g, hk, d, p.n, dv };
 	struct batch bc = batch_of(n, bp.c, bs.c, bt.c), bg = batch_of(n, bp.g, bs.g, bt.g);
 	std::vector<float> fresh = rows(n, 0, ld, 0);
-	both apart(fresh), one(fresh), room(std::vector<float>(cuda_attend_scratch(h, &kg, &bg) / sizeof(float), 0.0f));
+	both apart(fresh), one(fresh), room(std::vector<float>(cuda_attend_scratch(h, &kg, &bg) / sizeof(float), f32_of_bits(STALE)));
 	CHECK(room.bytes > 0, "no scratch for %d rows of %d heads", n, h);
 	next_order();
 	cpu->ops->attend(cpu, mat_c(apart, n, h * dv, ld), mat_c(q, n, h * d, ld), h, &kc, &ac, &bc);
