@@ -20,6 +20,13 @@ void cuda_linear(struct CUstream_st *s, struct mat y, struct mat x, const struct
 void cuda_embed(struct CUstream_st *s, struct mat y, const struct table *t, const int32_t *ids);
 void cuda_gather(struct CUstream_st *s, struct mat y, struct mat x, const int32_t *rows);
 void cuda_add(struct CUstream_st *s, struct mat y, struct mat x);
+void cuda_axpy(struct CUstream_st *s, struct mat y, struct mat x, float by);
+void cuda_scale(struct CUstream_st *s, struct mat x, float by);
+void cuda_scale_rows(struct CUstream_st *s, struct mat x, const float *t, const int32_t *at);
+void cuda_clip(struct CUstream_st *s, struct mat x, float limit);
+void cuda_softcap(struct CUstream_st *s, struct mat x, float cap);
+void cuda_scatter(struct CUstream_st *s, struct mat y, struct mat x, const int32_t *rows, const float *w);
+void cuda_route(struct CUstream_st *s, int32_t *ids, float *weights, struct mat logits, const struct router *r);
 void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, float eps);
 void cuda_layernorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, const float *b, float eps);
 void cuda_rope(struct CUstream_st *s, struct mat x, int heads, const struct rope *r, const int32_t *pos);

@@ -356,6 +356,13 @@ static void op_fast(struct device *dev, struct mat y, struct mat x, const struct
 OP(embed, (struct mat y, const struct table *t, const int32_t *ids), (y, t, ids))
 OP(gather, (struct mat y, struct mat x, const int32_t *rows), (y, x, rows))
 OP(add, (struct mat y, struct mat x), (y, x))
+OP(axpy, (struct mat y, struct mat x, float by), (y, x, by))
+OP(scale, (struct mat x, float by), (x, by))
+OP(scale_rows, (struct mat x, const float *t, const int32_t *at), (x, t, at))
+OP(clip, (struct mat x, float limit), (x, limit))
+OP(softcap, (struct mat x, float cap), (x, cap))
+OP(scatter, (struct mat y, struct mat x, const int32_t *rows, const float *w), (y, x, rows, w))
+OP(route, (int32_t *ids, float *weights, struct mat logits, const struct router *r), (ids, weights, logits, r))
 OP(rmsnorm, (struct mat y, struct mat x, int parts, const float *w, float eps), (y, x, parts, w, eps))
 OP(layernorm, (struct mat y, struct mat x, int parts, const float *w, const float *b, float eps), (y, x, parts, w, b, eps))
 OP(rope, (struct mat x, int heads, const struct rope *r, const int32_t *pos), (x, heads, r, pos))
@@ -385,6 +392,13 @@ static void fill_ops(struct ops *o)
 	o->embed = op_embed;
 	o->gather = op_gather;
 	o->add = op_add;
+	o->axpy = op_axpy;
+	o->scale = op_scale;
+	o->scale_rows = op_scale_rows;
+	o->clip = op_clip;
+	o->softcap = op_softcap;
+	o->scatter = op_scatter;
+	o->route = op_route;
 	o->rmsnorm = op_rmsnorm;
 	o->layernorm = op_layernorm;
 	o->rope = op_rope;

@@ -1,5 +1,5 @@
 /* rowops_cuda.cu - the operations on rows alone as CUDA kernels: embedding, gather, addition, norms, rotary positions, keys and
- * values into their pages, activations. Twins of embed.c, norm.c, rope.c, act.c and of ops_cpu.c's copies, bit for bit.
+ * values into their pages, activations, scalings. Twins of embed.c, norm.c, rope.c, act.c and of ops_cpu.c's copies, bit for bit.
  *
  * Element kernels take a row in spans of SPAN elements, one block a span, so that one wide row keeps many processors busy
  * and many narrow ones need no loop over rows. Norms take one block of 128 threads a row: thread = lane of NUMERICS.md
@@ -83,23 +83,66 @@ static __global__ void add_kernel(struct mat y, struct mat x)
 		to[i] = xm_canon(__fadd_rn(to[i], from[i]));
 }
 
-static __device__ float act_of(float x, enum act a)
+/* y[rows[i]] = fma(x[i], w[i], y[rows[i]]); rows NULL: i; w NULL: s */
+static __global__ void scatter_kernel(struct mat y, struct mat x, const int32_t *rows, const float *w, float s)
+{
+	int row = row_of(x.d), last = last_of(x.d);
+	float *to = at_row(y, rows ? rows[row] : row), by = w ? w[row] : s;
+	const float *from = at_row(x, row);
+	for (int i = first_of(x.d); i < last; i += THREADS)
+		to[i] = xm_canon(__fmaf_rn(from[i], by, to[i]));
+}
+
+enum each { SCALE, CLIP, SOFTCAP };
+
+static __device__ float each_of(float x, float s, enum each how)
+{
+	switch (how) {
+	case CLIP: return xm_clip(x, s);
+	case SOFTCAP: return xm_softcap(x, s);
+	default: return xm_canon(__fmul_rn(x, s));
+	}
+}
+
+/* Every element of x by s, or by t[at[i]] in row i; at NULL: t[i]. */
+static __global__ void each_kernel(struct mat x, enum each how, float s, const float *t, const int32_t *at)
+{
+	int row = row_of(x.d), last = last_of(x.d);
+	float *p = at_row(x, row), by = t ? t[at ? at[row] : row] : s;
+	for (int i = first_of(x.d); i < last; i += THREADS)
+		p[i] = each_of(p[i], by, how);
+}
+
+struct act_params {
+	float v[4];
+};
+
+static __device__ float act_of(float x, enum act a, const float *p)
 {
 	switch (a) {
 	case ACT_SILU: return xm_silu(x);
 	case ACT_GELU_ERF: return xm_gelu_erf(x);
 	case ACT_GELU_TANH: return xm_gelu_tanh(x);
-	default: return xm_relu(x);
+	case ACT_RELU: return xm_relu(x);
+	case ACT_RELU2: return xm_relu2(x);
+	case ACT_SIGMOID: return xm_sigmoid(x);
+	case ACT_QUICK_GELU: return xm_swish(x, 1.702f);
+	case ACT_XIELU: return xm_xielu(x, p[0], p[1], p[2], p[3]);
+	default: return xm_canon(x);
 	}
 }
 
-static __global__ void act_kernel(struct mat y, struct mat gate, struct mat up, enum act a)
+static __global__ void act_kernel(struct mat y, struct mat gate, struct mat up, enum act a, struct act_params p)
 {
 	int row = row_of(y.d), last = last_of(y.d);
 	float *to = at_row(y, row);
 	const float *g = at_row(gate, row), *u = up.p ? at_row(up, row) : nullptr;
 	for (int i = first_of(y.d); i < last; i += THREADS) {
-		float t = act_of(g[i], a);
+		if (a == ACT_SWIGLU_CLAMPED) {
+			to[i] = xm_swiglu_clamped(g[i], u[i], p.v[0], p.v[1]);
+			continue;
+		}
+		float t = act_of(g[i], a, p.v);
 		to[i] = u ? xm_canon(__fmul_rn(t, u[i])) : t;
 	}
 }
@@ -251,6 +294,49 @@ void cuda_add(struct CUstream_st *s, struct mat y, struct mat x)
 		CU_LAUNCH(add_kernel, blocks_for(y.n, y.d), THREADS, 0, s, y, x);
 }
 
+void cuda_axpy(struct CUstream_st *s, struct mat y, struct mat x, float by)
+{
+	assert(y.n == x.n && y.d == x.d);
+	if (y.n)
+		CU_LAUNCH(scatter_kernel, blocks_for(x.n, x.d), THREADS, 0, s, y, x, (const int32_t *)nullptr, (const float *)nullptr, by);
+}
+
+void cuda_scatter(struct CUstream_st *s, struct mat y, struct mat x, const int32_t *rows, const float *w)
+{
+	assert(y.d == x.d && (rows || x.n <= y.n));
+	if (x.n)
+		CU_LAUNCH(scatter_kernel, blocks_for(x.n, x.d), THREADS, 0, s, y, x, rows, w, 1.0f);
+}
+
+static void each(struct CUstream_st *s, struct mat x, enum each how, float by, const float *t, const int32_t *at)
+{
+	if (x.n)
+		CU_LAUNCH(each_kernel, blocks_for(x.n, x.d), THREADS, 0, s, x, how, by, t, at);
+}
+
+void cuda_scale(struct CUstream_st *s, struct mat x, float by)
+{
+	each(s, x, SCALE, by, nullptr, nullptr);
+}
+
+void cuda_scale_rows(struct CUstream_st *s, struct mat x, const float *t, const int32_t *at)
+{
+	assert(t || !x.n);
+	each(s, x, SCALE, 1.0f, t, at);
+}
+
+void cuda_clip(struct CUstream_st *s, struct mat x, float limit)
+{
+	assert(limit >= 0);
+	each(s, x, CLIP, limit, nullptr, nullptr);
+}
+
+void cuda_softcap(struct CUstream_st *s, struct mat x, float cap)
+{
+	assert(cap > 0);
+	each(s, x, SOFTCAP, cap, nullptr, nullptr);
+}
+
 void cuda_rmsnorm(struct CUstream_st *s, struct mat y, struct mat x, int parts, const float *w, float eps)
 {
 	assert(y.n == x.n && y.d == x.d && parts > 0 && y.d % parts == 0 && y.n <= INT32_MAX / parts);
@@ -290,8 +376,11 @@ void cuda_kv_copy(struct CUstream_st *s, const struct kv *c, int dst, int src, i
 
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4])
 {
-	(void)p;
+	struct act_params all = {};
 	assert(y.n == gate.n && y.d == gate.d && (!up.p || (up.n == y.n && up.d == y.d)) && (unsigned)a < ACT_COUNT);
+	assert((p || a < ACT_XIELU) && (up.p || a != ACT_SWIGLU_CLAMPED || !y.n));
+	for (int i = 0; p && i < 4; i++)
+		all.v[i] = p[i];
 	if (y.n)
-		CU_LAUNCH(act_kernel, blocks_for(y.n, y.d), THREADS, 0, s, y, gate, up, a);
+		CU_LAUNCH(act_kernel, blocks_for(y.n, y.d), THREADS, 0, s, y, gate, up, a, all);
 }

@@ -148,9 +148,10 @@ static void norm_case(int d, int f)
 	float eps = draw(2) ? 1e-5f : 1e-6f;
 	std::vector<float> x = rows(n, d, ld, f), blank = rows(n, 0, ld, 0);
 	both bx(x), bw(rows(1, d, d, draw(2) ? f : PLAIN)), bb(rows(1, d, d, MIXED)), by(blank), bz(x);
-	cpu->ops->rmsnorm(cpu, mat_c(by, n, d, ld), mat_c(bx, n, d, ld), 1, (float *)bw.c, eps);
-	gpu->ops->rmsnorm(gpu, mat_g(by, n, d, ld), mat_g(bx, n, d, ld), 1, (float *)bw.g, eps);
-	SAME(by, "rmsnorm n=%d d=%d fill=%d", n, d, f);
+	int parts = d % 3 == 0 && draw(2) ? 3 : d % 8 == 0 && draw(2) ? 8 : 1, bare = !draw(4);
+	cpu->ops->rmsnorm(cpu, mat_c(by, n, d, ld), mat_c(bx, n, d, ld), parts, bare ? nullptr : (float *)bw.c, eps);
+	gpu->ops->rmsnorm(gpu, mat_g(by, n, d, ld), mat_g(bx, n, d, ld), parts, bare ? nullptr : (float *)bw.g, eps);
+	SAME(by, "rmsnorm n=%d d=%d parts=%d fill=%d without weights=%d", n, d, parts, f, bare);
 	cpu->ops->rmsnorm(cpu, mat_c(bz, n, d, ld), mat_c(bz, n, d, ld), 1, (float *)bw.c, eps);
 	gpu->ops->rmsnorm(gpu, mat_g(bz, n, d, ld), mat_g(bz, n, d, ld), 1, (float *)bw.g, eps);
 	SAME(bz, "rmsnorm in place n=%d d=%d fill=%d", n, d, f);
@@ -159,11 +160,11 @@ static void norm_case(int d, int f)
 		both in(x);
 		for (both *y : { &by, &in }) {
 			const both *from = y == &in ? &in : &bx;
-			cpu->ops->layernorm(cpu, mat_c(*y, n, d, ld), mat_c(*from, n, d, ld), 1, w ? (float *)w->c : nullptr,
+			cpu->ops->layernorm(cpu, mat_c(*y, n, d, ld), mat_c(*from, n, d, ld), parts, w ? (float *)w->c : nullptr,
 					    b ? (float *)b->c : nullptr, eps);
-			gpu->ops->layernorm(gpu, mat_g(*y, n, d, ld), mat_g(*from, n, d, ld), 1, w ? (float *)w->g : nullptr,
+			gpu->ops->layernorm(gpu, mat_g(*y, n, d, ld), mat_g(*from, n, d, ld), parts, w ? (float *)w->g : nullptr,
 					    b ? (float *)b->g : nullptr, eps);
-			SAME(*y, "layernorm n=%d d=%d fill=%d w,b=%d", n, d, f, k);
+			SAME(*y, "layernorm n=%d d=%d parts=%d fill=%d w,b=%d", n, d, parts, f, k);
 		}
 	}
 }
@@ -207,19 +208,62 @@ static void test_acts(void)
 	for (int i = 0, fills = gpu_cases(FILLS, 1), step = gpu_cases(1, 3); i < COUNT(widths); i += step)
 		for (int f = 0; f < fills; f++)
 			for (int a = 0; a < ACT_COUNT; a++) {
-				int n = 1 + draw(3), d = widths[i], ld = d + draw(3), gated = draw(2);
+				static const float xielu[4] = { 0.8f, 1.3f, 0.5f, -1e-6f }, swiglu[4] = { 1.702f, 1.5f, 0.0f, 0.0f };
+				const float *p = a == ACT_XIELU ? xielu : a == ACT_SWIGLU_CLAMPED ? swiglu : nullptr;
+				int n = 1 + draw(3), d = widths[i], ld = d + draw(3), gated = draw(2) || a == ACT_SWIGLU_CLAMPED;
 				next_order();
 				both g(rows(n, d, ld, f)), u(rows(n, d, ld, draw(2) ? f : PLAIN)), y(rows(n, 0, ld, 0));
 				struct mat none = { nullptr, 0, 0, 0 };
 				for (both *to : { &y, &g }) {
-					cpu->ops->act(cpu, mat_c(*to, n, d, ld), mat_c(g, n, d, ld), gated ? mat_c(u, n, d, ld) : none, (enum act)a, nullptr);
-					gpu->ops->act(gpu, mat_g(*to, n, d, ld), mat_g(g, n, d, ld), gated ? mat_g(u, n, d, ld) : none, (enum act)a, nullptr);
+					cpu->ops->act(cpu, mat_c(*to, n, d, ld), mat_c(g, n, d, ld), gated ? mat_c(u, n, d, ld) : none, (enum act)a, p);
+					gpu->ops->act(gpu, mat_g(*to, n, d, ld), mat_g(g, n, d, ld), gated ? mat_g(u, n, d, ld) : none, (enum act)a, p);
 					SAME(*to, "%s gated=%d d=%d fill=%d in place=%d", act_name((enum act)a), gated, d, f, to == &g);
 				}
 				cpu->ops->add(cpu, mat_c(y, n, d, ld), mat_c(u, n, d, ld));
 				gpu->ops->add(gpu, mat_g(y, n, d, ld), mat_g(u, n, d, ld));
 				SAME(y, "add d=%d fill=%d", d, f);
 			}
+}
+
+static void scaling_case(int d, int f)
+{
+	int n = 1 + draw(4), v = n + draw(3), ld = d + draw(3);
+	float s = value(draw(2) ? f : PLAIN);
+	std::vector<int32_t> to((size_t)n), any((size_t)n);
+	for (int i = 0; i < n; i++) {
+		to[(size_t)i] = (i + v / 2) % v; /* each row once */
+		any[(size_t)i] = draw(n);
+	}
+	both x(rows(n, d, ld, f)), y(rows(v, d, ld, draw(2) ? f : PLAIN)), w(rows(1, n, n, f)), bt(to), ba(any);
+	int has_rows = draw(2), has_w = draw(2);
+	cpu->ops->scatter(cpu, mat_c(y, v, d, ld), mat_c(x, n, d, ld), has_rows ? (int32_t *)bt.c : nullptr, has_w ? (float *)w.c : nullptr);
+	gpu->ops->scatter(gpu, mat_g(y, v, d, ld), mat_g(x, n, d, ld), has_rows ? (int32_t *)bt.g : nullptr, has_w ? (float *)w.g : nullptr);
+	SAME(y, "scatter d=%d fill=%d rows=%d w=%d", d, f, has_rows, has_w);
+	cpu->ops->axpy(cpu, mat_c(y, n, d, ld), mat_c(x, n, d, ld), s);
+	gpu->ops->axpy(gpu, mat_g(y, n, d, ld), mat_g(x, n, d, ld), s);
+	SAME(y, "axpy d=%d fill=%d", d, f);
+	cpu->ops->scale_rows(cpu, mat_c(x, n, d, ld), (float *)w.c, has_rows ? (int32_t *)ba.c : nullptr);
+	gpu->ops->scale_rows(gpu, mat_g(x, n, d, ld), (float *)w.g, has_rows ? (int32_t *)ba.g : nullptr);
+	SAME(x, "scale_rows d=%d fill=%d at=%d", d, f, has_rows);
+	cpu->ops->scale(cpu, mat_c(x, n, d, ld), s);
+	gpu->ops->scale(gpu, mat_g(x, n, d, ld), s);
+	SAME(x, "scale d=%d fill=%d", d, f);
+	both z(rows(n, d, ld, f));
+	cpu->ops->clip(cpu, mat_c(z, n, d, ld), 1.5f);
+	gpu->ops->clip(gpu, mat_g(z, n, d, ld), 1.5f);
+	SAME(z, "clip d=%d fill=%d", d, f);
+	cpu->ops->softcap(cpu, mat_c(z, n, d, ld), 0.75f);
+	gpu->ops->softcap(gpu, mat_g(z, n, d, ld), 0.75f);
+	SAME(z, "softcap d=%d fill=%d", d, f);
+}
+
+static void test_scalings(void)
+{
+	for (int i = 0, fills = gpu_cases(FILLS, 1), step = gpu_cases(1, 3); i < COUNT(widths); i += step)
+		for (int f = 0; f < fills; f++) {
+			next_order();
+			scaling_case(widths[i], f);
+		}
 }
 
 /* Every 16-bit value and random words; then rows in any order. */
@@ -748,6 +792,7 @@ int main(int argc, char **argv)
 		{ "norms", test_norms },
 		{ "rope", test_rope },
 		{ "activations and addition", test_acts },
+		{ "scalings and scatter", test_scalings },
 		{ "embedding and gather", test_embed },
 		{ "keys and values", test_kv },
 		{ "attention", test_attend },
