@@ -64,8 +64,8 @@ static void machine(struct report *r)
 
 static void self_tests(struct report *r)
 {
-	struct selfcheck rows[64];
-	int n = selfcheck_run(rows, 64);
+	struct selfcheck rows[200];
+	int n = selfcheck_run(rows, 200);
 	for (int i = 0; i < n; i++) {
 		char what[80];
 		snprintf(what, sizeof what, "%s %s", rows[i].name, cpu_level_name(rows[i].level));

@@ -110,7 +110,7 @@ struct attend {
 	                      * slope * (j - i); scale is 1/sqrt(d) without log2(e) as with slopes otherwise */
 };
 
-/* Which experts a row goes to (NUMERICS.md section 5: ties to the lowest expert). score is what experts compete with:
+/* Which experts a row goes to (NUMERICS.md section 5, "Experts": ties to the lowest expert). score is what experts compete with:
  *   SOFTMAX   softmax over all; the chosen weigh their probability          SIGMOID  likewise, sigmoid of the logit
  *   TOP       the logits; the chosen weigh their softmax among themselves   GATE     the logits; the chosen weigh their sigmoid
  *   SPARSEMIX Phi-3.5-MoE's two masked softmaxes (k = 2)

@@ -93,8 +93,45 @@ static int run_act(struct device *d, float *out, int act)
 	float x[ROWS * WIDTH], up[ROWS * WIDTH];
 	fill(x, ROWS * WIDTH, 7);
 	fill(up, ROWS * WIDTH, 8);
-	device_ops(d)->act(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), view(up, ROWS, WIDTH), (enum act)act, NULL);
-	device_ops(d)->act(d, view(out + ROWS * WIDTH, ROWS, WIDTH), view(x, ROWS, WIDTH), (struct mat){ 0 }, (enum act)act, NULL);
+	const float p[4] = { 0.9f, 1.5f, 0.5f, -1e-6f };
+	struct mat single = act == ACT_SWIGLU_CLAMPED ? view(up, ROWS, WIDTH) : (struct mat){ 0 };
+	device_ops(d)->act(d, view(out, ROWS, WIDTH), view(x, ROWS, WIDTH), view(up, ROWS, WIDTH), (enum act)act, p);
+	device_ops(d)->act(d, view(out + ROWS * WIDTH, ROWS, WIDTH), view(x, ROWS, WIDTH), single, (enum act)act, p);
+	return 0;
+}
+
+static int run_scalings(struct device *d, float *out, int arg)
+{
+	static const int32_t to[ROWS] = { 3, 0, 4, 1, 2 };
+	float x[ROWS * WIDTH];
+	const struct ops *o = device_ops(d);
+	struct mat all = view(out, ROWS, WIDTH);
+	(void)arg;
+	fill(x, ROWS * WIDTH, 16);
+	fill(out, ROWS * WIDTH, 17);
+	o->softcap(d, all, 2.0f);
+	o->axpy(d, all, view(x, ROWS, WIDTH), 0.3f);
+	o->scale(d, all, 1.1f);
+	o->scatter(d, all, view(x, ROWS, WIDTH), to, x);
+	o->scale_rows(d, all, x, to);
+	o->clip(d, all, 1.5f);
+	return 0;
+}
+
+static int run_route(struct device *d, float *out, int score)
+{
+	enum { K = 2, GROUPS = 9 };
+	float x[ROWS * WIDTH], bias[WIDTH];
+	struct router r = { .score = (enum route_score)score, .experts = WIDTH, .k = K, .normalise = 1, .factor = 2.5f, .jitter = 0.1f };
+	fill(x, ROWS * WIDTH, 18);
+	fill(bias, WIDTH, 19);
+	if (score != ROUTE_SPARSEMIX) {
+		r.bias = bias;
+		r.groups = GROUPS;
+		r.groups_kept = 3;
+		r.best_of = 2;
+	}
+	device_ops(d)->route(d, (int32_t *)(void *)out, out + ROWS * K, view(x, ROWS, WIDTH), &r);
 	return 0;
 }
 
@@ -187,6 +224,16 @@ static const struct check checks[] = {
 	{ "gelu", ACT_GELU_ERF, run_act },
 	{ "gelu tanh", ACT_GELU_TANH, run_act },
 	{ "relu", ACT_RELU, run_act },
+	{ "relu squared", ACT_RELU2, run_act },
+	{ "sigmoid", ACT_SIGMOID, run_act },
+	{ "quick gelu", ACT_QUICK_GELU, run_act },
+	{ "xielu", ACT_XIELU, run_act },
+	{ "swiglu clamped", ACT_SWIGLU_CLAMPED, run_act },
+	{ "scalings", 0, run_scalings },
+	{ "route softmax", ROUTE_SOFTMAX, run_route },
+	{ "route sigmoid", ROUTE_SIGMOID, run_route },
+	{ "route top", ROUTE_TOP, run_route },
+	{ "route sparsemix", ROUTE_SPARSEMIX, run_route },
 	{ "attend", PLAIN, run_attend },
 	{ "attend window", WINDOW, run_attend },
 	{ "attend softcap", SOFTCAP, run_attend },
