@@ -403,6 +403,7 @@ int jx_loop_next(struct jx *x, struct o_loop *l, struct value *out);
 int jx_macro_call(struct jx *x, struct o_macro *m, const struct args *args, struct value *out);
 bool jx_global(struct str name, struct value *out, enum jinja_env env);
 int64_t jx_range_at(const struct o_range *r, int64_t i);
+int jx_range_slice(struct jx *x, const struct o_range *r, int64_t from, int64_t to, int64_t step, int64_t count, struct value *out);
 
 /* ---- builtins ---- */
 

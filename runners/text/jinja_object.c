@@ -499,6 +499,25 @@ int jx_loop_get(struct jx *x, struct o_loop *l, int field, struct value *out)
 
 /* ---- ranges ---- */
 
+/* Where the range would be at place i, which may lie behind its end or before its start. */
+static bool place(const struct o_range *r, int64_t i, int64_t *out)
+{
+	__extension__ typedef __int128 i128;
+	i128 v = (i128)r->step * i + r->start;
+	*out = (int64_t)v;
+	return v >= INT64_MIN && v <= INT64_MAX;
+}
+
+int jx_range_slice(struct jx *x, const struct o_range *r, int64_t from, int64_t to, int64_t step, int64_t count, struct value *out)
+{
+	struct o_range *s = ARENA_NEW(x->a, struct o_range);
+	*s = (struct o_range){ .o = { &jinja_range_type }, .n = count };
+	if (!place(r, from, &s->start) || !place(r, to, &s->stop) || __builtin_mul_overflow(r->step, step, &s->step))
+		return jx_fail(x, "a slice of this range does not fit 64 bits");
+	*out = jx_object(s);
+	return 0;
+}
+
 /* Where v stands in the range; -1: nowhere. */
 static int64_t range_find(const struct o_range *r, struct value v)
 {

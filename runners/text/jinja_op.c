@@ -459,18 +459,13 @@ int jx_slice(struct jx *x, struct value obj, const struct value part[3], struct 
 		count = (to - from - 1) / step + 1;
 	else if (step < 0 && from > to)
 		count = (from - to - 1) / -step + 1;
-	if (jx_step(x, (uint64_t)count / 16) || (obj.type == V_STR && jx_scans(x, obj.s.n)) || jx_room(x, (size_t)count, obj.type == V_STR ? 4 : sizeof(struct value)))
+	if (!range && (jx_step(x, (uint64_t)count / 16) || (obj.type == V_STR && jx_scans(x, obj.s.n)) || jx_room(x, (size_t)count, obj.type == V_STR ? 4 : sizeof(struct value))))
 		return -1;
 	if (obj.type == V_STR) {
 		*out = v_str(count ? slice_str(x, obj.s, from, step, count) : STR(""));
 		out->safe = obj.safe;
 	} else if (range) {
-		const struct o_range *r = obj.obj;
-		struct o_range *s = ARENA_NEW(x->a, struct o_range);
-		*s = (struct o_range){ { &jinja_range_type }, jx_range_at(r, from), jx_range_at(r, to), 0, count };
-		if (__builtin_mul_overflow(r->step, step, &s->step))
-			return jx_fail(x, "the step of the range does not fit 64 bits");
-		*out = jx_object(s);
+		return jx_range_slice(x, obj.obj, from, to, step, count, out);
 	} else {
 		*out = obj.type == V_LIST ? v_list(x->a, (size_t)count) : v_tuple(x->a, (size_t)count);
 		out->list->n = (size_t)count;
