@@ -445,6 +445,8 @@ static int pad(struct jx *x, struct value s, int64_t width, struct value fill, i
 	if (!v_is_missing(fill)) {
 		if (jx_want_str(x, fill, "the fill character", &c))
 			return -1;
+		if (s.safe && !fill.safe)
+			c = jx_escape(x, c);
 		if (str_chars(c) != 1)
 			return jx_fail(x, "The fill character must be exactly one character long");
 	}

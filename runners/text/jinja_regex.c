@@ -44,6 +44,7 @@ struct regex {
 	pcre2_match_data *m;
 	pcre2_match_context *ctx;
 	bool checked; /* the subject is known to be UTF-8 */
+	bool matched; /* m holds a match */
 };
 
 static void regex_close(struct regex *r)
@@ -79,6 +80,7 @@ static int regex_match(struct jx *x, struct regex *r, struct str s, size_t at, b
 	uint32_t options = (not_empty ? PCRE2_NOTEMPTY_ATSTART : 0) | (r->checked ? PCRE2_NO_UTF_CHECK : 0);
 	int rc = pcre2_match(r->code, (PCRE2_SPTR)s.p, s.n, at, options, r->m, r->ctx);
 	r->checked |= rc >= 0;
+	r->matched = rc >= 0;
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return 0;
 	if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT)
@@ -95,7 +97,7 @@ static int add_group(struct jx *x, struct regex *r, struct str s, int64_t group,
 	if (group < 0 || (uint64_t)group > count)
 		return jx_fail(x, "invalid group reference %lld", (long long)group);
 	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->m);
-	if (v[2 * group] != PCRE2_UNSET && v[2 * group + 1] >= v[2 * group])
+	if (r->matched && v[2 * group] != PCRE2_UNSET && v[2 * group + 1] >= v[2 * group])
 		buf_add(b, s.p + v[2 * group], v[2 * group + 1] - v[2 * group]);
 	return 0;
 }
@@ -182,6 +184,12 @@ int jx_regex_sub(struct jx *x, struct str s, struct str pattern, struct str repl
 	int rc = 0;
 	if (regex_open(x, &r, pattern, 0))
 		return -1;
+	if (add_replacement(x, &r, s, repl, &b)) { /* a bad one is an error without a match too */
+		buf_fini(&b);
+		regex_close(&r);
+		return -1;
+	}
+	b.n = 0;
 	for (int64_t n = 0; (count <= 0 || n < count) && at <= s.n; n++) {
 		rc = regex_match(x, &r, s, at, after_empty);
 		if (rc <= 0)

@@ -372,6 +372,11 @@ Answer: {{answer}}
 {{ '&#150;|&#x80|&#00000000000065;|&#1;x|&#xd800;|&#x110000;|&#99999999999;|&#65x|&#x;|&#xb;|&#xfffe;|&#127;'|striptags }}
 {{ range(9).count(3) }}|{{ range(9).count('a') }}|{{ range(2, 9, 3).index(5.0) }}|{{ range(5, -5, -2).index(-1) }}|{{ range(5, -5, -2).count(0) }}|{{ range(3).count(true) }}
 {{ range(9).index(30) }}
+{{ 'x'|regex_replace('a', '\\g<1>') }}
+{{ 'x'|regex_replace('a', '\\u') }}
+{{ 'x'|regex_replace('a', '\\1') }}|
+{{ ('a'|e).rjust(3, '<') }}
+{{ ('a'|e).rjust(3, '<'|safe) }}|{{ 'a'.center(4, '<') }}|{{ ('a'|e).ljust(3, '-') }}
 {{ range(9)[2:7:2] }}|{{ range(9)[::-1] }}|{{ range(5, -5, -3)[1:] }}|{{ range(5, -5, -3)[:-9] }}|{{ range(3)[7:9] }}|{{ range(0)[::2] }}|{{ range(90000)[5:80000:3][-1] }}
 {% macro m() %}{{ kwargs|list }}{% endmacro %}{% call m(a=1, **{'z': 2}) %}{% endcall %}{% call m(**{'z': 2}) %}{% endcall %}{% call m(b=1) %}{% endcall %}
 {{ strftime_now('%^e|%#e|%#a|%#p|%^p|%^P|%^B|%#B|%_H|%-I|%_y|%-y|%#c|%^c|%-f|%Ey|%Od|%EQ|%OH|%Ed|%^n') }}
