@@ -97,6 +97,11 @@ struct line {
 	struct kv kv;
 	struct attend how;
 	struct batch batch;
+	struct mat key, query, gate;
+	struct conv conv;
+	struct ssm ssm;
+	struct delta delta;
+	struct states states;
 	struct lse *lse;
 	struct draw *draw;
 	int32_t *ids;
@@ -262,6 +267,67 @@ static int bench_decode(struct bench *b, int n, int keys)
 	return rc;
 }
 
+/* --- recurrent layers -------------------------------------------------------------------------------------------- */
+
+static void conv_work(const struct line *l, int i)
+{
+	(void)i;
+	l->b->ops->conv(l->b->dev, l->y, l->x, &l->conv, &l->states, &l->batch);
+}
+
+static void ssm_work(const struct line *l, int i)
+{
+	(void)i;
+	l->b->ops->ssm(l->b->dev, l->y, l->x, l->key, l->query, l->gate, &l->ssm, &l->states, &l->batch);
+}
+
+static void delta_work(const struct line *l, int i)
+{
+	(void)i;
+	l->b->ops->delta(l->b->dev, l->y, l->query, l->key, l->x, l->gate, l->gate, &l->delta, &l->states, &l->batch);
+}
+
+/* Layers of Mamba-2 (2.7B) and Qwen3-Next. state: floats of a sequence; flops: of a token. */
+static const struct recurrent {
+	const char *what, *shape;
+	work_fn *fn;
+	int heads, d, n, groups;
+	double state, flops;
+} recurrents[] = {
+	{ "conv", "8192 channels of width 4", conv_work, 1, 8192, 4, 1, 3 * 8192.0, 8 * 8192.0 },
+	{ "ssm", "64 heads of 64, state 128", ssm_work, 64, 64, 128, 1, 64 * 64 * 128.0, 5 * 64 * 64 * 128.0 },
+	{ "delta", "32 heads of 128, state 128", delta_work, 32, 128, 128, 16, 32 * 128 * 128.0, 7 * 32 * 128 * 128.0 },
+};
+
+/* n rows: one sequence, or one row of each of n; each ends in a slot of its own. */
+static int bench_recurrent(struct bench *b, const struct recurrent *r, int n, int decode)
+{
+	int slots = decode ? n : 1, width = r->heads * r->d;
+	struct line l = { .b = b, .fn = r->fn, .x = matrix(b, n, width), .y = matrix(b, n, width), .key = matrix(b, n, r->groups * r->n),
+			  .query = matrix(b, n, r->groups * r->n), .gate = matrix(b, n, r->heads), .w = matrix(b, 4, r->d), .v = matrix(b, 1, r->heads) };
+	char shape[64];
+	float *a = floats(b, (size_t)r->heads), decay = -0.25f;
+	for (int h = 0; a && h < r->heads; h++)
+		b->ops->put(b->dev, a + h, &decay, sizeof decay);
+	if (!b->short_of) /* keys of about length 1: a state stays finite */
+		b->ops->noise(b->dev, l.key.p, DT_F32, (size_t)n * (size_t)l.key.d, b->seed++, 0x1p-3f);
+	l.states = (struct states){ floats(b, (size_t)slots * (size_t)r->state), (size_t)r->state, slots };
+	l.batch = (struct batch){ .n = n, .runs = slots };
+	l.batch.run = decode ? numbers(b, n + 1, 0, 1, n + 1) : numbers(b, 2, 0, n, 2);
+	l.batch.from = decode ? numbers(b, n, 0, 1, n) : numbers(b, n, STATE_CHAIN, 0, 1);
+	l.batch.to = decode ? numbers(b, n, 0, 1, n) : numbers(b, n, -1, 0, 1);
+	if (!decode && !b->short_of)
+		b->ops->put(b->dev, (void *)(uintptr_t)l.batch.from, &(int32_t){ 0 }, sizeof(int32_t));
+	l.conv = (struct conv){ r->d, 4, l.w.p, NULL, 1 };
+	l.ssm = (struct ssm){ r->heads, r->d, r->n, r->groups, a, l.v.p, NULL, 0.001f, 100.0f };
+	l.delta = (struct delta){ r->groups, r->heads, r->n, r->d, a, l.v.p };
+	snprintf(shape, sizeof shape, "%d %s, %s", n, decode ? "sequences" : "rows of one sequence", r->shape);
+	int rc = decode ? measure(&l, BYTES, 8.0 * r->state * n, b->limits.copy, r->what, shape)
+			: measure(&l, FLOPS, r->flops * n, b->limits.fma, r->what, shape);
+	drop(b);
+	return rc;
+}
+
 /* --- rows -------------------------------------------------------------------------------------------------------- */
 
 #define ROW_WORK(name, call) \
@@ -363,6 +429,8 @@ int bench_device(struct device *dev, const struct bench_effort *how, bench_fn *r
 		rc = bench_prompt(&b, smaller(&b, 2048));
 	for (size_t i = 0; i < sizeof decodes / sizeof decodes[0] && !rc; i++)
 		rc = bench_decode(&b, decodes[i].n, smaller(&b, decodes[i].keys));
+	for (size_t i = 0; i < 2 * sizeof recurrents / sizeof recurrents[0] && !rc; i++)
+		rc = bench_recurrent(&b, &recurrents[i / 2], i % 2 ? smaller(&b, 64) : smaller(&b, 2048), i % 2);
 	for (size_t i = 0; i < sizeof row_ops / sizeof row_ops[0] && !rc; i++)
 		rc = bench_row_op(&b, &row_ops[i]);
 	return rc;

@@ -2,7 +2,7 @@
  *
  * Arguments are those of struct ops (ops.h has shapes, layouts, rounding); all pointers are device memory but the structs
  * themselves. Weights lie in the same panels as on the CPU (struct linear in ops.h). Bits equal the scalar twins
- * (matmul.c, norm.c, rope.c, act.c, embed.c, attend.c, logprob.c, sample.c). `scratch` is device memory of *_scratch bytes.
+ * (matmul.c, norm.c, rope.c, act.c, embed.c, attend.c, logprob.c, sample.c, recur.c). `scratch` is device memory of *_scratch bytes.
  */
 #ifndef ASSAY_CUDA_OPS_H
 #define ASSAY_CUDA_OPS_H
@@ -37,6 +37,11 @@ size_t cuda_attend_scratch(int h, const struct kv *c, const struct batch *b); /*
 void cuda_attend(struct CUstream_st *s, struct mat y, struct mat q, int h, const struct kv *c, const struct attend *a,
 		 const struct batch *b, void *scratch);
 void cuda_act(struct CUstream_st *s, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4]);
+void cuda_conv(struct CUstream_st *s, struct mat y, struct mat x, const struct conv *c, const struct states *st, const struct batch *b);
+void cuda_ssm(struct CUstream_st *s, struct mat y, struct mat x, struct mat B, struct mat C, struct mat dt, const struct ssm *c,
+	      const struct states *st, const struct batch *b);
+void cuda_delta(struct CUstream_st *s, struct mat y, struct mat q, struct mat k, struct mat v, struct mat alpha, struct mat beta,
+		const struct delta *c, const struct states *st, const struct batch *b);
 void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
 void cuda_sample(struct CUstream_st *s, int32_t *out, struct mat logits, const struct draw *draw);

@@ -369,6 +369,13 @@ OP(rope, (struct mat x, int heads, const struct rope *r, const int32_t *pos), (x
 OP(kv_write, (const struct kv *kv, struct mat k, struct mat v, const struct batch *b), (kv, k, v, b))
 OP(kv_copy, (const struct kv *kv, int dst, int src, int slots), (kv, dst, src, slots))
 OP(act, (struct mat y, struct mat gate, struct mat up, enum act a, const float p[4]), (y, gate, up, a, p))
+OP(conv, (struct mat y, struct mat x, const struct conv *p, const struct states *s, const struct batch *b), (y, x, p, s, b))
+OP(ssm, (struct mat y, struct mat x, struct mat B, struct mat C, struct mat dt, const struct ssm *p, const struct states *s, const struct batch *b),
+   (y, x, B, C, dt, p, s, b))
+OP(delta,
+   (struct mat y, struct mat q, struct mat k, struct mat v, struct mat alpha, struct mat beta, const struct delta *p, const struct states *s,
+    const struct batch *b),
+   (y, q, k, v, alpha, beta, p, s, b))
 OP(noise, (void *p, enum dtype dt, size_t n, uint64_t seed, float scale), (p, dt, n, seed, scale))
 OP(lse, (struct lse *out, struct mat logits, const int32_t *target), (out, logits, target))
 OP(sample, (int32_t *out, struct mat logits, const struct draw *draw), (out, logits, draw))
@@ -406,6 +413,9 @@ static void fill_ops(struct ops *o)
 	o->kv_copy = op_kv_copy;
 	o->attend = op_attend;
 	o->act = op_act;
+	o->conv = op_conv;
+	o->ssm = op_ssm;
+	o->delta = op_delta;
 	o->noise = op_noise;
 	o->lse = op_lse;
 	o->sample = op_sample;

@@ -31,7 +31,7 @@ ASSAY_LIBS += %D%/libkernels_neon.a
 else
 EXTRA_DIST += %D%/matmul_neon.c %D%/rowops_neon.c %D%/recur_neon.c
 endif
-CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/route_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/sample_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
+CUFILES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/route_cuda.cu %D%/recur_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/sample_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
 CUHEADS = %D%/cuda.h %D%/cuda_ops.h %D%/attend.h %D%/attend_cuda.h %D%/ops.h %D%/exactmath.h %D%/noise.h %D%/sample.h %D%/bench.h %D%/base/bench.h
 EXTRA_DIST += %D%/bare.mk $(CUFILES) %D%/cuda.h %D%/cuda_ops.h %D%/attend_cuda.h
 # linear layers on tensor cores, through cublasLt
@@ -41,7 +41,7 @@ FASTHEADS = %D%/cublaslt.h %D%/fast.h
 EXTRA_DIST += $(FASTCU)
 if HAVE_CUDA
 noinst_LIBRARIES += %D%/libkernels_cuda.a
-%C%_libkernels_cuda_a_SOURCES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/route_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/sample_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
+%C%_libkernels_cuda_a_SOURCES = %D%/matmul_cuda.cu %D%/logprob_cuda.cu %D%/rowops_cuda.cu %D%/route_cuda.cu %D%/recur_cuda.cu %D%/attend_cuda.cu %D%/attend_tile_cuda.cu %D%/noise_cuda.cu %D%/sample_cuda.cu %D%/bench_cuda.cu %D%/device_cuda.cu
 %C%_libkernels_cuda_a_SOURCES += %D%/cublaslt_cuda.cu %D%/fastlt_cuda.cu %D%/fastpick_cuda.cu %D%/fast_cuda.cu
 # automake follows no headers of .cu files: name them
 $(%C%_libkernels_cuda_a_OBJECTS): $(CUHEADS) $(FASTHEADS)

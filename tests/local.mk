@@ -77,7 +77,7 @@ EXTRA_DIST += $(CUEMU)
 if HAVE_CXX
 check_LIBRARIES += tests/libcudaemu.a
 tests_libcudaemu_a_SOURCES = tests/cuda_emu.cc tests/cuda_emu_rt.cc tests/emu_matmul_cuda.cc tests/emu_logprob_cuda.cc \
-	tests/emu_rowops_cuda.cc tests/emu_route_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_sample_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
+	tests/emu_rowops_cuda.cc tests/emu_route_cuda.cc tests/emu_recur_cuda.cc tests/emu_attend_cuda.cc tests/emu_attend_tile_cuda.cc tests/emu_noise_cuda.cc tests/emu_sample_cuda.cc tests/emu_bench_cuda.cc tests/emu_device_cuda.cc
 tests_libcudaemu_a_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_libcudaemu_a_CXXFLAGS = $(AM_CXXFLAGS) -O2
 # the engine, and the whole program, over the emulated device
@@ -96,12 +96,13 @@ tests_assay_emu_LDADD = tests/libcudaemu.a $(ASSAY_LIBS)
 tests_libcudaemu_a_SOURCES += tests/emu_cublaslt_cuda.cc tests/emu_fastlt_cuda.cc tests/emu_fastpick_cuda.cc tests/emu_fast_cuda.cc tests/fake_cublaslt.cc
 EXTRA_DIST += tests/fake_cublaslt.h
 # the emulated device comes first in the link, so whatever calls cuda_device_open takes it and none of the kernels that nvcc compiled
-TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops tests/test_cuda_route tests/test_cuda_noise \
+TESTPROGS += tests/test_cuda_emu tests/test_cuda_matmul tests/test_cuda_rowops tests/test_cuda_route tests/test_cuda_recur tests/test_cuda_noise \
 	tests/test_cuda_sample tests/test_cuda_bench tests/test_cuda_passes tests/test_cuda_fast
 tests_test_cuda_emu_SOURCES = tests/test_cuda_emu.cc
 tests_test_cuda_matmul_SOURCES = tests/test_cuda_matmul.cc
 tests_test_cuda_rowops_SOURCES = tests/test_cuda_rowops.cc
 tests_test_cuda_route_SOURCES = tests/test_cuda_route.cc
+tests_test_cuda_recur_SOURCES = tests/test_cuda_recur.cc
 tests_test_cuda_noise_SOURCES = tests/test_cuda_noise.cc
 tests_test_cuda_sample_SOURCES = tests/test_cuda_sample.cc
 tests_test_cuda_bench_SOURCES = tests/test_cuda_bench.cc
@@ -111,6 +112,7 @@ tests_test_cuda_emu_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_matmul_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_rowops_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_route_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_recur_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_noise_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_sample_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_bench_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
@@ -120,6 +122,7 @@ tests_test_cuda_emu_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_matmul_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_rowops_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_route_LDADD = tests/libcudaemu.a $(LDADD)
+tests_test_cuda_recur_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_noise_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_sample_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_bench_LDADD = tests/libcudaemu.a $(LDADD)

@@ -76,6 +76,13 @@ plant 'off-by-one page' rowops_cuda test_cuda_rowops 'keys and values' \
 	'(size_t)(pos / KV_PAGE)]' '(size_t)((pos + 1) / KV_PAGE)]'
 plant 'read out of range' rowops_cuda test_cuda_rowops 'embedding' \
 	'at_row(x, rows[row]);' 'at_row(x, rows[row] + 64);'
+plant 'missing barrier, tokens overwritten' recur_cuda test_cuda_recur 'conv, ssm' \
+	'__syncthreads();
+		fetch(' 'fetch('
+plant 'another product contracted' recur_cuda test_cuda_recur 'conv, ssm' \
+	'__fmaf_rn(key[j], u, __fmul_rn(g, tile[j * step]))' '__fmaf_rn(g, tile[j * step], __fmul_rn(key[j], u))'
+plant 'the state of a convolution off by one row' recur_cuda test_cuda_recur 'conv, ssm' \
+	'(size_t)(c.width - 1 - (k - back))' '(size_t)(c.width - 2 - (k - back) + (k - back == c.width - 1))'
 plant 'off-by-one page in attention' attend_tile_cuda test_cuda_rowops 'attention of many' \
 	'+ (size_t)w.tile]' '+ (size_t)w.tile + 1]'
 plant 'missing barrier, keys overwritten by values' attend_tile_cuda test_cuda_rowops 'attention of many' \
