@@ -91,6 +91,8 @@ int bind_table(struct binder *b, struct table *out, enum role role, int rows, in
 
 int bind_attention(struct binder *b, struct block *k, int layer, struct err *e); /* bind_attention.c */
 int bind_recurrent(struct binder *b, struct block *k, int layer, struct err *e);  /* bind_recurrent.c: nothing in other layers */
+int bind_given(struct binder *b, struct err *e);                                 /* bind_layer_input.c: of the whole model, */
+int bind_layer_input(struct binder *b, struct block *k, int layer, struct err *e); /* and of a layer */
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
 int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */

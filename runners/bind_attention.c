@@ -57,14 +57,16 @@ static int with_gates(struct binder *b, struct linear *out, const struct piece p
 static int bind_qkv(struct binder *b, struct linear *out, int layer, struct err *e)
 {
 	const struct config *c = b->c;
-	int d = c->head_dim, q = c->heads * d, kv = c->kv_heads * d, n = q + 2 * kv;
+	int d = layer_head_dim(c, layer), q = c->heads * d, kv = layer_kv_heads(c, layer) * d, n = q + 2 * kv;
 	struct piece all, part[4];
 	int gates = c->gated_attention ? q : 0;
 
+	if (c->kv_back[layer])
+		return bind_linear(b, out, R_Q, layer, q, c->width, WHY_Q, e);
 	if (!family_role(b->f, R_QKV)) {
 		if (bind_piece(b, &part[0], R_Q, layer, q + gates, c->width, WHY_Q, e) != 0 ||
 		    bind_piece(b, &part[1], R_K, layer, kv, c->width, WHY_KV, e) != 0 ||
-		    bind_piece(b, &part[2], R_V, layer, kv, c->width, WHY_KV, e) != 0)
+		    bind_piece(b, &part[2], c->keys_are_values && !c->slides[layer] ? R_K : R_V, layer, kv, c->width, WHY_KV, e) != 0)
 			return -1;
 		part[1].n0 = q;
 		part[2].n0 = q + kv;
@@ -81,7 +83,7 @@ static int bind_qk_norm(struct binder *b, struct norm *out, enum role role, int 
 	const struct config *c = b->c;
 	const struct role_name *r = bind_role(b, role, layer);
 	const struct tensor *t;
-	int d = c->head_dim;
+	int d = layer_head_dim(c, layer);
 
 	if (!r || c->qk_norm == QK_NONE || c->qk_norm == QK_PLAIN)
 		return 0;
@@ -119,10 +121,10 @@ int bind_attention(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	const struct config *c = b->c;
 
-	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 || bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, c->kv_heads, e) != 0 ||
+	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 || (!c->kv_back[layer] && bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, layer_kv_heads(c, layer), e) != 0) ||
 	    bind_sinks(b, k, layer, e) != 0 || bind_qkv(b, &k->qkv, layer, e) != 0)
 		return -1;
-	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * c->head_dim, "hidden_size, num_attention_heads x head_dim", e);
+	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * layer_head_dim(c, layer), "hidden_size, num_attention_heads x head_dim", e);
 }
 
 /* Slopes of ALiBi (Press et al., 2022, arXiv:2108.12409): 2^(-8i/n) for n heads, n a power of two; for other numbers the two ways that

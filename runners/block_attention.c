@@ -10,9 +10,18 @@
 void attention_parts(struct parts *p, const struct model *m, size_t rows)
 {
 	const struct config *c = &m->cfg;
-	size_t d = (size_t)c->head_dim, heads = (size_t)c->heads, kv = (size_t)c->kv_heads;
-	PART(p, qkv, rows * (heads * (c->gated_attention ? 2 : 1) + 2 * kv) * d, float);
-	PART(p, att, rows * heads * d, float);
+	size_t wide = 0, heads = 0;
+	for (int i = 0; m->block && i < c->layers; i++) {
+		const struct block *k = &m->block[i];
+		if (c->mixer[i] != MIX_ATTENTION && c->mixer[i] != MIX_BOTH)
+			continue;
+		wide = (size_t)k->qkv.n > wide ? (size_t)k->qkv.n : wide;
+		heads = (size_t)k->out.k > heads ? (size_t)k->out.k : heads;
+	}
+	if (!wide)
+		return;
+	PART(p, qkv, rows * wide, float);
+	PART(p, att, rows * heads, float);
 }
 
 /* A norm with weights of its own for each head. */
@@ -40,7 +49,7 @@ static void normalise_heads(const struct forward *f, struct mat x, int heads, co
 static struct attend scores(const struct model *m, int layer)
 {
 	const struct config *c = &m->cfg;
-	double scale = c->score_scale != 0 ? c->score_scale : dm_pow(c->head_dim, -0.5);
+	double scale = c->score_scale != 0 ? c->score_scale : dm_pow(layer_head_dim(c, layer), -0.5);
 	struct attend a = { .softcap = (float)c->score_cap, .slopes = m->slopes, .sinks = m->block[layer].sinks,
 			    .window = c->slides[layer] ? c->window : 0, .chunk = c->slides[layer] ? c->chunk : 0,
 			    .rounded_bias = m->slopes && c->family->alibi == ALIBI_FALCON };
@@ -53,7 +62,8 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	const struct model *m = f->m;
 	const struct config *c = &m->cfg;
 	const struct block *k = &m->block[layer];
-	int d = c->head_dim, nq = c->heads * d, nk = c->kv_heads * d, ld = k->qkv.n;
+	bool own = !c->kv_back[layer];
+	int d = layer_head_dim(c, layer), hk = layer_kv_heads(c, layer), nq = c->heads * d, nk = own ? hk * d : 0, ld = k->qkv.n;
 	struct mat qkv = rows_of(f->qkv, b->n, ld, ld), att = rows_of(f->att, b->n, nq, nq);
 	struct mat q = rows_of(f->qkv, b->n, nq, ld), key = rows_of(f->qkv + nq, b->n, nk, ld), val = rows_of(f->qkv + nq + nk, b->n, nk, ld);
 	struct mat turned = rows_of(f->qkv, b->n, nq + nk, ld); /* queries and keys lie side by side */
@@ -66,19 +76,23 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 		m->ops->scale(m->dev, key, (float)c->mamba.key_scale);
 	if (!after) {
 		normalise_heads(f, q, c->heads, &k->q_norm);
-		normalise_heads(f, key, c->kv_heads, &k->k_norm);
+		if (own)
+			normalise_heads(f, key, hk, &k->k_norm);
 	}
+	if (own && c->value_norm)
+		m->ops->rmsnorm(m->dev, val, val, hk, NULL, (float)c->norm_eps);
 	if (c->clip_qkv > 0)
 		m->ops->clip(m->dev, qkv, (float)c->clip_qkv);
 	if (rotary)
-		m->ops->rope(m->dev, turned, c->heads + c->kv_heads, &f->rope[c->table[layer]], f->turn ? f->turn : b->pos);
+		m->ops->rope(m->dev, turned, c->heads + (own ? hk : 0), &f->rope[c->table[layer]], f->turn ? f->turn : b->pos);
 	if (after && (rotary || c->qk_norm != QK_PLAIN)) {
 		normalise_heads(f, q, c->heads, &k->q_norm);
-		normalise_heads(f, key, c->kv_heads, &k->k_norm);
+		normalise_heads(f, key, hk, &k->k_norm);
 	}
 	if (f->growth && (!c->q_nope_only || c->nope[layer]))
 		m->ops->scale_rows(m->dev, q, f->growth, b->pos);
-	m->ops->kv_write(m->dev, kv, key, val, b);
+	if (own)
+		m->ops->kv_write(m->dev, kv, key, val, b);
 	m->ops->attend(m->dev, att, q, c->heads, kv, &a, b);
 	if (c->gated_attention) {
 		struct mat gate = rows_of(f->qkv + nq + 2 * nk, b->n, nq, ld);

@@ -8,7 +8,10 @@
 /* What layer i keeps of each position. False: nothing. */
 bool layer_kv(const struct config *c, int i, struct kv *out)
 {
-	*out = (struct kv){ .hk = c->kv_heads, .d = c->head_dim, .dv = c->head_dim };
+	int d = layer_head_dim(c, i);
+	*out = (struct kv){ .hk = layer_kv_heads(c, i), .d = d, .dv = d };
+	if (c->kv_back[i])
+		return false;
 	return c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
 }
 

@@ -118,6 +118,12 @@ struct config {
 	double gate_scale, down_scale; /* of a dense feed-forward part: what the activation sees, what comes out */
 	int conv_width;              /* of layers MIX_CONV */
 	bool conv_bias;
+	int full_head_dim, full_kv_heads; /* of layers that do not slide; 0: the same (gemma4) */
+	short kv_back[CONFIG_MAX_LAYERS]; /* layer i reads keys and values of layer i - kv_back[i]; 0: its own */
+	bool keys_are_values;        /* layers that do not slide: values are the keys before norm and rotary */
+	bool value_norm;             /* values are normed by head, without weights */
+	bool wide_inner;             /* layers that read others' keys have twice the inner width */
+	int layer_input;             /* width of what the tokens give each layer besides; 0: nothing */
 	bool gated_attention;        /* query rows bring a gate for the output: [head][q, gate][d] */
 	bool norm_after;             /* norms behind the residual sum, none at the end (opt-350m) */
 	bool alibi_twice;            /* slopes count twice (falcon's eager code) */
@@ -147,6 +153,8 @@ struct config {
 };
 
 void config_start(struct config *c); /* what needs no key: c->family is set, the rest zero */
+static inline int layer_head_dim(const struct config *c, int i) { return c->full_head_dim && !c->slides[i] ? c->full_head_dim : c->head_dim; }
+static inline int layer_kv_heads(const struct config *c, int i) { return c->full_kv_heads && !c->slides[i] ? c->full_kv_heads : c->kv_heads; }
 /* Reads DIR/config.json, finds the family, and DIR/generation_config.json where there is one. */
 int config_load(struct config *c, const char *dir, struct err *e);
 

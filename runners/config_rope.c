@@ -176,12 +176,12 @@ int config_rope_dims(struct config *c, struct err *e)
 			r->dims = 0;
 			continue;
 		}
-		int dims = given ? given : (int)(c->head_dim * r->partial);
+		int head = t == 0 && c->full_head_dim ? c->full_head_dim : c->head_dim, dims = given ? given : (int)(head * r->partial);
 		if (r->type == ROPE_PROPORTIONAL)
-			dims = c->head_dim;
-		if (dims < 2 || dims % 2 || dims > c->head_dim)
+			dims = head;
+		if (dims < 2 || dims % 2 || dims > head)
 			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
-				       c->path, dims, c->head_dim);
+				       c->path, dims, head);
 		for (int k = 0; r->type == ROPE_LONG && k < dims / 2; k++)
 			if (r->short_factor[k] == 0 || r->long_factor[k] == 0)
 				return err_set(e, E_FORMAT, "%s: 'short_factor' and 'long_factor' need %d values, one for each rotated pair", c->path,

@@ -21,6 +21,7 @@ enum role {
 	R_PROJECT_IN, R_PROJECT_OUT, R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O, R_SINKS /* the whole name */,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN, R_ACT,
+	R_GIVEN, R_GIVEN_OF, R_GIVEN_NORM, R_GIVE, R_TAKE, R_TAKEN, R_SCALE /* the whole name */, /* gemma4: what tokens give each layer */
 	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */,
 	R_X_GATE, R_X_UP, R_X_GATE_UP, R_X_DOWN, /* an expert's; where all experts are in one tensor its whole name */
 	R_S_GATE, R_S_UP, R_S_GATE_UP, R_S_DOWN, R_S_WEIGHT, /* the shared expert's; what it is weighed by */

@@ -148,18 +148,6 @@ static const struct role_name chatglm_names[] = {
 	{ R_DOWN, "transformer.encoder.layers.{}.mlp.dense_4h_to_h", BIAS_NEVER },
 	{ R_END },
 };
-static const struct role_name gemma2_names[] = {
-	LLAMA_ENDS,
-	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
-	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
-	{ R_NORM2, "model.layers.{}.pre_feedforward_layernorm", 0 },
-	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
-	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
-	LLAMA_MLP(BIAS_NEVER),
-	{ R_END },
-};
 static const struct role_name cohere_names[] = {
 	LLAMA_ENDS,
 	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
@@ -243,24 +231,6 @@ static int chatglm_derive(struct config *c, const struct source *s, struct err *
 		c->vocab = (int)v[1];
 	if (!shared || shared->type != V_BOOL || !shared->b)
 		c->kv_heads = c->heads;
-	return 0;
-}
-
-static const struct key gemma_keys[] = {
-	{ { "query_pre_attn_scalar" }, K_NUM, CONFIG_AT(score_scale), 256, 1e-9, 1e9 },
-	{ { "attn_logit_softcapping" }, K_NUM, CONFIG_AT(score_cap), 0, 1e-9, 1e9 },
-	{ { "final_logit_softcapping" }, K_NUM, CONFIG_AT(logit_cap), 0, 1e-9, 1e9 },
-	{ { NULL } },
-};
-
-static int gemma_derive(struct config *c, const struct source *s, struct err *e)
-{
-	(void)e;
-	c->embed_scale = dm_pow(c->width, 0.5);
-	if (c->family->keys)
-		c->score_scale = dm_pow(c->score_scale, -0.5);
-	if (c->act == ACT_GELU_ERF && !config_look(s, "hidden_activation")) /* what hidden_act calls gelu is the other one */
-		c->act = ACT_GELU_TANH;
 	return 0;
 }
 
@@ -666,59 +636,6 @@ const struct family families_llama[] = {
 		.rope = ROPE_INTERLEAVED,
 		.qkv = QKV_PLAIN,
 		.gated = true,
-	},
-	{
-		.name = "gemma",
-		.text = "Gemma 1: norms with 1 + weight, embeddings times sqrt(width)",
-		.architectures = { "GemmaForCausalLM" },
-		.model_types = { "gemma" },
-		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 } },
-		.derive = gemma_derive,
-		.act = "gelu_pytorch_tanh",
-		.norm = NORM_RMS,
-		.gated = true,
-		.norm_plus_one = true,
-	},
-	{
-		.name = "gemma2",
-		.text = "Gemma 2: four norms a layer, soft caps, every other layer slides",
-		.architectures = { "Gemma2ForCausalLM" },
-		.model_types = { "gemma2" },
-		.names = gemma2_names,
-		.prefix = "model.",
-		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } },
-		.keys = gemma_keys,
-		.derive = gemma_derive,
-		.act = "gelu_pytorch_tanh",
-		.norm = NORM_RMS,
-		.window = WINDOW_PATTERN,
-		.window_pattern = 2,
-		.gated = true,
-		.norm_plus_one = true,
-	},
-	{
-		.name = "gemma3",
-		.text = "Gemma 3: norms of heads, two rotary tables, five of six layers slide",
-		.architectures = { "Gemma3ForCausalLM", "Gemma3ForConditionalGeneration" },
-		.model_types = { "gemma3_text", "gemma3" },
-		.names = gemma2_names,
-		.prefix = "model.",
-		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
-		.keys = gemma_keys,
-		.derive = gemma_derive,
-		.act = "gelu_pytorch_tanh",
-		.norm = NORM_RMS,
-		.qk_norm = QK_HEAD,
-		.window = WINDOW_PATTERN,
-		.window_pattern = 6,
-		.local_rope = LOCAL_BASE,
-		.gated = true,
-		.norm_plus_one = true,
 	},
 	{
 		.name = "cohere",

@@ -104,7 +104,7 @@ static void mix_both(const struct forward *f, struct mat y, struct mat x, const 
 static void mix(const struct forward *f, struct mat y, struct mat x, const struct cache *c, const struct batch *b, int i)
 {
 	switch ((enum mixer)f->m->cfg.mixer[i]) {
-	case MIX_ATTENTION: block_attention(f, y, x, &c->layer[i], b, i); break;
+	case MIX_ATTENTION: block_attention(f, y, x, &c->layer[i - f->m->cfg.kv_back[i]], b, i); break;
 	case MIX_DELTA: block_delta(f, y, x, &c->state[i], b, i); break;
 	case MIX_MAMBA: block_mamba(f, y, x, &c->state[i], b, i); break;
 	case MIX_CONV: block_conv(f, y, x, &c->state[i], b, i); break;
@@ -186,6 +186,10 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 		feed(f, h, branch_input(f, h, x, &k->norm2), i);
 		branch_output(f, x, h, &k->norm2, &k->post2, 2);
 	}
+	if (m->cfg.layer_input)
+		block_layer_input(f, x, h, i);
+	if (k->scale != 1)
+		m->ops->scale(m->dev, x, k->scale);
 }
 
 /* Draws for those of the scored rows i..i+n-1 that want it: one call from the first to the last of them. */
@@ -268,6 +272,8 @@ static void embed(struct forward *f, struct mat x, const struct eval *v)
 		ops->embed(m->dev, h, &m->positions, f->where);
 		ops->add(m->dev, x, h);
 	}
+	if (c->layer_input)
+		layer_inputs(f, x);
 	if (f->turn)
 		put_shifted(f, f->turn, v, 0, f->max_position);
 }

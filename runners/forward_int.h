@@ -33,6 +33,7 @@ struct forward {
 	float *wide, *mixed, *inner; /* block_recurrent.c */
 	float *narrow;    /* [n][embed_width] */
 	float *growth;    /* [positions]: what queries are multiplied by */
+	float *tokens, *given; /* block_layer_input.c */
 	float *qkv, *att; /* block_attention.c */
 	float *up;        /* block_mlp.c */
 	struct moe_scratch moe;
@@ -74,6 +75,10 @@ void block_delta(const struct forward *f, struct mat y, struct mat x, const stru
 void block_mamba(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void block_lightning(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void block_conv(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
+/* gemma4: what the tokens give each layer, from the embeddings x; and its way into the stream at the end of a layer. h is scratch. */
+void layer_input_parts(struct parts *p, const struct model *m, size_t rows);
+void layer_inputs(const struct forward *f, struct mat x);
+void block_layer_input(const struct forward *f, struct mat x, struct mat h, int layer);
 void mlp_parts(struct parts *p, const struct model *m, size_t rows);
 void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer);
 void moe_parts(struct parts *p, const struct model *m, size_t rows);

@@ -45,6 +45,7 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
 	recurrent_parts(p, m, n);
+	layer_input_parts(p, m, n);
 	mlp_parts(p, m, n);
 	moe_parts(p, m, n);
 	PART(p, top, chunk * w, float);

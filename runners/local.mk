@@ -31,3 +31,5 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES += %D%/cache.c
 %C%_librunners_a_SOURCES += %D%/bind_recurrent.c %D%/block_recurrent.c
 %C%_librunners_a_SOURCES += %D%/config_recurrent.c %D%/families_recurrent.c
+%C%_librunners_a_SOURCES += %D%/bind_layer_input.c %D%/block_layer_input.c
+%C%_librunners_a_SOURCES += %D%/families_gemma.c

@@ -221,7 +221,8 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 {
 	const struct config *c = b->c;
 
-	k->inner = c->inner;
+	k->inner = c->inner * (c->wide_inner && c->kv_back[i] ? 2 : 1);
+	k->scale = 1;
 	bool mixes = c->mixer[i] != MIX_NONE, feeds = c->ff[i] != FF_NONE;
 	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, i, c->width, "hidden_size", e) != 0) ||
 	    (feeds && !c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0) ||
@@ -230,6 +231,8 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 		return -1;
 	bool attends = c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
 	if ((attends && bind_attention(b, k, i, e) != 0) || bind_recurrent(b, k, i, e) != 0)
+		return -1;
+	if (bind_layer_input(b, k, i, e) != 0)
 		return -1;
 	if (c->ff[i] == FF_MOE)
 		return bind_moe(b, k, i, e);
@@ -255,6 +258,8 @@ static int load(struct binder *b, struct err *e)
 		       "max_position_embeddings, hidden_size", e) != 0)
 		return -1;
 	if (bind_norm(b, &m->embed_norm, R_EMBED_NORM, 0, c->width, "hidden_size", e) != 0)
+		return -1;
+	if (bind_given(b, e) != 0)
 		return -1;
 	m->block = xcalloc((size_t)c->layers, sizeof *m->block);
 	for (int i = 0; i < c->layers; i++)

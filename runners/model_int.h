@@ -34,6 +34,9 @@ struct block {
 	struct linear out;  /* [width][h d] */
 	struct linear up;   /* [2 inner or inner][width] */
 	struct linear down; /* [width][inner] */
+	struct linear give, take; /* gemma4: into the width of what tokens give, and back */
+	struct norm taken;
+	float scale;        /* of the layer's output */
 	float act[4];       /* parameters of the activation */
 	struct recurrent *rec;
 	int inner;          /* of this layer */
@@ -58,6 +61,9 @@ struct model {
 	struct table embed, positions; /* [vocab][width]; positions.rows NULL: none */
 	struct linear project_in, project_out; /* where the embedding has a width of its own */
 	struct norm embed_norm, final_norm;
+	struct table given;         /* gemma4: [vocab][layers x layer_input]; [layers x layer_input][width]; [layer_input] */
+	struct linear given_of;
+	struct norm given_norm;
 	struct linear head; /* [vocab][width] */
 	float *slopes;      /* device, [h]: ALiBi; NULL: none */
 	struct block *block; /* [layers] */
