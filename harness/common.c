@@ -247,5 +247,6 @@ void common_runner(const struct args *args, const struct globals *g, struct runn
 {
 	const char *kind = args_str(args, "runner", "engine");
 	*out = (struct runner_opts){ .kind = !strncmp(kind, "replay:", 7) ? "replay" : "engine", .device = g->device, .numerics = g->numerics,
-				     .threads = g->threads, .max_level = g->cpu_mask, .memory = g->memory, .batch_rows = (int)args_int(args, "batch", 0) };
+				     .threads = g->threads, .max_level = g->cpu_mask, .memory = g->memory, .batch_rows = (int)args_int(args, "batch", 0),
+				     .strict = args_flag(args, "strict") };
 }

@@ -117,6 +117,8 @@ int manifest_write(struct arena *a, const char *dir, const char *run_id, struct 
 	v_set(a, v, STR("inputs"), inputs);
 	v_set(a, v, STR("model"), v_cstr(model_name));
 	v_set(a, v, STR("outputs"), out);
+	v_set(a, v, STR("tensors_skipped"), v_int(model->weights_skipped));
+	v_set(a, v, STR("tensors_unknown"), v_int(model->weights_unknown));
 	if (write_json(arena_printf(a, "%s/manifest.json", dir).p, v, e))
 		return -1;
 	struct str path = arena_printf(a, "%s/environment.json", dir);

@@ -323,6 +323,10 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	struct value root;
 	const char *dtype;
 
+	char *params = arena_cstr(a, arena_printf(a, "%s/params.json", dir));
+	if (access(c->path, F_OK) != 0 && access(params, F_OK) == 0)
+		return err_set(e, E_UNSUPPORTED, "%s: is not there, but params.json is: a checkpoint in the publisher's own layout; take the files of the "
+			       "same model in Hugging Face layout (config.json, model*.safetensors)", c->path);
 	if (json_load(a, c->path, CONFIG_MAX_BYTES, &root, e) != 0)
 		return -1;
 	if (root.type != V_DICT)

@@ -164,11 +164,12 @@ static void report_rest(struct binder *b)
 			known = family_match(towers[j], t->name);
 		if (known)
 			b->m->info.skipped++;
-		else if (b->plan && ++unknown <= WARN_TENSORS) /* once */
+		else if (++unknown <= WARN_TENSORS && b->plan) /* once */
 			log_warn("%s: tensor '%.200s' %s is not known to the family %s and not used", bind_file(b, t), t->name.p,
 				 tensor_shape_text(t, shape, sizeof shape), b->f->name);
 	}
-	if (unknown > WARN_TENSORS)
+	b->m->info.unknown = unknown;
+	if (unknown > WARN_TENSORS && b->plan)
 		log_warn("%s: %d more tensors are not used", safetensors_path(b->m->files, 0), unknown - WARN_TENSORS);
 }
 

@@ -133,6 +133,7 @@ struct runner_opts {
 	size_t memory;            /* bytes the engine may hold, weights apart; 0: a sensible share */
 	int batch_rows;           /* tokens in one forward pass; 0: default. Changes no bit */
 	bool no_share;            /* compute every request by itself (tests): changes no bit */
+	bool strict;              /* tensors that nobody knows are an error */
 	bool no_tokenizer;        /* `assay score` with ids alone: do not need one */
 };
 
@@ -146,7 +147,7 @@ struct runner_info {
 	double params_total, params_active;
 	int32_t bos, eos, prefix; /* -1: none */
 	bool has_tokenizer, has_chat_template;
-	int weights_skipped;      /* tensors that are known and not used */
+	int weights_skipped, weights_unknown; /* tensors that are known and not used; that nobody knows */
 	size_t weights_bytes, packed_bytes;
 };
 

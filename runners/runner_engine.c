@@ -191,6 +191,7 @@ static void fill_info(struct engine *r)
 	in->has_tokenizer = r->tok != NULL;
 	in->has_chat_template = r->chat.jinja != NULL;
 	in->weights_skipped = mi->skipped;
+	in->weights_unknown = mi->unknown;
 	in->weights_bytes = mi->weights_bytes;
 	in->packed_bytes = mi->packed_bytes;
 	in->bos = r->tok ? tokenizer_bos(r->tok) : mi->bos;
@@ -209,6 +210,9 @@ static int open_parts(struct engine *r, const struct runner_opts *o, struct err 
 		return -1;
 	fill_info(r);
 	choose_batch(r, o);
+	if (o->strict && r->base.info.weights_unknown)
+		return err_set(e, E_FORMAT, "--strict: model %s has %d tensor%s that the family %s does not know", o->model, r->base.info.weights_unknown,
+			       r->base.info.weights_unknown == 1 ? "" : "s", r->base.info.family);
 	if (r->plan_only)
 		return 0;
 	if (check_plan(r, o, e) || model_read(r->model, e))

@@ -480,18 +480,27 @@ static int open_index(struct safetensors *s, const char *dir, const char *path, 
 }
 
 /* No safetensors in the folder: say what is there instead. */
+#define PICKLE "a pickle, which can run code when it is read; "
+static const struct {
+	const char *prefix, *suffix, *what; /* the first row that matches a file counts */
+} others[] = {
+	{ "adapter_model", "", "an adapter of another model; merge it into that one (peft: merge_and_unload) and name the result" },
+	{ "consolidated", ".safetensors", "in the publisher's own layout, whose tensors have other names and orders; take the files of the same "
+					  "model in Hugging Face layout (model*.safetensors and config.json)" },
+	{ "pytorch_model", ".bin", PICKLE "take a revision of the model with safetensors, or convert it with `python -c \"from transformers import "
+				   "AutoModelForCausalLM as A; A.from_pretrained('DIR').save_pretrained('OUT')\"`" },
+	{ "consolidated", ".pth", PICKLE "and in the publisher's own layout; take the files of the same model in Hugging Face layout" },
+	{ "", ".gguf", "a GGUF file, whose weights are mostly rounded; take the safetensors that it was made from" },
+	{ "", ".bin", PICKLE "take the safetensors revision of the model or convert it" },
+	{ "", ".pth", PICKLE "take the safetensors revision of the model or convert it" },
+	{ "", ".pt", PICKLE "take the safetensors revision of the model or convert it" },
+	{ "", ".h5", "of TensorFlow; take the safetensors revision of the model" },
+	{ "", ".msgpack", "of Flax; take the safetensors revision of the model" },
+	{ "", ".safetensors", "not named as the hub names weights (model.safetensors, or shards and model.safetensors.index.json)" },
+};
+
 static int explain_missing(const char *dir, const char *one, struct err *e)
 {
-	static const struct {
-		const char *suffix, *what;
-	} others[] = {
-		{ ".bin", "a pickle, which can run code when it is read; convert it with `python -c \"from transformers import "
-			  "AutoModelForCausalLM as A; A.from_pretrained('DIR').save_pretrained('OUT')\"`" },
-		{ ".pth", "a pickle, which can run code when it is read; take the safetensors revision of the model or convert it" },
-		{ ".pt", "a pickle, which can run code when it is read; take the safetensors revision of the model or convert it" },
-		{ ".gguf", "a GGUF file; take the safetensors revision of the model" },
-		{ ".safetensors", "not named as the hub names weights (model.safetensors, or shards and model.safetensors.index.json)" },
-	};
 	const size_t nothers = sizeof others / sizeof others[0];
 	size_t best = nothers;
 	char found[300] = "";
@@ -503,11 +512,13 @@ static int explain_missing(const char *dir, const char *one, struct err *e)
 		return err_errno(e, E_IO, "%s", dir);
 	for (struct dirent *ent; (ent = readdir(d));) {
 		struct str name = str_of(ent->d_name);
-		for (size_t i = 0; i < nothers; i++)
-			if (str_ends(name, str_of(others[i].suffix)) && (i < best || (i == best && strcmp(ent->d_name, found) < 0))) {
-				best = i;
-				snprintf(found, sizeof found, "%s", ent->d_name);
-			}
+		size_t i = 0;
+		while (i < nothers && (!str_starts(name, str_of(others[i].prefix)) || !str_ends(name, str_of(others[i].suffix))))
+			i++;
+		if (i < best || (i == best && i < nothers && strcmp(ent->d_name, found) < 0)) {
+			best = i;
+			snprintf(found, sizeof found, "%s", ent->d_name);
+		}
 	}
 	closedir(d);
 	if (best < nothers)

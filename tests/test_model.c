@@ -14,6 +14,7 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/log.h"
 #include "runners/model.h"
+#include "runners/runner.h"
 #include "runners/text/json.h"
 #include "tests/machine.h"
 #include "tests/test.h"
@@ -528,6 +529,30 @@ static void test_plan(void)
 	device_close(dev);
 }
 
+/* With --strict what would be a warning is an error; known buffers never are. */
+static void test_strict(void)
+{
+	const struct edit unknown = { "", "extra", "who.knows" }, buffer = { "", "extra", "model.layers.0.self_attn.rotary_emb.inv_freq" };
+	struct runner_opts o = { .kind = "engine", .threads = 1, .max_level = CPU_SCALAR, .no_tokenizer = true };
+	struct runner *r;
+	struct err e = { 0 };
+
+	o.model = tmp = test_tmpdir();
+	log_set_level(LOG_QUIET);
+	write_model(&unknown);
+	CU_ASSERT_FATAL(runner_open(&r, &o, &e) == 0);
+	CU_ASSERT(runner_info(r)->weights_unknown == 1 && runner_info(r)->weights_skipped == 0);
+	runner_close(r);
+	o.strict = true;
+	CHECK(runner_open(&r, &o, &e) == -1 && strstr(e.msg, "has 1 tensor that the family llama does not know"), "message is: %s", e.msg);
+	write_model(&buffer);
+	CU_ASSERT_FATAL(runner_open(&r, &o, &e) == 0);
+	CU_ASSERT(runner_info(r)->weights_unknown == 0 && runner_info(r)->weights_skipped == 1);
+	runner_close(r);
+	log_set_level(LOG_NOTE);
+	test_rmdir(tmp);
+}
+
 static void test_info(void)
 {
 	struct machine k, again;
@@ -634,6 +659,7 @@ int main(int argc, char **argv)
 		{ "bounds", test_bounds },
 		{ "checkpoints that are wrong", test_refusals },
 		{ "what is planned is what is held", test_plan },
+		{ "strict", test_strict },
 		{ "what is known of a model", test_info },
 		{ NULL, NULL },
 	};

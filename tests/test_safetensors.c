@@ -256,10 +256,15 @@ static void test_folder(void)
 	} cases[] = {
 		{ NULL, "neither model.safetensors nor model.safetensors.index.json is there" },
 		{ "readme.md", "neither model.safetensors" },
-		{ "pytorch_model.bin", "'pytorch_model.bin' is a pickle, which can run code when it is read; convert it" },
+		{ "pytorch_model.bin", "'pytorch_model.bin' is a pickle, which can run code when it is read; take a revision of the model with safetensors, or convert it with" },
 		{ "consolidated.00.pth", "'consolidated.00.pth' is a pickle" },
 		{ "model.gguf", "'model.gguf' is a GGUF file" },
-		{ "consolidated.safetensors", "'consolidated.safetensors' is not named as the hub names weights" },
+		{ "consolidated.safetensors", "'consolidated.safetensors' is in the publisher's own layout, whose tensors have other names" },
+		{ "consolidated.00.safetensors", "'consolidated.00.safetensors' is in the publisher's own layout" },
+		{ "weights.safetensors", "'weights.safetensors' is not named as the hub names weights" },
+		{ "adapter_model.safetensors", "'adapter_model.safetensors' is an adapter of another model; merge it" },
+		{ "training_args.bin", "'training_args.bin' is a pickle" },
+		{ "tf_model.h5", "'tf_model.h5' is of TensorFlow" },
 	};
 	struct safetensors *s = NULL;
 	struct err e = { 0 };
