@@ -50,6 +50,8 @@ static struct attend scores(const struct model *m, int layer)
 {
 	const struct config *c = &m->cfg;
 	double scale = c->score_scale != 0 ? c->score_scale : dm_pow(layer_head_dim(c, layer), -0.5);
+	if (c->score_by_layer)
+		scale /= layer + 1;
 	struct attend a = { .softcap = (float)c->score_cap, .slopes = m->slopes, .sinks = m->block[layer].sinks,
 			    .window = c->slides[layer] ? c->window : 0, .chunk = c->slides[layer] ? c->chunk : 0,
 			    .rounded_bias = m->slopes && c->family->alibi == ALIBI_FALCON };

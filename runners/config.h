@@ -105,6 +105,7 @@ struct config {
 	double branch_scale;         /* what a branch adds to the residual stream is */
 	double logit_scale, logit_cap; /* logits are; cap tanh(logit / cap) after that where cap is not 0 */
 	double score_scale;          /* scores of attention are; 0: head_dim^-1/2 */
+	bool score_by_layer;         /* in layer i scores are divided by i + 1 too (gpt2's switch) */
 	double score_cap;            /* 0: none */
 	double clip_qkv;             /* queries, keys and values stay within +-clip; 0: none */
 	struct moe_config moe;

@@ -16,14 +16,14 @@ static const struct role_name neox_names[] = {
 	{ R_END },
 };
 static const struct role_name stablelm_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER), LLAMA_MLP(BIAS_NEVER), { R_END },
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER), LLAMA_MLP(BIAS_NEVER), { R_Q_NORM, "model.layers.{}.self_attn.q_layernorm.norms.{}", 0 }, { R_K_NORM, "model.layers.{}.self_attn.k_layernorm.norms.{}", 0 }, { R_END },
 };
 static const struct role_name starcoder2_names[] = {
 	LLAMA_ENDS,
 	LLAMA_NORMS,
-	LLAMA_ATTENTION(BIAS_ALWAYS, BIAS_ALWAYS),
-	{ R_UP, "model.layers.{}.mlp.c_fc", BIAS_ALWAYS },
-	{ R_DOWN, "model.layers.{}.mlp.c_proj", BIAS_ALWAYS },
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
+	{ R_UP, "model.layers.{}.mlp.c_fc", BIAS_ATTENTION },
+	{ R_DOWN, "model.layers.{}.mlp.c_proj", BIAS_ATTENTION },
 	{ R_END },
 };
 static const struct role_name phi_names[] = {
@@ -35,6 +35,8 @@ static const struct role_name phi_names[] = {
 	{ R_K, "model.layers.{}.self_attn.k_proj", BIAS_ALWAYS },
 	{ R_V, "model.layers.{}.self_attn.v_proj", BIAS_ALWAYS },
 	{ R_O, "model.layers.{}.self_attn.dense", BIAS_ALWAYS },
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_layernorm", 0 },
+	{ R_K_NORM, "model.layers.{}.self_attn.k_layernorm", 0 },
 	{ R_UP, "model.layers.{}.mlp.fc1", BIAS_ALWAYS },
 	{ R_DOWN, "model.layers.{}.mlp.fc2", BIAS_ALWAYS },
 	{ R_END },
@@ -74,12 +76,12 @@ static const struct role_name opt_names[] = {
 	{ R_HEAD, "lm_head", BIAS_NEVER },
 	{ R_NORM1, "model.decoder.layers.{}.self_attn_layer_norm", 0 },
 	{ R_NORM2, "model.decoder.layers.{}.final_layer_norm", 0 },
-	{ R_Q, "model.decoder.layers.{}.self_attn.q_proj", BIAS_ALWAYS },
-	{ R_K, "model.decoder.layers.{}.self_attn.k_proj", BIAS_ALWAYS },
-	{ R_V, "model.decoder.layers.{}.self_attn.v_proj", BIAS_ALWAYS },
-	{ R_O, "model.decoder.layers.{}.self_attn.out_proj", BIAS_ALWAYS },
-	{ R_UP, "model.decoder.layers.{}.fc1", BIAS_ALWAYS },
-	{ R_DOWN, "model.decoder.layers.{}.fc2", BIAS_ALWAYS },
+	{ R_Q, "model.decoder.layers.{}.self_attn.q_proj", BIAS_ATTENTION },
+	{ R_K, "model.decoder.layers.{}.self_attn.k_proj", BIAS_ATTENTION },
+	{ R_V, "model.decoder.layers.{}.self_attn.v_proj", BIAS_ATTENTION },
+	{ R_O, "model.decoder.layers.{}.self_attn.out_proj", BIAS_ATTENTION },
+	{ R_UP, "model.decoder.layers.{}.fc1", BIAS_ATTENTION },
+	{ R_DOWN, "model.decoder.layers.{}.fc2", BIAS_ATTENTION },
 	{ R_END },
 };
 
@@ -159,6 +161,38 @@ static bool is_true(const struct source *s, const char *key, bool otherwise)
 	return v && v->type == V_BOOL ? v->b : otherwise;
 }
 
+static int phi_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->qk_norm = is_true(s, "qk_layernorm", false) ? QK_HEAD : QK_NONE;
+	return 0;
+}
+
+/* parallel branches share one norm */
+static int stablelm_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->qk_norm = is_true(s, "qk_layernorm", false) ? QK_OWN : QK_NONE;
+	c->no_norm2 = c->parallel;
+	return 0;
+}
+
+static int gpt2_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	if (!is_true(s, "scale_attn_weights", true))
+		c->score_scale = 1;
+	c->score_by_layer = is_true(s, "scale_attn_by_inverse_layer_idx", false);
+	return 0;
+}
+
+static int starcoder2_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	c->attention_bias = is_true(s, "use_bias", true);
+	return 0;
+}
+
 static int bloom_derive(struct config *c, const struct source *s, struct err *e)
 {
 	(void)e;
@@ -232,6 +266,7 @@ static int opt_derive(struct config *c, const struct source *s, struct err *e)
 		return -1;
 	if (c->embed_width == c->width)
 		c->embed_width = 0;
+	c->attention_bias = is_true(s, "enable_bias", true);
 	c->norm_after = !is_true(s, "do_layer_norm_before", true);
 	return 0;
 }
@@ -260,7 +295,7 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 } },
-		.only = { { "qk_layernorm", 0 } },
+		.derive = phi_derive,
 		.act = "gelu_new",
 		.norm = NORM_LAYER,
 		.parallel = PARALLEL_ALWAYS,
@@ -274,10 +309,11 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.25 } },
-		.only = { { "qk_layernorm", 0 }, { "use_parallel_residual", 0 } },
+		.derive = stablelm_derive,
 		.act = "silu",
 		.norm = NORM_LAYER,
 		.gated = true,
+		.parallel = PARALLEL_CONFIG,
 	},
 	{
 		.name = "starcoder2",
@@ -288,7 +324,7 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.only = { { "use_bias", 1 } },
+		.derive = starcoder2_derive,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_LAYER,
 		.window = WINDOW_ALL,
@@ -318,7 +354,8 @@ const struct family families_gpt[] = {
 		.prefix = "transformer.",
 		.junk = gpt_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.only = { { "scale_attn_weights", 1 }, { "scale_attn_by_inverse_layer_idx", 0 }, { "add_cross_attention", 0 } },
+		.only = { { "add_cross_attention", 0 } },
+		.derive = gpt2_derive,
 		.act = "gelu_new",
 		.norm = NORM_LAYER,
 		.position = POSITION_LEARNED,
@@ -334,7 +371,7 @@ const struct family families_gpt[] = {
 		.names = opt_names,
 		.prefix = "model.",
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.only = { { "_remove_final_layer_norm", 0 }, { "enable_bias", 1 } },
+		.only = { { "_remove_final_layer_norm", 0 } },
 		.derive = opt_derive,
 		.act = "relu",
 		.norm = NORM_LAYER,

@@ -204,8 +204,8 @@ static const struct {
 	{ "an unknown layer type", QWEN2(",\"sliding_window\":8,\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"a\",\"b\",\"c\"]"), NULL,
 	  "'layer_types' holds something other than full_attention and sliding_attention for layer 1" },
 	{ "a switch that is not known", "{\"model_type\":\"opt\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
-					"\"ffn_dim\":4,\"max_position_embeddings\":9,\"enable_bias\":false}", NULL,
-	  "'enable_bias': the family opt is known with the value true only" },
+					"\"ffn_dim\":4,\"max_position_embeddings\":9,\"_remove_final_layer_norm\":true}", NULL,
+	  "'_remove_final_layer_norm': the family opt is known with the value false only" },
 	{ "learned positions without their number", "{\"model_type\":\"opt\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,"
 						    "\"num_attention_heads\":1,\"ffn_dim\":4}", NULL, "'max_position_embeddings' is missing" },
 	{ "a window without kinds of layers", "{\"model_type\":\"exaone4\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,"
