@@ -170,7 +170,7 @@ static int run_rope(struct device *d, float *out, int layout)
 	return 0;
 }
 
-enum { PLAIN, WINDOW, SOFTCAP, ALIBI, SINKS };
+enum { PLAIN, WINDOW, SOFTCAP, ALIBI, SINKS, CHUNK, ROUNDED, LATENT };
 
 static int run_attend(struct device *d, float *out, int kind)
 {
@@ -180,17 +180,19 @@ static int run_attend(struct device *d, float *out, int kind)
 	float q[N * H * D], row[2 * HK * D];
 	const float per_head[H] = { -0.5f, -0.25f, -0.125f, -0.0625f };
 	const struct ops *o = device_ops(d);
-	struct kv c = { k, v, HK, D, PAGES, D };
+	int dv = kind == LATENT ? 20 : D;
+	struct kv c = { k, v, HK, D, PAGES, dv };
 	struct attend a = { .scale = 0.1f, .softcap = kind == SOFTCAP ? 20.0f : 0, .window = kind == WINDOW ? 100 : 0,
-			    .slopes = kind == ALIBI ? per_head : NULL, .sinks = kind == SINKS ? per_head : NULL };
+			    .slopes = kind == ALIBI || kind == ROUNDED ? per_head : NULL, .rounded_bias = kind == ROUNDED,
+			    .chunk = kind == CHUNK ? 100 : 0, .sinks = kind == SINKS ? per_head : NULL };
 	for (int32_t t = 0, one = 0; t < KEYS; t++) {
 		fill(row, 2 * HK * D, 14 + (uint32_t)t);
 		struct batch b = { 1, NULL, &t, &one, table, PAGES };
-		o->kv_write(d, &c, view(row, 1, HK * D), view(row + HK * D, 1, HK * D), &b);
+		o->kv_write(d, &c, view(row, 1, HK * D), view(row + HK * D, 1, HK * dv), &b);
 	}
 	fill(q, N * H * D, 999);
 	struct batch b = { N, NULL, pos, seq, table, PAGES };
-	o->attend(d, view(out, N, H * D), view(q, N, H * D), H, &c, &a, &b);
+	o->attend(d, view(out, N, H * dv), view(q, N, H * D), H, &c, &a, &b);
 	return 0;
 }
 
@@ -239,6 +241,9 @@ static const struct check checks[] = {
 	{ "attend softcap", SOFTCAP, run_attend },
 	{ "attend alibi", ALIBI, run_attend },
 	{ "attend sinks", SINKS, run_attend },
+	{ "attend chunks", CHUNK, run_attend },
+	{ "attend rounded", ROUNDED, run_attend },
+	{ "attend latent", LATENT, run_attend },
 	{ "lse", 0, run_lse },
 };
 
