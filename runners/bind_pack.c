@@ -61,6 +61,18 @@ static int pack(struct binder *b, struct linear *w, const struct piece *p, struc
 	return bind_put_every(b, w->bias + p->n0, p->bias, (size_t)(p->bias_base + p->row0), (size_t)p->every, (size_t)p->rows, 0.0f, e);
 }
 
+/* What was read of the piece's tensor is not needed again, but for a table that is a head, too. */
+static void release(const struct binder *b, const struct piece *p, int k)
+{
+	int64_t bits = p->w->dtype == ST_U8 ? 4 : st_dtype_bits(p->w->dtype), first = p->base + p->row0 * p->row_step,
+		last = p->base + (p->row0 + (int64_t)(p->rows - 1) * p->every) * p->row_step + k;
+	if (p->w == b->embed)
+		return;
+	if (p->col_step != 1)
+		first = 0, last = (int64_t)p->w->bytes * 8 / bits;
+	safetensors_release(p->w->data + first * bits / 8, (size_t)((last - first) * bits / 8));
+}
+
 /* Random values for a layer of k inputs: with inputs of variance 1 the outputs have about that, too. */
 static void random_linear(struct binder *b, const struct linear *w)
 {
@@ -92,9 +104,11 @@ int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struc
 	m->info.packed_bytes += w->bytes + (bias ? (size_t)n * sizeof(float) : 0);
 	if (b->random)
 		random_linear(b, w);
-	for (int i = 0; i < npieces && !b->random && !b->plan; i++)
+	for (int i = 0; i < npieces && !b->random && !b->plan; i++) {
 		if (pack(b, w, &p[i], e) != 0)
 			return -1;
+		release(b, &p[i], k);
+	}
 	return 0;
 }
 

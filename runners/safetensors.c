@@ -27,6 +27,7 @@
 
 #define HEADER_MAX 100000000u /* the format's own limit, bytes */
 #define INDEX_MAX (256u << 20)
+#define DIGEST_STEP ((size_t)16 << 20) /* of a file, between two releases of its pages */
 #define FILES_MAX 4096
 
 static const struct {
@@ -636,9 +637,23 @@ size_t safetensors_bytes(const struct safetensors *s)
 	return n;
 }
 
+void safetensors_release(const unsigned char *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)p + page - 1) / page * page, to = ((uintptr_t)p + n) / page * page;
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 void safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES])
 {
-	digest_of(s->file[file].map, s->file[file].size, out);
+	const struct file *f = &s->file[file];
+	struct digest *d = digest_new();
+	for (size_t at = 0; at < f->size; at += DIGEST_STEP) {
+		size_t n = f->size - at < DIGEST_STEP ? f->size - at : DIGEST_STEP;
+		digest_add(d, f->map + at, n);
+		safetensors_release(f->map + at, n);
+	}
+	digest_end(d, out);
 }
 
 void safetensors_drop(const struct safetensors *s)

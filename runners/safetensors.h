@@ -49,7 +49,9 @@ size_t safetensors_bytes(const struct safetensors *s);                          
 /* SHA-256 of a whole file, read through the mapping. */
 void safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES]);
 
-/* The pages of the mappings may go; reading brings them back. */
+/* Bytes of a mapping that will not be needed soon: their pages may go; reading brings them back. */
+void safetensors_release(const unsigned char *p, size_t n);
+/* The pages of all mappings may go, and are read in no order from now on; reading brings them back. */
 void safetensors_drop(const struct safetensors *s);
 
 /* "[32, 64]" */
