@@ -421,6 +421,26 @@ static void test_kept_bits(void)
 		rows = fnv(rows, y, (size_t)d * sizeof *y);
 		free(kv.k), free(kv.v);
 	}
+	uint64_t acts = 0xcbf29ce484222325ull, routes = acts;
+	const float p[4] = { 0.9f, 1.5f, 0.5f, -1e-6f };
+	for (enum act k = ACT_RELU2; k < ACT_COUNT; k++)
+		for (uint64_t u = 0; u <= 0xffffffffu; u += 1000003) {
+			float x = f32_of_bits((uint32_t)u), y;
+			act_c(&y, &x, &x, 1, k, p);
+			acts = fnv(acts, &y, sizeof y);
+		}
+	struct rowops ops;
+	rowops_c(&ops);
+	for (int n = 0; n < 50; n++) {
+		struct router r = { .score = (enum route_score)(n % 5), .experts = 8 + 7 * n, .k = 2, .normalise = n % 2, .factor = 1.5f, .jitter = 0.1f };
+		float x[400], w[2];
+		int32_t ids[2];
+		check_fill(x, 400, FILL_PLAIN);
+		route_row(ids, w, x, &r, &ops);
+		routes = fnv(fnv(routes, ids, sizeof ids), w, sizeof w);
+	}
+	CHECK(acts == 0x4958c01cc00b8df5ull, "activations: %016llx", (unsigned long long)acts);
+	CHECK(routes == 0x8dafcb1c96ac6365ull, "routes: %016llx", (unsigned long long)routes);
 	CHECK(functions == 0xe51bf1c5855422cbull, "functions: %016llx", (unsigned long long)functions);
 	CHECK(rows == 0xb2329741bc8f0418ull, "rows: %016llx", (unsigned long long)rows);
 }
