@@ -17,12 +17,12 @@ ROPES = [
 # families whose rotary settings are part of what they are, and have variants of their own below
 OWN_ROPE = {"gemma3-text", "gemma4-text", "olmo3", "hunyuan-dense", "hunyuan-moe", "ministral3", "phi3", "phi3-longrope", "phi-moe", "deepseek-v2", "deepseek-v2-lite",
             "deepseek-v3", "deepseek-v3-fp8", "kimi-k2", "gpt-oss-mxfp4", "qwen3.5-text", "internlm2", "minicpm", "qwen1", "chatglm3", "baichuan-7b", "baichuan2-7b",
-            "dbrx", "longcat-flash", "granite-moe-hybrid", "mimo", "phi", "stablelm", "nemotron"}
+            "dbrx", "longcat-flash", "granite-moe-hybrid", "mimo", "phi", "stablelm", "nemotron", "mixtral", "baichuan-13b", "baichuan2-13b"}
 NO_HEADS = {"deepseek-v2", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-fp8", "kimi-k2", "longcat-flash", "gemma4-text", "phi", "mamba2"}
 BIASES = ["attention_bias", "mlp_bias", "use_bias", "bias", "use_qkv_bias", "attention_out_bias", "add_qkv_bias", "conv_bias", "use_conv_bias", "mamba_conv_bias",
           "mamba_proj_bias", "lm_head_bias"]
 NO_BIAS = {"mimo", "gpt-oss-mxfp4", "deepseek-v2", "deepseek-v3", "longcat-flash", "falcon-7b", "llama4-text", "qwen3.5-text", "gemma4-text"}
-NO_TIE = {"baichuan-7b", "baichuan-13b", "baichuan2-7b", "baichuan2-13b", "qwen1", "chatglm3", "phi", "phi-moe", "gpt-j", "internlm2", "mpt", "bloom", "longcat-flash"}
+NO_TIE = {"baichuan-7b", "baichuan-13b", "baichuan2-7b", "baichuan2-13b", "qwen1", "chatglm3", "phi", "phi-moe", "gpt-j", "internlm2", "mpt", "bloom", "longcat-flash", "dbrx"}
 
 SLIDE = ["sliding_attention", "full_attention"]
 LLAMA4_NOPE = [1, 0, 1, 1]
@@ -30,7 +30,7 @@ YARN_DS = {"type": "yarn", "factor": 8.0, "original_max_position_embeddings": 64
 SPARSE = [("dense-layers", {"decoder_sparse_step": 2, "mlp_only_layers": [0]}), ("top1", {"num_experts_per_tok": 1, "norm_topk_prob": True, "num_experts": 7}),
           ("norm-flip", {"norm_topk_prob": "flip", "num_experts_per_tok": 5, "num_experts": 9})]
 DEEPSEEK = [("rope-default", {"rope_scaling": None, "@len": 300}), ("rope-yarn", {"rope_scaling": YARN_DS, "@len": 700}),
-            ("heads", {"num_attention_heads": 3, "num_key_value_heads": 3, "qk_nope_head_dim": 28, "qk_rope_head_dim": 8, "v_head_dim": 36, "kv_lora_rank": 52}),
+            ("heads", {"num_attention_heads": 5, "num_key_value_heads": 5, "qk_nope_head_dim": 28, "qk_rope_head_dim": 8, "v_head_dim": 36, "kv_lora_rank": 52}),
             ("dense2", {"first_k_dense_replace": 2}), ("moe-all", {"first_k_dense_replace": 0, "num_experts_per_tok": 2}),
             ("q-flip", {"q_lora_rank": "flip40"}), ("shared", {"n_shared_experts": 3, "routed_scaling_factor": 1.7})]
 MAMBA_ATT = [("conv", {"mamba_d_conv": 3, "mamba_d_state": 16}), ("groups", {"mamba_n_groups": 2})]
@@ -93,10 +93,10 @@ TABLE = {
     "dots1": [("groups", {"n_group": 3, "topk_group": 2}), ("no-norm", {"norm_topk_prob": False, "n_shared_experts": 1}), ("dense2", {"first_k_dense_replace": 2}), ("window", {"use_sliding_window": True, "sliding_window": 24, "layer_types": ["full_attention", "sliding_attention", "full_attention"], "@len": 500}),
               ("top1", {"num_experts_per_tok": 1, "attention_bias": True})],
     "longcat-flash": [("no-zero", {"zero_expert_num": 2, "moe_topk": 2}), ("heads", {"num_attention_heads": 3, "num_key_value_heads": 3, "qk_nope_head_dim": 28, "v_head_dim": 12, "kv_lora_rank": 52}),
-                      ("layers", {"num_layers": 3, "routed_scaling_factor": 1.5, "@len": 500}), ("no-q-lora", {"q_lora_rank": None})],
+                      ("layers", {"num_layers": 3, "routed_scaling_factor": 1.5, "@len": 500})],
     "mimo": [("gqa", {"num_key_value_heads": 1, "head_dim": 20, "@len": 500}), ("mha", {"num_key_value_heads": 6})],
     "gpt2": [("inverse", {"scale_attn_by_inverse_layer_idx": True}), ("unscaled", {"scale_attn_weights": False}), ("inner", {"n_inner": 100, "activation_function": "relu"}), ("gelu", {"activation_function": "gelu", "n_head": 3})],
-    "gpt-j": [("rotary", {"rotary_dim": 24}), ("inner", {"n_inner": 100, "n_head": 2, "rotary_dim": 16}), ("rotary-none", {"rotary_dim": None})],
+    "gpt-j": [("rotary", {"rotary_dim": 24}), ("inner", {"n_inner": 100, "n_head": 2, "rotary_dim": 16})],
     "gpt-neo": [("types", {"attention_types": [[["global", "global", "local", "local"], 1]], "attention_layers": ["global", "global", "local", "local"], "window_size": 10}), ("inner", {"intermediate_size": 100, "@len": 500}), ("global", {"attention_types": [[["global"], 4]], "attention_layers": ["global"] * 4})],
     "opt": [("post-norm", {"do_layer_norm_before": False}), ("project", {"word_embed_proj_dim": 40}), ("post-project", {"do_layer_norm_before": False, "word_embed_proj_dim": 40}), ("no-final", {"_remove_final_layer_norm": True}), ("gelu", {"activation_function": "gelu"}), ("nobias", {"enable_bias": False}),
             ("no-affine", {"layer_norm_elementwise_affine": False})],
@@ -108,7 +108,7 @@ TABLE = {
                     ("no-cap", {"final_logit_softcapping": None}), ("moe", {"enable_moe_block": True, "num_experts": 6, "top_k_experts": 2, "moe_intermediate_size": 36}), ("factor", {"rope_parameters.full_attention.partial_rotary_factor": 0.5, "global_head_dim": 48})],
     "phi": [("qk-norm", {"qk_layernorm": True}), ("gqa", {"num_key_value_heads": 2, "partial_rotary_factor": 0.5}), ("linear", {"rope_scaling": {"type": "linear", "factor": 2.0}, "@len": 500}), ("f32", {"@dtype": "F32", "num_hidden_layers": 2, "vocab_size": 301})],
     "phi3": [("window", {"sliding_window": 17, "@len": 500}), ("no-window", {"sliding_window": None}), ("partial", {"partial_rotary_factor": 0.5}), ("gqa", {"num_key_value_heads": 2})],
-    "phi3-longrope": [("short", {"original_max_position_embeddings": 700, "max_position_embeddings": 1400, "@len": 500}), ("su", {"rope_scaling.type": "su"}), ("long", {"@len": 700, "num_key_value_heads": 1}), ("same", {"max_position_embeddings": 128, "@len": 100}), ("attention", {"rope_scaling.attention_factor": 1.4})],
+    "phi3-longrope": [("short", {"original_max_position_embeddings": 700, "max_position_embeddings": 1400, "@len": 500}), ("long", {"@len": 700, "num_key_value_heads": 1}), ("same", {"max_position_embeddings": 128, "@len": 100}), ("attention", {"rope_scaling.attention_factor": 1.4})],
     "phi-moe": [("experts", {"num_local_experts": 5}), ("nobias", {"attention_bias": False, "lm_head_bias": False}), ("jitter", {"router_jitter_noise": 0.05}), ("long", {"@len": 700})],
     "granite": [("scales", {"embedding_multiplier": 1.0, "attention_multiplier": 0.3, "residual_multiplier": 1.0, "logits_scaling": 4.0}), ("bias", {"attention_bias": True, "mlp_bias": True})],
     "granite-moe": [("experts", {"num_local_experts": 5, "num_experts_per_tok": 1}), ("all", {"num_local_experts": 4, "num_experts_per_tok": 4, "@len": 500})],
@@ -120,13 +120,14 @@ TABLE = {
     "smollm3": [("nope", {"no_rope_layers": [0, 1, 0, 1]}), ("interval", {"no_rope_layers": DROP, "no_rope_layer_interval": 2}), ("window", {"use_sliding_window": True, "sliding_window": 24, "layer_types": SLIDE * 2, "@len": 500})],
     "lfm2": [("types", {"layer_types": ["full_attention", "conv", "full_attention", "conv"]}), ("conv4", {"conv_L_cache": 4, "conv_bias": True}), ("ff", {"block_auto_adjust_ff_dim": False}), ("multiplier", {"block_ffn_dim_multiplier": 1.3, "block_multiple_of": 16, "@len": 500})],
     "lfm2-moe": [("no-bias", {"use_expert_bias": False}), ("no-norm", {"norm_topk_prob": False, "routed_scaling_factor": 1.7}), ("dense2", {"num_dense_layers": 2, "num_experts": 5, "num_experts_per_tok": 1}), ("dense0", {"num_dense_layers": 0, "conv_L_cache": 2})],
-    "arcee": [("default", {"rope_scaling": None}), ("bias", {"attention_bias": True, "mlp_bias": True, "num_attention_heads": 6, "num_key_value_heads": 3})],
-    "dbrx": [("kv1", {"attn_config.kv_n_heads": 1, "attn_config.clip_qkv": 0.5}), ("no-clip", {"attn_config.clip_qkv": None, "attn_config.kv_n_heads": 4}), ("experts", {"ffn_config.moe_num_experts": 5, "ffn_config.moe_top_k": 1}), ("no-norm", {"ffn_config.moe_normalize_expert_weights": None, "@len": 500}), ("norm2", {"ffn_config.moe_normalize_expert_weights": 2.0})],
+    "arcee": [("default", {"rope_scaling": None}), ("bias", {"attention_bias": True, "mlp_bias": True, "num_attention_heads": 10, "num_key_value_heads": 2, "head_dim": 24})],
+    "dbrx": [("kv1", {"attn_config.kv_n_heads": 1, "attn_config.clip_qkv": 0.5}), ("kv4", {"attn_config.kv_n_heads": 4}), ("experts", {"ffn_config.moe_num_experts": 5, "ffn_config.moe_top_k": 1}), ("no-norm", {"ffn_config.moe_normalize_expert_weights": None, "@len": 500}), ("norm2", {"ffn_config.moe_normalize_expert_weights": 2.0})],
     "mpt": [("clip", {"attn_config.clip_qkv": 0.6}), ("scale", {"attn_config.softmax_scale": 0.3}), ("heads8", {"n_heads": 8, "@len": 500}), ("heads3", {"n_heads": 3}), ("heads12", {"n_heads": 12})],
     "mamba2": [("groups", {"n_groups": 4, "state_size": 16}), ("conv3", {"conv_kernel": 3, "use_conv_bias": False, "@len": 500}), ("bias", {"use_bias": True}), ("expand", {"expand": 3, "num_heads": 12, "n_groups": 3}), ("limit", {"time_step_limit": [0.05, 0.5]}), ("tied", {"/tie_word_embeddings": True})],
     "mistral": [("no-window", {"sliding_window": None}), ("window", {"sliding_window": 65, "@len": 700}), ("no-head-dim", {"head_dim": DROP})],
     "ministral3": [("beta", {"rope_parameters.llama_4_scaling_beta": 0.3, "rope_parameters.original_max_position_embeddings": 32, "@len": 700}), ("mscale", {"rope_parameters.mscale_all_dim": 0.5}), ("window", {"sliding_window": 40}), ("kv1", {"num_key_value_heads": 1, "head_dim": 16})],
-    "mixtral": [("top1", {"num_experts_per_tok": 1, "num_local_experts": 3}), ("top4", {"num_experts_per_tok": 4, "num_local_experts": 5}), ("window", {"sliding_window": 20, "@len": 500}), ("head", {"head_dim": 24})],
+    "mixtral": [("top1", {"num_experts_per_tok": 1, "num_local_experts": 3}), ("top4", {"num_experts_per_tok": 4, "num_local_experts": 5}), ("window", {"sliding_window": 20, "@len": 500}), ("head", {"head_dim": 24}),
+                ("rope-yarn", {"head_dim": 16, "rope_scaling": ROPES[2][1], "@len": 500})],
     "cohere": [("qk-norm", {"use_qk_norm": True, "num_key_value_heads": 2}), ("scale", {"logit_scale": 0.3}), ("bias", {"attention_bias": True})],
     "cohere2": [("pattern2", {"sliding_window_pattern": 2, "layer_switch": 2, "@len": 500}), ("types", {"sliding_window_pattern": DROP, "layer_switch": DROP, "layer_types": ["full_attention", "sliding_attention", "full_attention", "sliding_attention"], "sliding_window": 20}), ("no-pattern", {"sliding_window_pattern": DROP, "layer_switch": DROP})],
     "falcon-7b": [("sequential", {"parallel_attn": False}), ("mha", {"multi_query": False}), ("bias", {"bias": True}), ("ffn", {"ffn_hidden_size": 200, "@len": 500}), ("untied", {"/tie_word_embeddings": False})],
