@@ -351,7 +351,8 @@ class Reference:
         try:
             json.dump(config, open(folder + "/config.json", "w"))
             save_file({k: torch.tensor(np.array(v, order="C"), dtype=dtype) for k, v in tensors.items()}, folder + "/model.safetensors", metadata={"format": "pt"})
-            m, info = make_class(config).from_pretrained(folder, dtype=dtype, attn_implementation="eager", experts_implementation="eager",
+            attention = "sdpa" if config.get("alibi") else "eager"   # the eager code of Falcon adds the bias twice
+            m, info = make_class(config).from_pretrained(folder, dtype=dtype, attn_implementation=attention, experts_implementation="eager",
                                                          output_loading_info=True)
         finally:
             shutil.rmtree(folder)
