@@ -122,7 +122,7 @@ static int job_open(struct job *j, int rows, int sequences, int pages, struct er
 static double floor_seconds(const struct model_info *m, const struct limits *l, double rows, double scored, double keys, double passes,
 			    double positions)
 {
-	double linear = rows * m->row_flops + scored * m->head_flops, attend = 4.0 * m->heads * m->head_dim * m->layers * keys;
+	double linear = rows * m->row_flops + scored * m->head_flops, attend = m->key_flops * keys;
 	double bytes = passes * (double)m->linear_bytes + positions * (double)m->kv_page_bytes / KV_PAGE;
 	if (l->fma <= 0 || l->read <= 0)
 		return 0;

@@ -93,6 +93,7 @@ int bind_attention(struct binder *b, struct block *k, int layer, struct err *e);
 int bind_recurrent(struct binder *b, struct block *k, int layer, struct err *e);  /* bind_recurrent.c: nothing in other layers */
 int bind_given(struct binder *b, struct err *e);                                 /* bind_layer_input.c: of the whole model, */
 int bind_layer_input(struct binder *b, struct block *k, int layer, struct err *e); /* and of a layer */
+int bind_mla(struct binder *b, struct block *k, int layer, struct err *e);        /* bind_mla.c */
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
 int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */

@@ -27,7 +27,7 @@ struct moe_host {
 static bool has_experts(const struct config *c)
 {
 	for (int i = 0; i < c->layers; i++)
-		if (c->ff[i] == FF_MOE)
+		if (c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT)
 			return true;
 	return false;
 }

@@ -10,9 +10,11 @@ bool layer_kv(const struct config *c, int i, struct kv *out)
 {
 	int d = layer_head_dim(c, i);
 	*out = (struct kv){ .hk = layer_kv_heads(c, i), .d = d, .dv = d };
+	if (c->mixer[i] == MIX_MLA)
+		*out = (struct kv){ .hk = 1, .d = c->mla.kv_rank + c->mla.rope, .dv = c->mla.kv_rank };
 	if (c->kv_back[i])
 		return false;
-	return c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
+	return c->mixer[i] == MIX_MLA || c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
 }
 
 bool layer_state(const struct config *c, int i, size_t *conv, size_t *main)

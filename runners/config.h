@@ -34,9 +34,14 @@ enum mixer {
 	MIX_CONV,      /* gated short convolution (lfm2) */
 	MIX_LIGHTNING, /* linear attention with a decay of each head (minimax) */
 	MIX_BOTH,      /* attention and Mamba-2 side by side (falcon_h1) */
+	MIX_MLA,       /* multi-head latent attention */
 	MIX_COUNT
 };
-enum ff { FF_DENSE, FF_NONE, FF_MOE, FF_COUNT };
+enum ff {
+	FF_DENSE, FF_NONE, FF_MOE,
+	FF_SHORTCUT, /* dense, and experts whose output joins behind the next layer (longcat_flash) */
+	FF_COUNT
+};
 
 enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG, ROPE_ALPHA, ROPE_DYNAMIC, ROPE_PROPORTIONAL };
 #define ROPE_MAX_PAIRS 512
@@ -93,6 +98,14 @@ struct mamba_config {
 	double in_scale, out_scale, attention_in, attention_out, key_scale; /* MIX_BOTH: of the branches' inputs and outputs, of keys */
 };
 
+/* Multi-head latent attention. */
+struct mla_config {
+	int q_rank, kv_rank;         /* of latents; q_rank 0: queries come from the stream */
+	int nope, rope, value;       /* channels of a head: of its query without position, rotated; of its value */
+	bool scale_q, scale_kv;      /* queries times (width / q_rank)^1/2, latents times (width / kv_rank)^1/2 */
+	double kv_scale;             /* latents are multiplied by it */
+};
+
 struct config {
 	char path[4096];             /* of config.json, for messages */
 	const struct family *family;
@@ -117,6 +130,8 @@ struct config {
 	struct delta_config delta;
 	struct mamba_config mamba;
 	double gate_scale, down_scale; /* of a dense feed-forward part: what the activation sees, what comes out */
+	struct mla_config mla;
+	bool halves;                 /* tensors are numbered by pairs of layers: layer i is half i % 2 of layer i / 2 (longcat_flash) */
 	int conv_width;              /* of layers MIX_CONV */
 	bool conv_bias;
 	int full_head_dim, full_kv_heads; /* of layers that do not slide; 0: the same (gemma4) */

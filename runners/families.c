@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct family *const tables[] = { families_llama, families_gpt, families_moe, families_recurrent, families_gemma };
+static const struct family *const tables[] = { families_llama, families_gpt, families_moe, families_recurrent, families_gemma, families_mla };
 #define TABLES (sizeof tables / sizeof tables[0])
 #define MAX_WORDS 1024
 

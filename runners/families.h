@@ -20,6 +20,7 @@ enum role {
 	R_END, R_EMBED, R_EMBED_NORM, R_POSITIONS, R_HEAD, R_FINAL_NORM,
 	R_PROJECT_IN, R_PROJECT_OUT, R_NORM1, R_NORM2, R_POST1, R_POST2, /* before attention and mlp; on their outputs */
 	R_Q, R_K, R_V, R_QKV, R_Q_NORM, R_K_NORM, R_O, R_SINKS /* the whole name */,
+	R_MLA_Q_A, R_MLA_Q_NORM, R_MLA_Q_B, R_MLA_KV_A, R_MLA_KV_NORM, R_MLA_KV_B,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN, R_ACT,
 	R_GIVEN, R_GIVEN_OF, R_GIVEN_NORM, R_GIVE, R_TAKE, R_TAKEN, R_SCALE /* the whole name */, /* gemma4: what tokens give each layer */
 	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */,

@@ -55,6 +55,6 @@ extern const struct key granite_keys[], clip_keys[];
 int granite_derive(struct config *c, const struct source *s, struct err *e);
 int hunyuan_derive(struct config *c, const struct source *s, struct err *e);
 
-extern const struct family families_llama[], families_gpt[], families_moe[], families_recurrent[], families_gemma[];
+extern const struct family families_llama[], families_gpt[], families_moe[], families_recurrent[], families_gemma[], families_mla[];
 
 #endif

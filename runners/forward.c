@@ -11,7 +11,7 @@
  *
  *     x     [n][width]             residual stream
  *     h     [n][width]             normed input, later a branch's output
- *     side  [n][width]             parallel residual: the output of attention while the MLP runs
+ *     side  [n][width]             parallel residual: the output of attention while the MLP runs; the experts' until the next layer ends
  *     top   [chunk][width], logits [chunk][vocab]
  */
 #include "runners/forward_int.h"
@@ -107,6 +107,7 @@ static void mix(const struct forward *f, struct mat y, struct mat x, const struc
 	case MIX_ATTENTION: block_attention(f, y, x, &c->layer[i - f->m->cfg.kv_back[i]], b, i); break;
 	case MIX_DELTA: block_delta(f, y, x, &c->state[i], b, i); break;
 	case MIX_MAMBA: block_mamba(f, y, x, &c->state[i], b, i); break;
+	case MIX_MLA: block_mla(f, y, x, &c->layer[i], b, i); break;
 	case MIX_CONV: block_conv(f, y, x, &c->state[i], b, i); break;
 	case MIX_LIGHTNING: block_lightning(f, y, x, &c->state[i], b, i); break;
 	case MIX_BOTH: mix_both(f, y, x, c, b, i); break;
@@ -120,6 +121,10 @@ static void feed(const struct forward *f, struct mat y, struct mat x, int i)
 	switch ((enum ff)f->m->cfg.ff[i]) {
 	case FF_DENSE: block_mlp(f, y, x, i); break;
 	case FF_MOE: block_moe(f, y, x, i); break;
+	case FF_SHORTCUT:
+		block_moe(f, rows_of(f->side, x.n, f->m->cfg.width, f->m->cfg.width), x, i);
+		block_mlp(f, y, x, i);
+		break;
 	default: assert(!"a feed-forward part"); break;
 	}
 }
@@ -186,6 +191,8 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 		feed(f, h, branch_input(f, h, x, &k->norm2), i);
 		branch_output(f, x, h, &k->norm2, &k->post2, 2);
 	}
+	if (i > 0 && m->cfg.ff[i - 1] == FF_SHORTCUT)
+		add_branch(f, x, rows_of(f->side, b->n, width, width));
 	if (m->cfg.layer_input)
 		block_layer_input(f, x, h, i);
 	if (k->scale != 1)

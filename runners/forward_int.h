@@ -21,6 +21,11 @@ struct moe_scratch {
 	struct moe_host *host;
 };
 
+/* block_mla.c: [rows], then [rows at once] of each. */
+struct mla_scratch {
+	float *down, *nope, *rope, *q, *o, *v;
+};
+
 struct forward {
 	struct model *m;
 	int max_rows, max_scored, max_sequences, max_pages; /* max_pages: of a sequence */
@@ -37,6 +42,7 @@ struct forward {
 	float *qkv, *att; /* block_attention.c */
 	float *up;        /* block_mlp.c */
 	struct moe_scratch moe;
+	struct mla_scratch mla;
 	struct lse *lse;
 	struct draw *draw;
 	int32_t *drawn;
@@ -70,6 +76,8 @@ void forward_norm_parts(const struct forward *f, struct mat y, struct mat x, int
 /* y may be x */
 void attention_parts(struct parts *p, const struct model *m, size_t rows);
 void block_attention(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer);
+void mla_parts(struct parts *p, const struct model *m, size_t rows);
+void block_mla(const struct forward *f, struct mat y, struct mat x, const struct kv *kv, const struct batch *b, int layer);
 void recurrent_parts(struct parts *p, const struct model *m, size_t rows);
 void block_delta(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);
 void block_mamba(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer);

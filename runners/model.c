@@ -215,29 +215,35 @@ static void fill_info(struct model *m, const struct binder *b)
 			i->state_bytes += (conv + main) * sizeof(float);
 		if (layer_kv(c, k, &kv))
 			i->kv_page_bytes += (size_t)kv.hk * (size_t)(kv.d + kv.dv) * KV_PAGE * sizeof(float);
+		if (c->mixer[k] == MIX_ATTENTION || c->mixer[k] == MIX_BOTH || c->mixer[k] == MIX_MLA)
+			i->key_flops += 2.0 * c->heads * (kv.d + kv.dv);
 	}
 }
 
 static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 {
 	const struct config *c = b->c;
+	int at = c->halves ? i / 2 : i; /* the layer's number in names */
 
+	b->expert = i % 2; /* which half; of those that have halves */
 	k->inner = c->inner * (c->wide_inner && c->kv_back[i] ? 2 : 1);
 	k->scale = 1;
 	bool mixes = c->mixer[i] != MIX_NONE, feeds = c->ff[i] != FF_NONE;
-	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, i, c->width, "hidden_size", e) != 0) ||
-	    (feeds && !c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, i, c->width, "hidden_size", e) != 0) ||
-	    (mixes && bind_norm(b, &k->post1, R_POST1, i, c->width, "hidden_size", e) != 0) ||
-	    (feeds && bind_norm(b, &k->post2, R_POST2, i, c->width, "hidden_size", e) != 0))
+	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, at, c->width, "hidden_size", e) != 0) ||
+	    (feeds && !c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, at, c->width, "hidden_size", e) != 0) ||
+	    (mixes && bind_norm(b, &k->post1, R_POST1, at, c->width, "hidden_size", e) != 0) ||
+	    (feeds && bind_norm(b, &k->post2, R_POST2, at, c->width, "hidden_size", e) != 0))
 		return -1;
 	bool attends = c->mixer[i] == MIX_ATTENTION || c->mixer[i] == MIX_BOTH;
 	if ((attends && bind_attention(b, k, i, e) != 0) || bind_recurrent(b, k, i, e) != 0)
 		return -1;
 	if (bind_layer_input(b, k, i, e) != 0)
 		return -1;
-	if (c->ff[i] == FF_MOE)
-		return bind_moe(b, k, i, e);
-	return c->ff[i] == FF_DENSE ? bind_mlp(b, k, i, e) : 0;
+	if (c->mixer[i] == MIX_MLA && bind_mla(b, k, at, e) != 0)
+		return -1;
+	if ((c->ff[i] == FF_DENSE || c->ff[i] == FF_SHORTCUT) && bind_mlp(b, k, at, e) != 0)
+		return -1;
+	return c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT ? bind_moe(b, k, at, e) : 0;
 }
 
 static int load(struct binder *b, struct err *e)

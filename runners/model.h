@@ -28,6 +28,7 @@ struct model_info {
 	size_t weights_bytes, packed_bytes; /* of the files, mapped; on the device */
 	size_t table_bytes;  /* of embeddings: in the mapped files, or part of packed_bytes (ops->host_rows) */
 	double row_flops, head_flops; /* of the linear layers, one row: all blocks; the head */
+	double key_flops;    /* of attention, all layers, one row and one key that it sees */
 	size_t linear_bytes; /* packed, the head included */
 	size_t kv_page_bytes; /* all layers, one page of 64 positions, K and V */
 	size_t state_bytes;   /* all recurrent layers, the state of one sequence; 0: there are none */

@@ -27,6 +27,14 @@ struct recurrent {
 	float *q_unit, *k_unit;  /* device, [key_dim]: what queries and keys of length sqrt(d) are multiplied by */
 };
 
+/* Multi-head latent attention (block_mla.c). */
+struct mla {
+	struct linear down;         /* [q rank + kv rank + rope][width] */
+	struct linear nope, rope;   /* queries: [h nope][q rank or width], [h rope][the same] */
+	struct linear *key, *value; /* [h]: [kv rank][nope] a query to the latents' channels; [value][kv rank] an output from them */
+	float *q_norm, *kv_norm;    /* device; q_norm NULL: there is no latent of queries */
+};
+
 struct block {
 	struct norm norm1, norm2, post1, post2;
 	struct norm q_norm, k_norm;
@@ -39,6 +47,7 @@ struct block {
 	float scale;        /* of the layer's output */
 	float act[4];       /* parameters of the activation */
 	struct recurrent *rec;
+	struct mla *mla;
 	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
 	struct moe_block *moe; /* of layers with experts */

@@ -78,7 +78,7 @@ void ropetable_frequencies(double *out, const struct rope_config *r, int dims, b
 		yarn(out, r, dims);
 }
 
-static double yarn_scale(double factor, double mscale)
+double ropetable_mscale(double factor, double mscale)
 {
 	return factor <= 1 ? 1 : 0.1 * mscale * dm_log(factor) + 1;
 }
@@ -96,8 +96,8 @@ double ropetable_scale(const struct rope_config *r, bool far)
 	if (r->attention_factor > 0)
 		return r->attention_factor;
 	if (r->mscale > 0 && r->mscale_all_dim > 0)
-		return yarn_scale(r->factor, r->mscale) / yarn_scale(r->factor, r->mscale_all_dim);
-	return yarn_scale(r->factor, 1);
+		return ropetable_mscale(r->factor, r->mscale) / ropetable_mscale(r->factor, r->mscale_all_dim);
+	return ropetable_mscale(r->factor, 1);
 }
 
 void ropetable_fill(float *cos, float *sin, const double *freq, double scale, int dims, int from, int n)
