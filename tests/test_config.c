@@ -294,7 +294,7 @@ static void test_families(void)
 		CHECK(family_find(&g, f->architectures[0], NULL, &e) == 0 && g == f, "%s is not found by architecture", f->name);
 		CHECK(!f->model_types[0] || (family_find(&g, NULL, f->model_types[0], &e) == 0 && g == f), "%s is not found by model_type", f->name);
 		CHECK(family_role(f, R_EMBED) && (family_role(f, R_O) || family_role(f, R_REC_OUT)), "%s lacks a role", f->name);
-		CHECK(!family_role(f, R_O) || family_role(f, R_QKV) || (family_role(f, R_Q) && family_role(f, R_K) && family_role(f, R_V)), "%s lacks q, k, v", f->name);
+		CHECK(!family_role(f, R_O) || family_role(f, R_QKV) || family_role(f, R_MLA_KV_B) || (family_role(f, R_Q) && family_role(f, R_K) && family_role(f, R_V)), "%s lacks q, k, v", f->name);
 		CHECK(!f->gated || !family_role(f, R_DOWN) || family_role(f, R_GATE_UP) || (family_role(f, R_GATE) && family_role(f, R_UP)), "%s lacks gate, up", f->name);
 	}
 }
