@@ -18,7 +18,7 @@
 #include "runners/text/utf8.h"
 #include "runners/tok_files.h"
 
-static const char engine[] = "assay tokenizer 2";
+static const char engine[] = "assay tokenizer 3";
 
 /* ---- components ---- */
 
