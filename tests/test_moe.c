@@ -1,5 +1,6 @@
 /* test_moe.c - layers with experts: which layers have them, what of a configuration is refused, what of a file is; that a row's
- * bits do not depend on the others of the call, also where an expert's rows are more than go through it at once; random weights.
+ * bits do not depend on the others of the call, also where an expert's rows are more than go through it at once; that a failure in
+ * the middle of a pass is the call's; random weights.
  *
  * Numbers against float64 are test_families.c's; routing by itself is test_route.c's.
  */
@@ -11,7 +12,7 @@
 #include "tests/machine.h"
 
 #include "runners/config.h"
-#include "runners/families.h"
+#include "runners/model_int.h"
 
 #define SEQUENCES 5
 #define LENGTH 300 /* SEQUENCES * LENGTH is more than an expert takes at once */
@@ -229,6 +230,63 @@ static void test_rows(void)
 		}
 }
 
+/* A device that fails in the middle of a pass: the first failure is the call's, and the next call knows nothing of it. */
+static int fail_at, stray;
+static const struct ops *real;
+
+static int failing_sync(struct device *dev, struct err *e)
+{
+	int rc = real->sync(dev, e);
+	return fail_at && --fail_at == 0 ? err_set(e, E_DEVICE, "the device has had enough") : rc;
+}
+
+static void stray_route(struct device *dev, int32_t *ids, float *weights, struct mat logits, const struct router *r)
+{
+	real->route(dev, ids, weights, logits, r);
+	if (stray)
+		ids[logits.n * r->k - 1] = stray;
+}
+
+static void test_failures(void)
+{
+	static int32_t ids[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const struct { int fail, stray; const char *message; } cases[] = {
+		{ 1, 0, "had enough" }, { 2, 0, "had enough" }, { 0, 8, "the router chose expert 8 of 8" }, { 0, -1, "expert -1" }, { 1, 100, "had enough" },
+	};
+	struct lse good[8], out[8];
+	int32_t pos[8], seq[8] = { 0 }, target[8], table[PAGES] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	struct machine k;
+	struct err e = { 0 };
+
+	write_checkpoint(dir, golden("mixtral"));
+	int rc = machine_open(&k, dir, 1, cpu_best(), 1, &e);
+	CHECK(rc == 0, "%s", e.msg);
+	if (rc != 0)
+		return;
+	real = k.m->ops;
+	struct ops bad = *real;
+	bad.sync = failing_sync;
+	bad.route = stray_route;
+	for (int i = 0; i < 8; i++) {
+		pos[i] = i;
+		target[i] = -1;
+	}
+	struct eval v = { .n = 8, .ids = ids, .pos = pos, .seq = seq, .table = table, .sequences = 1, .ld_table = PAGES, .nscored = 8, .scored = pos,
+			  .target = target, .out = good };
+	CHECK(forward_eval(k.f, &k.cache, &v, &e) == 0, "%s", e.msg);
+	k.m->ops = &bad;
+	v.out = out;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		fail_at = cases[i].fail;
+		stray = cases[i].stray;
+		CHECK(forward_eval(k.f, &k.cache, &v, &e) == -1 && strstr(e.msg, cases[i].message), "case %zu: message is: %s", i, e.msg);
+		fail_at = stray = 0;
+		CHECK(forward_eval(k.f, &k.cache, &v, &e) == 0 && memcmp(good, out, sizeof good) == 0, "case %zu: the next call is not as before", i);
+	}
+	k.m->ops = real;
+	machine_close(&k);
+}
+
 /* Random weights of the shape of each golden model: finite numbers, the same twice. */
 static void test_random(void)
 {
@@ -267,6 +325,7 @@ int main(int argc, char **argv)
 		{ "tensors that contradict the configuration", test_contrary },
 		{ "layers behind the last", test_beyond },
 		{ "rows in large calls", test_rows },
+		{ "a device that fails", test_failures },
 		{ "random weights", test_random },
 		{ NULL, NULL },
 	};
