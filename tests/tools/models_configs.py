@@ -21,8 +21,8 @@ OWN_ROPE = {"gemma3-text", "gemma4-text", "olmo3", "hunyuan-dense", "hunyuan-moe
 NO_HEADS = {"deepseek-v2", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-fp8", "kimi-k2", "longcat-flash", "gemma4-text", "phi", "mamba2"}
 BIASES = ["attention_bias", "mlp_bias", "use_bias", "bias", "use_qkv_bias", "attention_out_bias", "add_qkv_bias", "conv_bias", "use_conv_bias", "mamba_conv_bias",
           "mamba_proj_bias", "lm_head_bias"]
-NO_BIAS = {"mimo", "gpt-oss-mxfp4", "deepseek-v2", "deepseek-v3", "longcat-flash", "falcon-7b", "llama4-text", "qwen3.5-text", "gemma4-text"}
-NO_TIE = {"baichuan-7b", "baichuan-13b", "baichuan2-7b", "baichuan2-13b", "qwen1", "chatglm3", "phi", "phi-moe", "gpt-j", "internlm2", "mpt", "bloom", "longcat-flash", "dbrx"}
+NO_BIAS = {"mimo", "gpt-oss-mxfp4", "deepseek-v2", "deepseek-v3", "longcat-flash", "falcon-7b", "llama4-text", "qwen3.5-text", "gemma4-text", "hunyuan-dense", "hunyuan-moe"}
+NO_TIE = {"baichuan-7b", "baichuan-13b", "baichuan2-7b", "baichuan2-13b", "qwen1", "chatglm3", "phi", "phi-moe", "gpt-j", "internlm2", "mpt", "bloom", "longcat-flash", "dbrx", "llama4-text", "nemotron-h"}
 
 SLIDE = ["sliding_attention", "full_attention"]
 LLAMA4_NOPE = [1, 0, 1, 1]
@@ -87,7 +87,7 @@ TABLE = {
     "minimax-m2": [("rotary", {"rotary_dim": 24, "num_experts_per_tok": 1}), ("experts", {"num_local_experts": 5, "num_experts_per_tok": 5}), ("kv6", {"num_key_value_heads": 6, "head_dim": 16, "rotary_dim": 8})],
     "ernie4_5": [("bias", {"use_bias": True, "head_dim": 24}), ("untied", {"/tie_word_embeddings": False, "@len": 700})],
     "ernie4_5-moe": [("start0", {"moe_layer_start_index": 0}), ("interval", {"moe_layer_interval": 2, "num_hidden_layers": 5}), ("no-shared", {"moe_num_shared_experts": 0}), ("end", {"moe_layer_end_index": 1, "moe_k": 1}), ("bias", {"use_bias": True, "moe_k": 6, "moe_num_experts": 6})],
-    "hunyuan-dense": [("default", {"rope_scaling": None, "@len": 500}), ("alpha", {"rope_scaling.alpha": 50.0, "head_dim": 32}), ("no-norm", {"use_qk_norm": False}), ("mha", {"num_key_value_heads": 4})],
+    "hunyuan-dense": [("default", {"rope_scaling": None, "@len": 500}), ("alpha", {"rope_scaling.alpha": 50.0, "head_dim": 32}), ("mha", {"num_key_value_heads": 4})],
     "hunyuan-moe": [("topk", {"moe_topk": [2, 2, 2], "num_experts": 5}), ("scalar", {"moe_topk": 1, "num_shared_expert": 1, "moe_intermediate_size": 44}), ("default", {"rope_scaling": None, "@len": 500})],
     "seed-oss": [("out-bias", {"attention_out_bias": True, "mlp_bias": True}), ("nobias", {"attention_bias": False, "num_attention_heads": 6, "num_key_value_heads": 3})],
     "dots1": [("groups", {"n_group": 3, "topk_group": 2}), ("no-norm", {"norm_topk_prob": False, "n_shared_experts": 1}), ("dense2", {"first_k_dense_replace": 2}), ("window", {"use_sliding_window": True, "sliding_window": 24, "layer_types": ["full_attention", "sliding_attention", "full_attention"], "@len": 500}),
@@ -152,7 +152,7 @@ def general(name, text, known):
     if biases:
         sets.append(("bias", biases))
     if "head_dim" in known and name not in NO_HEADS and name not in ("mamba2", "minimax-m2", "mimo"):
-        sets.append(("head-dim", {"head_dim": 36 if name not in ("glm", "glm4", "glm4-moe") else 48, "@len": 700}))
+        sets.append(("head-dim", {"head_dim": 36 if name not in ("glm", "glm4", "glm4-moe", "qwen3-next", "qwen3.5-text") else 48, "@len": 700}))
     sets.append(("v5", {"@v5": True}))
     if name not in OWN_ROPE and ("rope_theta" in text or "rope_scaling" in text):
         i = zlib.crc32(name.encode()) % len(ROPES)
