@@ -155,7 +155,7 @@ def make_variant(opts, make, spec, variant, changes, folder):
     vocab = text_of(config).get("padded_vocab_size") or text_of(config)["vocab_size"]
     cases, err, top = [], 0.0, 0.0
     for n in (70, length):
-        ids = ids_of(seed + str(n), n, vocab, 1)
+        ids = ids_of(seed + models_configs.SALT.get(seed, "") + str(n), n, vocab, 1)
         a, b = model.run64(ids), model.run32(ids)
         err, top = max(err, np.abs(a - b).max()), max(top, np.abs(a).max())
         if not np.isfinite(a).all():
