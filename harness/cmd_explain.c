@@ -273,7 +273,7 @@ static int exec(const struct args *args, const struct globals *g, struct err *e)
 		goto done;
 	common_runner(args, g, &o);
 	o.model = model[0].path;
-	if (runner_open(&r, &o, e))
+	if ((set.generation_config && runner_sampling(&set.sampling, o.model, e)) || runner_open(&r, &o, e))
 		goto done;
 	status = explain(su, &set, &data, r, (size_t)args_int(args, "doc", 0), g->colour_out ? &coloured : &plain, &a, e);
 done:

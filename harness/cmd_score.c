@@ -14,7 +14,7 @@
 #include "runners/text/utf8.h"
 
 static const char *const fields[] = { "context", "continuation", "text", "ids", "logits", "generate", "messages", NULL };
-static const char *const generate_fields[] = { "max_tokens", "until", "temperature", "top_p", "top_k", "seed", "sample", NULL };
+static const char *const generate_fields[] = { "max_tokens", "until", "temperature", "top_p", "top_k", "min_p", "seed", "sample", NULL };
 
 struct job {
 	struct runner *runner;
@@ -74,7 +74,8 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 		bool whole;
 		double value;
 	} n[] = { { "max_tokens", 1, 1000000, true, 256 }, { "temperature", 0, 1000, false, 0 }, { "top_p", 0, 1, false, 1 },
-		  { "top_k", 0, 1e9, true, 0 }, { "seed", 0, 9007199254740992.0, true, 0 }, { "sample", 0, 9007199254740992.0, true, 0 } };
+		  { "top_k", 0, 1e9, true, 0 }, { "seed", 0, 9007199254740992.0, true, 0 }, { "sample", 0, 9007199254740992.0, true, 0 },
+		  { "min_p", 0, 1, false, 0 } };
 	for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
 		const struct value *v = v_getc(*g, n[i].name);
 		if (!v)
@@ -91,6 +92,7 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 	d->top_k = (int)n[3].value;
 	d->seed = (uint64_t)n[4].value;
 	d->sample = (uint64_t)n[5].value;
+	d->min_p = n[6].value;
 	const struct value *until = v_getc(*g, "until");
 	return until ? read_until(x, until, a, d, e) : 0;
 }

@@ -115,6 +115,7 @@ int common_settings(const struct args *args, const struct globals *g, struct are
 	out->bos = !bos || !strcmp(bos, "auto") ? BOS_AUTO : !strcmp(bos, "on") ? BOS_ON : BOS_OFF;
 	out->max_tokens = (int)args_int(args, "max-tokens", 0);
 	out->date = g->date;
+	out->generation_config = args_flag(args, "generation-config");
 	out->strict = args_flag(args, "strict");
 	out->log_ids = args_flag(args, "log-ids");
 	return docs ? parse_docs(docs, a, out, e) : 0;

@@ -33,6 +33,7 @@ int board_show(const char *dir, const char *format, const struct globals *g, str
 	{ "system", 0, OPT_STRING, "TEXT", "A system instruction before everything else.", 0, 0, NULL, false, false }, \
 	{ "multiturn", 0, OPT_CHOICE, "on|off", "Shots as turns of their own under --chat (default: the profile's).", 0, 0, "on|off", false, false }, \
 	{ "bos", 0, OPT_CHOICE, "auto|on|off", "A BOS token in front (default: the profile's).", 0, 0, "auto|on|off", false, false }, \
+	{ "generation-config", 0, OPT_FLAG, NULL, "Draw as the model's generation_config.json says (default: as the suite says).", 0, 0, NULL, false, false }, \
 	{ "max-tokens", 0, OPT_INT, "N", "Longest generation in tokens (default: the suite's).", 1, 1000000, NULL, false, false },
 
 #define COMMON_REGISTRY_OPT \

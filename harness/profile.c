@@ -54,6 +54,20 @@ static struct str docs_text(struct arena *a, const struct settings *s)
 	return out;
 }
 
+/* What was applied of the model's generation_config.json. */
+static struct value sampling_value(struct arena *a, const struct sampling *s)
+{
+	struct value d = v_dict(a);
+	v_set(a, d, STR("temperature"), v_float(s->temperature));
+	if (s->temperature > 0 && s->min_p > 0)
+		v_set(a, d, STR("min_p"), v_float(s->min_p));
+	if (s->temperature > 0 && s->top_k)
+		v_set(a, d, STR("top_k"), v_int(s->top_k));
+	if (s->temperature > 0 && s->top_p < 1)
+		v_set(a, d, STR("top_p"), v_float(s->top_p));
+	return d;
+}
+
 struct str settings_json(struct arena *a, const struct settings *s, bool generates, const char *files)
 {
 	const struct profile *p = s->profile;
@@ -66,8 +80,8 @@ struct str settings_json(struct arena *a, const struct settings *s, bool generat
 		v_set(a, d, STR("docs"), v_str(docs_text(a, s)));
 	if (files && json_parse(a, str_of(files), "files", &v, NULL) == 0)
 		v_set(a, d, STR("files"), v);
-	if (s->generation_config)
-		v_set(a, d, STR("generation_config"), v_bool(true));
+	if (s->generation_config && generates)
+		v_set(a, d, STR("generation_config"), sampling_value(a, &s->sampling));
 	if (s->max_tokens && generates)
 		v_set(a, d, STR("max_tokens"), v_int(s->max_tokens));
 	if (s->chat && s->multiturn != UNSET && (s->multiturn == ON) != p->multiturn)

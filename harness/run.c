@@ -144,7 +144,7 @@ static int run_model(struct run *r, struct err *e)
 	size_t n;
 	opts.model = r->model->path;
 	phase(r->o, r->model->name, NULL, "opening");
-	if (runner_open(&r->runner, &opts, e))
+	if ((r->set->generation_config && runner_sampling(&r->set->sampling, opts.model, e)) || runner_open(&r->runner, &opts, e))
 		return err_wrap(e, "model %s", r->model->name);
 	for (int i = 0; i < r->njobs; i++)
 		if (identify(r, &r->job[i], e))
@@ -160,10 +160,11 @@ static int run_model(struct run *r, struct err *e)
 
 /* ---- everything ---- */
 
-int run_all(const struct run_opts *o, struct run_summary *summary, struct err *e)
+int run_all(const struct run_opts *opts, struct run_summary *summary, struct err *e)
 {
 	struct arena all, per_model;
-	struct run r = { .o = o, .all = &all, .per_model = &per_model, .sum = summary };
+	struct run_opts own = *opts, *o = &own; /* what a model's generation_config.json says changes with the model */
+	struct run r = { .o = o, .set = &own.set, .all = &all, .per_model = &per_model, .sum = summary };
 	int status = -1;
 	arena_init(&all);
 	arena_init(&per_model);

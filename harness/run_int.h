@@ -37,6 +37,7 @@ struct job {
 /* What a run needs while one model answers. */
 struct run {
 	const struct run_opts *o;
+	struct settings *set;          /* o->set, of which `sampling` is the model's */
 	const struct run_model *model;
 	struct runner *runner;
 	struct journal *journal;

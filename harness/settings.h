@@ -50,6 +50,7 @@ struct settings {
 	const struct docs_range *docs; /* only these documents */
 	int ndocs;
 	bool generation_config;
+	struct sampling sampling; /* generation_config: what the model's own says; it goes before the suite's */
 	bool strict;
 	bool log_ids;
 };

@@ -182,6 +182,7 @@ struct draw {
 	double scale;          /* log2(e) / temperature, rounded once; 0: greedy, the lowest id of the largest logit */
 	uint64_t share;        /* top_p in units of 2^-32; 2^32 or more: off */
 	int32_t top_k;         /* 0: off */
+	double far;            /* tokens whose distance from the best (sample.h) is above this are dropped last; 0: off (min_p) */
 	uint32_t counter[4], key[2]; /* of Philox4x32-10 */
 };
 

@@ -136,5 +136,6 @@ int32_t sample_c(const float *logits, int v, const struct draw *q)
 		cut(&r, q, false);
 	if (q->share < UINT64_C(1) << 32)
 		cut(&r, q, true);
+	r.far = q->far;
 	return look_up(&r, q);
 }

@@ -5,7 +5,7 @@
  * bits (fewer than 2^31 tokens of at most 2^31 each), so no order of summation matters and nothing can differ between devices.
  * Tokens rank by (d, id). top_k and top_p both cut behind a rank: the first at which a running sum over ranks - of ones, or of
  * weights - reaches an amount. That rank is found without sorting, digit by digit (sample_digit), as in a radix sort of which
- * only one bucket is followed. A uniform 64-bit number of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1,
+ * only one bucket is followed. min_p then drops the tokens farther from the best than a distance. A uniform 64-bit number of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1,
  * 2, 3", SC 2011), scaled to the sum of what is kept, is then looked up in rising order of id.
  *
  * Not here: temperature, top_p and seeds as users give them; struct draw (ops.h) is made from them in runners/generate.c.
@@ -90,6 +90,7 @@ struct sample_row {
 	double last_d;
 	int32_t last_id;
 	int cut;
+	double far; /* a further limit on d; 0: none */
 };
 
 SAMPLE_FN double sample_distance(const struct sample_row *r, int i)
@@ -104,7 +105,7 @@ SAMPLE_FN double sample_distance(const struct sample_row *r, int i)
 
 SAMPLE_FN int sample_kept(const struct sample_row *r, double d, int id)
 {
-	return !r->cut || d < r->last_d || (d == r->last_d && id <= r->last_id);
+	return (!r->cut || d < r->last_d || (d == r->last_d && id <= r->last_id)) && (r->far == 0 || d <= r->far);
 }
 
 SAMPLE_FN uint32_t sample_weight(const struct sample_row *r, int i)

@@ -202,11 +202,12 @@ static __global__ void __launch_bounds__(THREADS) sample_rows(int32_t *out, cons
 	int id = nan ? -1 : (int)~(unsigned)best;
 	float top = nan ? 0.0f : x[id];
 	if (!nan && q->scale > 0 && __fsub_rn(top, top) == 0.0f) { /* an infinite maximum has no weights beside it */
-		struct sample_row r = { x, v, top, q->scale, 0.0, 0, 0 };
+		struct sample_row r = { x, v, top, q->scale, 0.0, 0, 0, 0.0 };
 		if (q->top_k > 0 && q->top_k < v)
 			cut(s, &r, q, 0);
 		if (q->share < (u64)1 << 32)
 			cut(s, &r, q, 1);
+		r.far = q->far;
 		id = look_up(s->part, &r, q);
 	}
 	if (threadIdx.x == 0)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/base/dmath.h"
+
 #define LOG2E 1.4426950408889634
 
 enum { NOT_FOUND = -1 };
@@ -83,6 +85,8 @@ int decode_check(const struct decode *d, struct err *e)
 		return err_set(e, E_RANGE, "temperature is %g, it must be 0 or at least 1e-6", d->temperature);
 	if (d->temperature > 0 && !(d->top_p > 0 && d->top_p <= 1))
 		return err_set(e, E_RANGE, "top_p is %g, it must be above 0 and at most 1", d->top_p);
+	if (d->temperature > 0 && !(d->min_p >= 0 && d->min_p <= 1))
+		return err_set(e, E_RANGE, "min_p is %g, it must be 0 to 1", d->min_p);
 	if (d->top_k < 0)
 		return err_set(e, E_RANGE, "top_k is %d, it must be at least 0", d->top_k);
 	return 0;
@@ -103,7 +107,10 @@ static struct draw first_draw(const struct decode *d, const int32_t *prompt, int
 		digest_add(h, b, 4);
 	}
 	digest_end(h, hash);
-	return (struct draw){ .scale = LOG2E / d->temperature, .share = (uint64_t)(d->top_p * 4294967296.0), .top_k = d->top_k,
+	double far = d->min_p > 0 ? -dm_log(d->min_p) * LOG2E : 0;
+	if (d->min_p > 0 && !(far > 0))
+		far = 0x1p-1074; /* the best alone */
+	return (struct draw){ .far = far, .scale = LOG2E / d->temperature, .share = (uint64_t)(d->top_p * 4294967296.0), .top_k = d->top_k,
 			      .counter = { (uint32_t)nprompt, (uint32_t)d->sample, word(hash), word(hash + 4) ^ (uint32_t)(d->sample >> 32) },
 			      .key = { (uint32_t)d->seed, (uint32_t)(d->seed >> 32) } };
 }

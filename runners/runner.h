@@ -64,8 +64,17 @@ struct decode {
 	double temperature;      /* 0: greedy */
 	double top_p;            /* 1: off */
 	int top_k;               /* 0: off */
+	double min_p;            /* 0: off; tokens less likely than this share of the best one's probability are dropped */
 	uint64_t seed, sample;
 };
+
+/* What a model's generation_config.json says about drawing, as transformers would apply it. */
+struct sampling {
+	bool set;                /* false: nothing was asked for */
+	double temperature, top_p, min_p; /* 0: greedy; 1, 0: off */
+	int top_k;
+};
+int runner_sampling(struct sampling *out, const char *model_dir, struct err *e);
 
 struct request {
 	enum ask ask;

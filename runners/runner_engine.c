@@ -334,6 +334,8 @@ static void key_decode(struct digest *d, const struct request *q)
 		digest_u64(d, (uint64_t)c->top_k);
 		digest_u64(d, c->seed);
 		digest_u64(d, c->sample);
+		if (c->min_p > 0)
+			key_double(d, c->min_p);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "kernels/base/arena.h"
+#include "runners/runner.h"
 #include "runners/config.h"
 #include "runners/families.h"
 #include "runners/ropetable.h"
@@ -46,6 +47,41 @@ static int load(struct config *c, const char *config, const char *generation, st
 	put("config.json", config);
 	put("generation_config.json", generation);
 	return config_load(c, dir, e);
+}
+
+static void test_sampling(void)
+{
+	static const struct {
+		const char *json;
+		struct sampling want;
+		const char *message;
+	} cases[] = {
+		{ "{}", { true, 0, 1, 0, 0 }, NULL },
+		{ "{\"temperature\":0.7,\"top_p\":0.8}", { true, 0, 1, 0, 0 }, NULL }, /* generate() would not draw */
+		{ "{\"do_sample\":true}", { true, 1, 1, 0, 50 }, NULL },
+		{ "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"min_p\":0.05}", { true, 0.6, 0.95, 0.05, 20 }, NULL },
+		{ "{\"do_sample\":true,\"top_k\":0,\"top_p\":null,\"repetition_penalty\":1.0,\"num_beams\":1,\"bad_words_ids\":null,"
+		  "\"suppress_tokens\":[],\"max_new_tokens\":9}", { true, 1, 1, 0, 0 }, NULL },
+		{ "{\"repetition_penalty\":1.05}", { 0 }, "generation_config.json: 'repetition_penalty' is set, which --generation-config cannot apply" },
+		{ "{\"num_beams\":4}", { 0 }, "'num_beams' is set" },
+		{ "{\"suppress_tokens\":[1]}", { 0 }, "'suppress_tokens' is set" },
+		{ "{\"do_sample\":1}", { 0 }, "'do_sample' is neither true nor false" },
+		{ "{\"do_sample\":true,\"temperature\":0}", { 0 }, "'temperature' is no number from 1e-06" },
+		{ "{\"do_sample\":true,\"min_p\":\"x\"}", { 0 }, "'min_p' is no number from 0 to 1" },
+		{ "[]", { 0 }, "generation_config.json: is no JSON object" },
+		{ NULL, { 0 }, "generation_config.json: is not there" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct sampling s;
+		struct err e = { 0 };
+		put("generation_config.json", cases[i].json);
+		int rc = runner_sampling(&s, dir, &e);
+		if (cases[i].message)
+			CHECK(rc == -1 && strstr(e.msg, cases[i].message), "%s: %s", cases[i].json ? cases[i].json : "no file", e.msg);
+		else
+			CHECK(rc == 0 && s.set == cases[i].want.set && s.temperature == cases[i].want.temperature && s.top_p == cases[i].want.top_p &&
+			      s.min_p == cases[i].want.min_p && s.top_k == cases[i].want.top_k, "%s: %s", cases[i].json, e.msg);
+	}
 }
 
 static void test_defaults(void)
@@ -328,6 +364,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "defaults", test_defaults },
+		{ "drawing", test_sampling },
 		{ "what is read", test_values },
 		{ "kinds of layers", test_layers },
 		{ "what is refused", test_refused },

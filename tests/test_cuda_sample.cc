@@ -81,11 +81,13 @@ static struct draw any_draw(int v)
 {
 	static const double scales[] = { 1.4426950408889634, 1.4426950408889634 / 0.3, 1e-3, 1.4426950408889634e6, 0 };
 	static const uint64_t shares[] = { 0, 1, OFF / 1000, OFF / 2, OFF / 10 * 9, OFF - 1, OFF, OFF + 5 };
+	static const double fars[] = { 0, 0, 0x1p-1074, 0.5, 3, 40 };
 	const int32_t ks[] = { 0, 1, 2, v / 2, v - 1, v, v < INT32_MAX ? v + 1 : v, INT32_MAX, 40 };
 	struct draw q = {};
 	q.scale = below(12) ? scales[below(4)] : scales[4];
 	q.share = shares[below(COUNT(shares))];
 	q.top_k = ks[below(COUNT(ks))];
+	q.far = fars[below(COUNT(fars))];
 	for (int i = 0; i < 4; i++)
 		q.counter[i] = (uint32_t)test_rand(&rng);
 	q.key[0] = (uint32_t)test_rand(&rng);

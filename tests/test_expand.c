@@ -50,7 +50,7 @@ static void open_binder(enum quant method, int block_rows, int block_cols)
 	memset(&cfg, 0, sizeof cfg);
 	snprintf(cfg.path, sizeof cfg.path, "config.json");
 	cfg.quant = (struct quant_config){ method, block_rows, block_cols };
-	b = (struct binder){ .m = &m, .c = &cfg, .active = 1, .used = xcalloc(safetensors_count(m.files) + 1, 1) };
+	b = (struct binder){ .m = &m, .c = &cfg, .begin = "", .active = 1, .used = xcalloc(safetensors_count(m.files) + 1, 1) };
 }
 
 static void close_binder(void)

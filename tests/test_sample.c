@@ -64,6 +64,8 @@ static int32_t slow(const float *x, int v, const struct draw *q)
 			n = i + 1;
 			break;
 		}
+	while (q->far > 0 && t[n - 1].d > q->far)
+		n--;
 	total = sum = 0;
 	for (int i = 0; i < n; i++)
 		total += t[i].weight;
@@ -209,6 +211,7 @@ static void test_edges(void)
 	static const int sizes[] = { 1, 2, 3, 7, 255, 256, 257, 511, 512, 513, 1024, 1025, 5000, 40000 };
 	static const uint64_t shares[] = { 0, 1, OFF / 1000, OFF / 2, OFF / 10 * 9, OFF - 1, OFF };
 	static const double scales[] = { 1.4426950408889634, 1.4426950408889634 / 0.3, 1e-3, 1.4426950408889634e6 };
+	static const double fars[] = { 0, 0, 0x1p-1074, 0.5, 3, 40 };
 	enum { ROWS = 40 };
 	unsigned long long rng = test_seed();
 	int wrong = 0, rows = 0;
@@ -222,7 +225,7 @@ static void test_edges(void)
 				const int32_t ks[] = { 0, 1, 2, v / 2, v - 1, v, v + 1, INT32_MAX };
 				sample_row(x + (size_t)i * (size_t)v, v, kind, (uint32_t)test_rand(&rng));
 				q[i] = (struct draw){ .scale = scales[test_rand(&rng) % COUNT(scales)], .share = shares[test_rand(&rng) % COUNT(shares)],
-						      .top_k = ks[test_rand(&rng) % COUNT(ks)], .key = { (uint32_t)rng },
+						      .top_k = ks[test_rand(&rng) % COUNT(ks)], .far = fars[test_rand(&rng) % COUNT(fars)], .key = { (uint32_t)rng },
 						      .counter = { (uint32_t)test_rand(&rng), (uint32_t)test_rand(&rng) } };
 			}
 			on_device(id, x, n, v, q);
@@ -294,6 +297,7 @@ static void test_shares(void)
 		double t, p;
 		int k;
 		bool in[V];
+		double min_p;
 	} cases[] = {
 		{ 1, 1, 0, { 1, 1, 1, 1, 1, 1 } },
 		{ 0.5, 1, 0, { 1, 1, 1, 1, 1, 1 } },
@@ -302,10 +306,13 @@ static void test_shares(void)
 		{ 1, 0.5, 0, { 0, 1, 0, 1, 0, 0 } }, /* 0.38 < 0.5: the next one in */
 		{ 1, 0.8, 0, { 1, 1, 0, 1, 0, 0 } },
 		{ 1, 1e-9, 0, { 0, 1, 0, 0, 0, 0 } },
+		{ 1, 1, 0, { 1, 1, 0, 1, 0, 0 }, 0.3 }, /* e^-1 = 0.37, e^-1.5 = 0.22 */
+		{ 0.5, 1, 0, { 0, 1, 0, 1, 0, 0 }, 0.3 }, /* after the temperature: e^-2 */
+		{ 1, 0.95, 0, { 1, 1, 0, 1, 1, 0 }, 0.2 }, /* after top_p, which keeps all that min_p does */
 	};
 	for (size_t c = 0; c < COUNT(cases); c++) {
 		struct draw q = { .scale = 1.4426950408889634 / cases[c].t, .share = (uint64_t)(cases[c].p * 4294967296.0), .top_k = cases[c].k,
-				  .key = { 42, 0 } };
+				  .key = { 42, 0 }, .far = cases[c].min_p > 0 ? -dm_log(cases[c].min_p) * 1.4426950408889634 : 0 };
 		double share[V], total = 0, chi = 0;
 		int got[V] = { 0 };
 		for (int i = 0; i < V; i++)
