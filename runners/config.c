@@ -310,6 +310,7 @@ void config_start(struct config *c)
 {
 	c->position = c->family->position;
 	c->qkv = c->family->qkv;
+	c->rope_layout = c->family->rope;
 	c->qk_norm = c->family->qk_norm;
 	for (int i = 0; i < 3; i++)
 		c->keep[i] = c->gain[i] = 1;

@@ -159,6 +159,7 @@ struct config {
 	unsigned char slides[CONFIG_MAX_LAYERS]; /* attention of layer i sees `window` positions */
 	unsigned char nope[CONFIG_MAX_LAYERS];   /* layer i has no rotary embedding */
 	unsigned char table[CONFIG_MAX_LAYERS]; /* layer i rotates by rope[table[i]] */
+	enum rope_layout rope_layout; /* the family's, unless its keys say otherwise */
 	int rotary_dim;              /* gpt-j's way to say it; 0: rope.partial counts */
 	int32_t bos;                 /* -1: none */
 	int32_t eos[CONFIG_MAX_EOS];

@@ -12,8 +12,8 @@
 	{ R_O, "model.layers.{}.self_attn" part ".o_proj", BIAS_ATTENTION }
 
 static const struct role_name deepseek_v2_names[] = {
-	LLAMA_ENDS,	  LLAMA_NORMS,	    MLA_NAMES(""), { R_Q, "model.layers.{}.self_attn.q_proj", BIAS_NEVER }, LLAMA_MLP(BIAS_NEVER),
-	DEEPSEEK_EXPERTS, SHARED_EXPERT("shared_experts", BIAS_NEVER), { R_END },
+	LLAMA_ENDS,	  LLAMA_NORMS,	    MLA_NAMES(""), { R_Q, "model.layers.{}.self_attn.q_proj", BIAS_NEVER }, LLAMA_MLP(BIAS_MLP),
+	DEEPSEEK_EXPERTS, SHARED_EXPERT("shared_experts", BIAS_MLP), { R_END },
 };
 static const struct role_name deepseek_v3_names[] = {
 	LLAMA_ENDS,
@@ -73,9 +73,12 @@ static int deepseek_v2_derive(struct config *c, const struct source *s, struct e
 
 static int deepseek_v3_derive(struct config *c, const struct source *s, struct err *e)
 {
+	const struct key own = { { "rope_interleave" }, K_BOOL, 0, 1, 0, 1 };
+	bool interleaved;
 	int method, score;
-	if (word(c, s, "topk_method", "noaux_tc", NULL, &method, e) != 0 || word(c, s, "scoring_func", "sigmoid", NULL, &score, e) != 0)
+	if (config_keys(s, &interleaved, &own, 1, NULL, e) != 0 || word(c, s, "topk_method", "noaux_tc", NULL, &method, e) != 0 || word(c, s, "scoring_func", "sigmoid", NULL, &score, e) != 0)
 		return -1;
+	c->rope_layout = interleaved ? ROPE_INTERLEAVED : ROPE_HALF;
 	return config_mla(c, s, e);
 }
 
@@ -110,7 +113,7 @@ const struct family families_mla[] = {
 		.junk = deepseek_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "head_dim", 64 }, { "intermediate_size", 11008 }, { "max_position_embeddings", 2048 },
 			      { "n_routed_experts", 64 }, { "moe_intermediate_size", 1407 }, { "n_shared_experts", 2 }, { "q_lora_rank", 1536 } },
-		.only = { { "norm_topk_prob", 0 }, { "mlp_bias", 0 }, { "partial_rotary_factor", 1 }, { "rope_interleave", 1 } },
+		.only = { { "norm_topk_prob", 0 }, { "partial_rotary_factor", 1 }, { "rope_interleave", 1 } },
 		.derive = deepseek_v2_derive,
 		.act = "silu",
 		.norm = NORM_RMS,
@@ -131,7 +134,7 @@ const struct family families_mla[] = {
 			      { "n_routed_experts", 256 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 2048 }, { "n_shared_experts", 1 },
 			      { "first_k_dense_replace", 3 }, { "norm_topk_prob", 1 }, { "routed_scaling_factor", 2.5 }, { "n_group", 8 },
 			      { "topk_group", 4 }, { "q_lora_rank", 1536 } },
-		.only = { { "partial_rotary_factor", 1 }, { "rope_interleave", 1 } },
+		.only = { { "partial_rotary_factor", 1 } },
 		.derive = deepseek_v3_derive,
 		.act = "silu",
 		.norm = NORM_RMS,

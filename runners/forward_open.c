@@ -132,7 +132,7 @@ static void fill_tables(struct forward *f)
 		fill_rope(f, i, false);
 		if (c->rope_switch)
 			fill_rope(f, i, true);
-		f->rope[i] = (struct rope){ c->rope[i].dims, c->family->rope, f->max_position * (c->rope_switch ? 2 : 1), f->cos[i], f->sin[i] };
+		f->rope[i] = (struct rope){ c->rope[i].dims, c->rope_layout, f->max_position * (c->rope_switch ? 2 : 1), f->cos[i], f->sin[i] };
 	}
 	if (f->growth)
 		fill_growth(f);

@@ -48,6 +48,7 @@ TESTPROGS += tests/test_replay
 TESTPROGS += tests/test_results
 TESTPROGS += tests/test_route
 TESTPROGS += tests/test_moe
+TESTPROGS += tests/test_mla
 TESTPROGS += tests/test_rowops
 TESTPROGS += tests/test_run
 TESTPROGS += tests/test_safetensors
