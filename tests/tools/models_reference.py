@@ -265,7 +265,8 @@ def released(name, config):
 
 def make_class(config):
     arch = config["architectures"][0]
-    return getattr(transformers, arch) if arch in ("Gemma4ForCausalLM", "Qwen3_5ForCausalLM", "Llama4ForCausalLM") else transformers.AutoModelForCausalLM
+    own = arch in ("Gemma4ForCausalLM", "Qwen3_5ForCausalLM", "Llama4ForCausalLM") or arch.endswith("ForConditionalGeneration")
+    return getattr(transformers, arch) if own else transformers.AutoModelForCausalLM
 
 
 # ---- shapes of families that live in remote code ----
