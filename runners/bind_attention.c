@@ -33,6 +33,24 @@ static int grouped(struct binder *b, struct linear *out, const struct piece *all
 	return rc;
 }
 
+/* Rows of four shards [q, v, k], as pieces of [all q][all k][all v]. */
+static int sharded(struct binder *b, struct linear *out, const struct piece *all, struct err *e)
+{
+	static const int order[3] = { 0, 2, 1 };
+	struct piece p[12];
+	int q = b->c->heads * b->c->head_dim, rows = q / 4;
+	if (q % 4 || b->c->kv_heads != b->c->heads)
+		return err_set(e, E_RANGE, "%s: 'n_head' %d times %d channels, which four shards do not divide, or heads that share keys", b->c->path,
+			       b->c->heads, b->c->head_dim);
+	for (int i = 0; i < 12; i++) {
+		p[i] = *all;
+		p[i].row0 = i * rows;
+		p[i].rows = rows;
+		p[i].n0 = order[i % 3] * q + i / 3 * rows;
+	}
+	return bind_linear_of(b, out, 3 * q, b->c->width, p, 12, e);
+}
+
 /* Query rows of [head][q, gate][d]: [all q][all k][all v][all gates]. */
 static int with_gates(struct binder *b, struct linear *out, const struct piece part[3], struct err *e)
 {
@@ -74,6 +92,8 @@ static int bind_qkv(struct binder *b, struct linear *out, int layer, struct err 
 	}
 	if (bind_piece(b, &all, R_QKV, layer, n, c->width, "(num_attention_heads + 2 num_key_value_heads) x head_dim, hidden_size", e) != 0)
 		return -1;
+	if (c->qkv == QKV_SHARDS)
+		return sharded(b, out, &all, e);
 	return c->qkv == QKV_PLAIN ? bind_linear_of(b, out, n, c->width, &all, 1, e) : grouped(b, out, &all, e);
 }
 

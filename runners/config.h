@@ -24,6 +24,7 @@ enum position_kind { POSITION_ROPE, POSITION_LEARNED, POSITION_ALIBI, POSITION_N
 enum qkv_layout {
 	QKV_GROUPED, /* rows [key/value head][its query heads, k, v][d]; with as many of each this is [head][q, k, v][d] */
 	QKV_PLAIN,   /* rows [all q][all k][all v] */
+	QKV_SHARDS,  /* four shards of rows [q, v, k], each a quarter of all heads (codegen) */
 };
 
 /* What mixes positions in a layer, and what follows it. */

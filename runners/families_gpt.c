@@ -54,6 +54,17 @@ static const struct role_name gptj_names[] = {
 	{ R_DOWN, "transformer.h.{}.mlp.fc_out", BIAS_ALWAYS },
 	{ R_END },
 };
+static const struct role_name codegen_names[] = {
+	{ R_EMBED, "transformer.wte", 0 },
+	{ R_FINAL_NORM, "transformer.ln_f", 0 },
+	{ R_HEAD, "lm_head", BIAS_ALWAYS },
+	{ R_NORM1, "transformer.h.{}.ln_1", 0 },
+	{ R_QKV, "transformer.h.{}.attn.qkv_proj", BIAS_NEVER },
+	{ R_O, "transformer.h.{}.attn.out_proj", BIAS_NEVER },
+	{ R_UP, "transformer.h.{}.mlp.fc_in", BIAS_ALWAYS },
+	{ R_DOWN, "transformer.h.{}.mlp.fc_out", BIAS_ALWAYS },
+	{ R_END },
+};
 static const struct role_name gpt2_names[] = {
 	{ R_EMBED, "transformer.wte", 0 },
 	{ R_POSITIONS, "transformer.wpe", 0 },
@@ -86,6 +97,7 @@ static const struct role_name opt_names[] = {
 };
 
 static const char *const gpt_junk[] = { "transformer.h.{}.attn.bias", "transformer.h.{}.attn.masked_bias", NULL };
+static const char *const codegen_junk[] = { "transformer.h.{}.attn.causal_mask", NULL };
 static const char *const neox_junk[] = {
 	"gpt_neox.layers.{}.attention.bias",
 	"gpt_neox.layers.{}.attention.masked_bias",
@@ -184,6 +196,15 @@ static int gpt2_derive(struct config *c, const struct source *s, struct err *e)
 		c->score_scale = 1;
 	c->score_by_layer = is_true(s, "scale_attn_by_inverse_layer_idx", false);
 	return 0;
+}
+
+/* one key head behind all queries, or heads of [q, k, v] */
+static int bigcode_derive(struct config *c, const struct source *s, struct err *e)
+{
+	bool one = is_true(s, "multi_query", true);
+	c->kv_heads = one ? 1 : c->heads;
+	c->qkv = one ? QKV_PLAIN : QKV_GROUPED;
+	return gpt2_derive(c, s, e);
 }
 
 static int starcoder2_derive(struct config *c, const struct source *s, struct err *e)
@@ -452,6 +473,38 @@ const struct family families_gpt[] = {
 		.act = "relu2",
 		.norm = NORM_LAYER,
 		.norm_plus_one = true,
+	},
+	{
+		.name = "codegen",
+		.text = "CodeGen 1: GPT-J with query, value and key in one tensor, by four shards",
+		.architectures = { "CodeGenForCausalLM" },
+		.model_types = { "codegen" },
+		.names = codegen_names,
+		.prefix = "transformer.",
+		.junk = codegen_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "rotary_dim", 64 } },
+		.act = "gelu_new",
+		.norm = NORM_LAYER,
+		.parallel = PARALLEL_ALWAYS,
+		.rope = ROPE_INTERLEAVED,
+		.qkv = QKV_SHARDS,
+		.inner_4x = true,
+	},
+	{
+		.name = "gpt_bigcode",
+		.text = "StarCoder 1 and SantaCoder: GPT-2 with one key head",
+		.architectures = { "GPTBigCodeForCausalLM" },
+		.model_types = { "gpt_bigcode" },
+		.names = gpt2_names,
+		.prefix = "transformer.",
+		.junk = gpt_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "n_positions", 1024 }, { "tie_word_embeddings", 1 } },
+		.only = { { "add_cross_attention", 0 } },
+		.derive = bigcode_derive,
+		.act = "gelu_pytorch_tanh",
+		.norm = NORM_LAYER,
+		.position = POSITION_LEARNED,
+		.inner_4x = true,
 	},
 	{ .name = NULL },
 };

@@ -7,6 +7,9 @@
 static const struct role_name llama_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
 };
+static const struct role_name helium_names[] = {
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER), LLAMA_MLP(BIAS_MLP), { R_END },
+};
 static const struct role_name qwen2_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ALWAYS, BIAS_NEVER), LLAMA_MLP(BIAS_NEVER), { R_END },
 };
@@ -672,6 +675,20 @@ const struct family families_llama[] = {
 		.window = WINDOW_PATTERN,
 		.window_pattern = 4,
 		.nope = NOPE_FULL,
+		.gated = true,
+	},
+	{
+		.name = "helium",
+		.text = "Helium: Llama with interleaved rotary pairs",
+		.architectures = { "HeliumForCausalLM" },
+		.model_types = { "helium" },
+		.names = helium_names,
+		.prefix = "model.",
+		.junk = llama_junk,
+		.defaults = { { "norm_eps", 1e-8 }, { "rope_theta", 100000 }, { "head_dim", 128 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.rope = ROPE_INTERLEAVED,
 		.gated = true,
 	},
 	{ .name = NULL },
