@@ -12,7 +12,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_recur tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
-EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/check_rowops.h tests/check_recur.h tests/recur_case.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
+EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/families.h tests/check_rowops.h tests/check_recur.h tests/recur_case.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
 include tests/fuzz.mk
 
@@ -89,6 +89,16 @@ nodist_EXTRA_tests_test_cuda_run_SOURCES = cxx.cc
 tests_test_cuda_run_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
 tests_test_cuda_run_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open
 tests_test_cuda_run_LDADD = tests/libcudaemu.a $(LDADD)
+# a tiny model of every family over it: a selection in `make check`, all by `make check-cuda-families` (some minutes)
+TESTPROGS += tests/test_cuda_families
+tests_test_cuda_families_SOURCES = tests/test_cuda_families.c
+nodist_EXTRA_tests_test_cuda_families_SOURCES = cxx.cc
+tests_test_cuda_families_CPPFLAGS = $(AM_CPPFLAGS) -DASSAY_CUDA_EMU
+tests_test_cuda_families_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open
+tests_test_cuda_families_LDADD = tests/libcudaemu.a $(LDADD)
+.PHONY: check-cuda-families
+check-cuda-families: tests/test_cuda_families$(EXEEXT)
+	ASSAY_FAMILIES=all srcdir='$(abs_srcdir)' ./tests/test_cuda_families 'models'
 check_PROGRAMS += tests/assay_emu
 tests_assay_emu_SOURCES = tests/assay_emu.cc $(assay_SOURCES)
 tests_assay_emu_LDFLAGS = -Wl,-u,cuda_device_open -Wl,-u,device_open -Wl,--wrap=main
