@@ -7,37 +7,16 @@
  * tests/golden/families/hashes holds the SHA-256 of each case's log-probabilities, as `assay score` gives it. The long case
  * is hashed at every instruction set but scalar, the short one at all; threads and the rows of a call differ between them.
  */
-#include <dirent.h>
-#include <unistd.h>
-
-#include "kernels/base/arena.h"
-#include "kernels/base/digest.h"
 #include "runners/families.h"
-#include "tests/checkpoint.h"
+#include "tests/families.h"
 #include "tests/machine.h"
-
-#define CASES 2 /* the short one first */
-
-static int read_ids(int32_t *ids, struct value one)
-{
-	const struct value *v = v_getc(one, "ids");
-	for (size_t i = 0; i < v->list->n && i < MAX_IDS; i++)
-		ids[i] = (int32_t)v->list->v[i].i;
-	return (int)v->list->n;
-}
 
 static void hash_of(const struct lse *out, int n, char hex[DIGEST_HEX])
 {
-	struct digest *d = digest_new();
-	unsigned char raw[DIGEST_BYTES];
-	for (int i = 0; i + 1 < n; i++) {
-		double p = lse_logprob(&out[i]);
-		uint64_t u;
-		memcpy(&u, &p, sizeof u);
-		digest_u64(d, u);
-	}
-	digest_end(d, raw);
-	digest_hex(raw, hex);
+	static double p[MAX_IDS];
+	for (int i = 0; i + 1 < n; i++)
+		p[i] = lse_logprob(&out[i]);
+	hash_logprobs(hex, p, n - 1);
 }
 
 /* One case against the golden numbers. */
@@ -46,7 +25,7 @@ static void compare(struct machine *k, const char *name, double fp32, struct val
 	static int32_t ids[MAX_IDS];
 	static struct lse out[MAX_IDS];
 	const struct value *want = v_getc(one, "logits"), *lp = v_getc(one, "logprobs");
-	int n = read_ids(ids, one), vocab = model_info(k->m)->vocab, at = (int)v_getc(one, "logits_at")->i;
+	int n = read_ids(ids, MAX_IDS, one), vocab = model_info(k->m)->vocab, at = (int)v_getc(one, "logits_at")->i;
 	double worst = 0, top = 0, logprob_err = 0, bound = 2 * fp32 > 1e-5 ? 2 * fp32 : 1e-5;
 	bool sizes = n <= MAX_IDS && (int)want->list->n == vocab && at < n && (int)lp->list->n + 1 == n;
 
@@ -82,7 +61,7 @@ static void compare_hashes(const char *dir, const char *name, struct value cases
 	int rc = machine_open(&k, dir, level == cpu_best() ? 1 : 2, level, 1, &e);
 	CHECK(rc == 0, "%s: %s", name, e.msg);
 	for (int c = 0; rc == 0 && c < (level == CPU_SCALAR ? 1 : CASES); c++) {
-		int n = read_ids(ids, cases.list->v[c]);
+		int n = read_ids(ids, MAX_IDS, cases.list->v[c]);
 		char hex[DIGEST_HEX];
 		if (n > MAX_IDS || run(&k, ids, n, level == CPU_SCALAR ? 31 : 300, out, NULL) != 0)
 			continue;
@@ -92,50 +71,17 @@ static void compare_hashes(const char *dir, const char *name, struct value cases
 	machine_close(&k);
 }
 
-/* The line "NAME SHORT LONG" of the file of hashes. */
-static bool find_hashes(char hash[CASES][DIGEST_HEX], const char *folder, const char *name)
-{
-	char path[5000], line[300], who[100];
-	snprintf(path, sizeof path, "%s/hashes", folder);
-	FILE *f = fopen(path, "r");
-	bool found = false;
-	while (f && !found && fgets(line, sizeof line, f))
-		found = sscanf(line, "%99s %64s %64s", who, hash[0], hash[1]) == 3 && !strcmp(who, name);
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static int list_models(char *name[256], const char *folder)
-{
-	struct dirent **list;
-	int n = 0, all = scandir(folder, &list, NULL, alphasort);
-	CU_ASSERT_FATAL(all >= 0);
-	for (int i = 0; i < all; i++) {
-		if (str_ends(str_of(list[i]->d_name), STR(".json")) && n < 256) {
-			name[n] = xstrdup(list[i]->d_name);
-			name[n][strlen(name[n]) - 5] = 0;
-			n++;
-		}
-		free(list[i]);
-	}
-	free(list);
-	return n;
-}
-
-static void test_one(const char *folder, const char *dir, const char *name, unsigned char *seen)
+static void test_one(const char *dir, const char *name, unsigned char *seen)
 {
 	struct arena a;
 	struct err e = { 0 };
 	struct value golden;
 	struct machine k;
-	char path[5000], hash[CASES][DIGEST_HEX];
-	bool hashed = find_hashes(hash, folder, name);
+	char hash[CASES][DIGEST_HEX];
+	bool hashed = find_hashes(hash, name);
 
 	arena_init(&a);
-	snprintf(path, sizeof path, "%s/%s.json", folder, name);
-	int rc = json_load(&a, path, 1 << 24, &golden, &e);
-	CHECK(rc == 0, "%s", e.msg);
+	int rc = load_golden(&a, name, &golden);
 	if (rc == 0) {
 		struct value cases = *v_getc(golden, "cases");
 		write_checkpoint(dir, golden);
@@ -156,13 +102,12 @@ static void test_one(const char *folder, const char *dir, const char *name, unsi
 
 static void test_all(void)
 {
-	char folder[4400], *name[256], *tmp = test_tmpdir();
+	char *name[256], *tmp = test_tmpdir();
 	unsigned char *seen = xcalloc(1024, 1);
 
-	snprintf(folder, sizeof folder, "%s/tests/golden/families", test_srcdir());
-	int n = list_models(name, folder);
+	int n = list_models(name);
 	for (int i = 0; i < n; i++) {
-		test_one(folder, tmp, name[i], seen);
+		test_one(tmp, name[i], seen);
 		free(name[i]);
 	}
 	for (int f = 0; family_at(f); f++)
