@@ -15,7 +15,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/tok_pre.c %D%/tok_post.c %D%/tok_decode.c %D%/tok_added.c
 %C%_librunners_a_SOURCES += %D%/tok_files.h %D%/tok_config.c %D%/tok_family.c %D%/tok_make.c %D%/tok_sentencepiece.c %D%/tok_tiktoken.c %D%/tok_vocabjson.c
 %C%_librunners_a_SOURCES += %D%/tok_scan.c %D%/tok_cache.h
-%C%_librunners_a_SOURCES += %D%/model.h %D%/model_int.h %D%/model.c
+%C%_librunners_a_SOURCES += %D%/model.h %D%/model_int.h %D%/model.c %D%/model_digest.h %D%/model_digest.c
 %C%_librunners_a_SOURCES += %D%/bind.h %D%/bind_values.h %D%/bind.c %D%/bind_pack.c %D%/bind_expand.c %D%/bind_plan.c
 %C%_librunners_a_SOURCES += %D%/bind_attention.c
 %C%_librunners_a_SOURCES += %D%/bind_mlp.c

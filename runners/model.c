@@ -10,6 +10,7 @@
  * The embedding table stays in the mapped file. Everything else is copied once; the file's pages may go afterwards.
  */
 #include "runners/bind.h"
+#include "runners/model_digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,18 +174,6 @@ static void report_rest(struct binder *b)
 		log_warn("%s: %d more tensors are not used", safetensors_path(b->m->files, 0), unknown - WARN_TENSORS);
 }
 
-static void make_digest(struct model *m)
-{
-	struct digest *d = digest_new();
-	unsigned char one[DIGEST_BYTES];
-	digest_add(d, m->cfg.digest, DIGEST_BYTES);
-	for (int i = 0; i < safetensors_files(m->files); i++) {
-		safetensors_digest(m->files, i, one);
-		digest_add(d, one, DIGEST_BYTES);
-	}
-	digest_end(d, m->info.digest);
-}
-
 static void fill_info(struct model *m, const struct binder *b)
 {
 	const struct config *c = &m->cfg;
@@ -283,10 +272,6 @@ static int load(struct binder *b, struct err *e)
 	fill_info(m, b);
 	if (!b->random)
 		report_rest(b);
-	if (!b->random && !b->plan) {
-		make_digest(m);
-		safetensors_drop(m->files);
-	}
 	return m->ops->sync(m->dev, e);
 }
 
@@ -299,7 +284,12 @@ static int bind_all(struct model *m, bool plan, struct err *e)
 		bind_plan(&count, m->dev);
 	m->ops = plan ? &count : device_ops(m->dev);
 	b.used = xcalloc(safetensors_count(m->files) + 1, 1);
+	struct model_digest *digest = plan ? NULL : model_digest_start(m->files, device_threads(m->dev) > 1);
 	int rc = load(&b, e);
+	if (digest)
+		model_digest_end(digest, m->cfg.digest, rc == 0 ? m->info.digest : NULL);
+	if (digest && rc == 0)
+		safetensors_drop(m->files);
 	free(b.used);
 	free(b.stage);
 	m->ops = device_ops(m->dev);

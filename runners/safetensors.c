@@ -644,16 +644,19 @@ void safetensors_release(const unsigned char *p, size_t n)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-void safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES])
+bool safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES], const atomic_bool *stop)
 {
 	const struct file *f = &s->file[file];
 	struct digest *d = digest_new();
-	for (size_t at = 0; at < f->size; at += DIGEST_STEP) {
+	bool stopped = false;
+	for (size_t at = 0; at < f->size && !stopped; at += DIGEST_STEP) {
 		size_t n = f->size - at < DIGEST_STEP ? f->size - at : DIGEST_STEP;
 		digest_add(d, f->map + at, n);
 		safetensors_release(f->map + at, n);
+		stopped = stop && atomic_load(stop);
 	}
 	digest_end(d, out);
+	return !stopped;
 }
 
 void safetensors_drop(const struct safetensors *s)

@@ -7,6 +7,8 @@
 #ifndef ASSAY_SAFETENSORS_H
 #define ASSAY_SAFETENSORS_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels/base/digest.h"
@@ -46,8 +48,8 @@ const struct tensor *safetensors_find(const struct safetensors *s, struct str na
 int safetensors_files(const struct safetensors *s);
 const char *safetensors_path(const struct safetensors *s, int file);                  /* in order of file names */
 size_t safetensors_bytes(const struct safetensors *s);                                /* of all files */
-/* SHA-256 of a whole file, read through the mapping. */
-void safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES]);
+/* SHA-256 of a whole file, read through the mapping. False: `stop` (or NULL) became true before the end. */
+bool safetensors_digest(const struct safetensors *s, int file, unsigned char out[DIGEST_BYTES], const atomic_bool *stop);
 
 /* Bytes of a mapping that will not be needed soon: their pages may go; reading brings them back. */
 void safetensors_release(const unsigned char *p, size_t n);
