@@ -149,6 +149,37 @@ static void test_values(void)
 	CU_ASSERT(!strcmp(c.family->name, "gpt_neox"));
 }
 
+static void test_quant(void)
+{
+#define CONFIG(x) LLAMA(",\"quantization_config\":{" x "}")
+#define WEIGHTS(w) CONFIG("\"quant_method\":\"compressed-tensors\",\"format\":\"float-quantized\",\"kv_cache_scheme\":null,\"ignore\":[\"lm_head\"]," \
+			  "\"config_groups\":{\"group_0\":{\"input_activations\":{\"num_bits\":8,\"dynamic\":true},\"targets\":[\"Linear\"]," \
+			  "\"weights\":{\"num_bits\":8,\"type\":\"float\",\"symmetric\":true," w "}}}")
+	static const struct {
+		const char *json;
+		enum quant method;
+		int rows, cols;
+	} cases[] = {
+		{ LLAMA(""), QUANT_NONE, 0, 0 },
+		{ LLAMA(",\"quantization_config\":null"), QUANT_NONE, 0, 0 },
+		{ CONFIG("\"quant_method\":\"fp8\",\"fmt\":\"e4m3\",\"activation_scheme\":\"dynamic\",\"weight_block_size\":[128,64]"), QUANT_FP8, 128, 64 },
+		{ CONFIG("\"quant_method\":\"fp8\",\"activation_scheme\":\"static\",\"ignored_layers\":[\"lm_head\"]"), QUANT_FP8, 128, 128 },
+		{ CONFIG("\"quant_method\":\"fp8\",\"weight_block_size\":null"), QUANT_FP8, 128, 128 },
+		{ CONFIG("\"quant_method\":\"fbgemm_fp8\",\"activation_scale_ub\":1200.0"), QUANT_FP8, 128, 128 },
+		{ CONFIG("\"quant_method\":\"mxfp4\",\"modules_to_not_convert\":[\"lm_head\"]"), QUANT_MXFP4, 0, 0 },
+		{ WEIGHTS("\"strategy\":\"channel\""), QUANT_FP8, 0, 0 },
+		{ WEIGHTS("\"strategy\":\"tensor\",\"block_structure\":null"), QUANT_FP8, 0, 0 },
+		{ WEIGHTS("\"strategy\":\"block\",\"block_structure\":[64,32]"), QUANT_FP8, 64, 32 },
+	};
+	static struct config c;
+	struct err e;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		CHECK(load(&c, cases[i].json, NULL, &e) == 0, "case %zu: %s", i, e.msg);
+		CHECK(c.quant.method == cases[i].method && c.quant.block_rows == cases[i].rows && c.quant.block_cols == cases[i].cols,
+		      "case %zu: method %d, blocks of %d x %d", i, (int)c.quant.method, c.quant.block_rows, c.quant.block_cols);
+	}
+}
+
 static void test_layers(void)
 {
 	static struct config c;
@@ -365,6 +396,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "defaults", test_defaults },
 		{ "drawing", test_sampling },
+		{ "weights of fewer bits", test_quant },
 		{ "what is read", test_values },
 		{ "kinds of layers", test_layers },
 		{ "what is refused", test_refused },
