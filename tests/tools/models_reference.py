@@ -8,6 +8,7 @@ float64 means all of it: while a model is made and run, torch.float32 and torch.
 double(), so that the places where transformers asks for float32 are widened; `run64` names every operation that still
 returned a narrower number. Checked by models_variants.py --check against the oracle's own float64 logits.
 """
+
 import contextlib
 import json
 import os
@@ -60,6 +61,7 @@ class Watch(TorchFunctionMode):
 
 # ---- what released checkpoints call things, and what transformers makes of them ----
 
+
 def alibi_slopes(n):
     c = 1 << (n.bit_length() - 1)
     slopes = [2.0 ** (-8.0 * (i + 1) / c) for i in range(c)]
@@ -71,6 +73,7 @@ def renamed(rules):
         for a, b in rules:
             name = re.sub(a, b, name)
         return name
+
     return rename
 
 
@@ -97,18 +100,40 @@ def baichuan(config, t):
 
 
 def qwen1(config, t):
-    c = {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": config["vocab_size"], "hidden_size": config["hidden_size"],
-         "intermediate_size": config["intermediate_size"] // 2, "num_hidden_layers": config["num_hidden_layers"],
-         "num_attention_heads": config["num_attention_heads"], "num_key_value_heads": config["num_attention_heads"],
-         "head_dim": config["kv_channels"], "rms_norm_eps": config["layer_norm_epsilon"], "rope_theta": config["rotary_emb_base"],
-         "max_position_embeddings": config["seq_length"], "tie_word_embeddings": False}
+    c = {
+        "architectures": ["Qwen2ForCausalLM"],
+        "model_type": "qwen2",
+        "vocab_size": config["vocab_size"],
+        "hidden_size": config["hidden_size"],
+        "intermediate_size": config["intermediate_size"] // 2,
+        "num_hidden_layers": config["num_hidden_layers"],
+        "num_attention_heads": config["num_attention_heads"],
+        "num_key_value_heads": config["num_attention_heads"],
+        "head_dim": config["kv_channels"],
+        "rms_norm_eps": config["layer_norm_epsilon"],
+        "rope_theta": config["rotary_emb_base"],
+        "max_position_embeddings": config["seq_length"],
+        "tie_word_embeddings": False,
+    }
     for kind in ("weight", "bias"):
         for i, w in layers(t, "transformer.h.{}.attn.c_attn." + kind):
             for name, part in zip("qkv", np.split(w, 3)):
                 t["transformer.h.%d.attn.%s_proj.%s" % (i, name, kind)] = part
-    rename = renamed([("wte", "embed_tokens"), ("ln_f", "norm"), (r"\.h\.", ".layers."), ("^transformer", "model"), ("ln_1", "input_layernorm"),
-                      ("ln_2", "post_attention_layernorm"), ("attn.c_proj", "attn.o_proj"), ("attn", "self_attn"), ("mlp.w1", "mlp.up_proj"),
-                      ("mlp.w2", "mlp.gate_proj"), ("mlp.c_proj", "mlp.down_proj")])
+    rename = renamed(
+        [
+            ("wte", "embed_tokens"),
+            ("ln_f", "norm"),
+            (r"\.h\.", ".layers."),
+            ("^transformer", "model"),
+            ("ln_1", "input_layernorm"),
+            ("ln_2", "post_attention_layernorm"),
+            ("attn.c_proj", "attn.o_proj"),
+            ("attn", "self_attn"),
+            ("mlp.w1", "mlp.up_proj"),
+            ("mlp.w2", "mlp.gate_proj"),
+            ("mlp.c_proj", "mlp.down_proj"),
+        ]
+    )
     return c, {rename(k): v for k, v in t.items()}
 
 
@@ -123,32 +148,75 @@ def internlm2(config, t):
             x = w.reshape(kv, h // kv + 2, d, -1)
             for name, part in ("q", x[:, :-2]), ("k", x[:, -2]), ("v", x[:, -1]):
                 t["model.layers.%d.attention.%s_proj.%s" % (i, name, kind)] = part.reshape((-1,) + w.shape[1:])
-    rename = renamed([("tok_embeddings", "embed_tokens"), ("attention_norm", "input_layernorm"), ("ffn_norm", "post_attention_layernorm"),
-                      (r"attention\.", "self_attn."), (r"self_attn\.wo", "self_attn.o_proj"), ("feed_forward.w1", "mlp.gate_proj"),
-                      ("feed_forward.w2", "mlp.down_proj"), ("feed_forward.w3", "mlp.up_proj"), ("^output", "lm_head")])
+    rename = renamed(
+        [
+            ("tok_embeddings", "embed_tokens"),
+            ("attention_norm", "input_layernorm"),
+            ("ffn_norm", "post_attention_layernorm"),
+            (r"attention\.", "self_attn."),
+            (r"self_attn\.wo", "self_attn.o_proj"),
+            ("feed_forward.w1", "mlp.gate_proj"),
+            ("feed_forward.w2", "mlp.down_proj"),
+            ("feed_forward.w3", "mlp.up_proj"),
+            ("^output", "lm_head"),
+        ]
+    )
     return c, {rename(k): v for k, v in t.items()}
 
 
 def chatglm3(config, t):
-    h, kv, d = config["num_attention_heads"], config["multi_query_group_num"] if config["multi_query_attention"] else config["num_attention_heads"], config["kv_channels"]
-    c = {"architectures": ["GlmForCausalLM"], "model_type": "glm", "vocab_size": config["padded_vocab_size"], "hidden_size": config["hidden_size"],
-         "intermediate_size": config["ffn_hidden_size"], "num_hidden_layers": config["num_layers"], "num_attention_heads": h, "num_key_value_heads": kv,
-         "head_dim": d, "rms_norm_eps": config["layernorm_epsilon"], "rope_theta": 10000.0 * config.get("rope_ratio", 1), "partial_rotary_factor": 0.5,
-         "max_position_embeddings": config["seq_length"], "attention_bias": config["add_qkv_bias"], "tie_word_embeddings": False, "pad_token_id": 0}
+    h, kv, d = (
+        config["num_attention_heads"],
+        config["multi_query_group_num"] if config["multi_query_attention"] else config["num_attention_heads"],
+        config["kv_channels"],
+    )
+    c = {
+        "architectures": ["GlmForCausalLM"],
+        "model_type": "glm",
+        "vocab_size": config["padded_vocab_size"],
+        "hidden_size": config["hidden_size"],
+        "intermediate_size": config["ffn_hidden_size"],
+        "num_hidden_layers": config["num_layers"],
+        "num_attention_heads": h,
+        "num_key_value_heads": kv,
+        "head_dim": d,
+        "rms_norm_eps": config["layernorm_epsilon"],
+        "rope_theta": 10000.0 * config.get("rope_ratio", 1),
+        "partial_rotary_factor": 0.5,
+        "max_position_embeddings": config["seq_length"],
+        "attention_bias": config["add_qkv_bias"],
+        "tie_word_embeddings": False,
+        "pad_token_id": 0,
+    }
     for kind in ("weight", "bias"):
         for i, w in layers(t, "transformer.encoder.layers.{}.self_attention.query_key_value." + kind):
             for name, part in zip("qkv", np.split(w, [h * d, (h + kv) * d])):
                 t["transformer.encoder.layers.%d.self_attn.%s_proj.%s" % (i, name, kind)] = part
-    rename = renamed([("embedding.word_embeddings", "embed_tokens"), ("encoder.final_layernorm", "norm"), ("transformer.output_layer", "lm_head"),
-                      (r"transformer\.(encoder\.)?", "model."), ("self_attention.dense", "self_attn.o_proj"), ("dense_4h_to_h", "down_proj"),
-                      ("dense_h_to_4h", "gate_up_proj")])
+    rename = renamed(
+        [
+            ("embedding.word_embeddings", "embed_tokens"),
+            ("encoder.final_layernorm", "norm"),
+            ("transformer.output_layer", "lm_head"),
+            (r"transformer\.(encoder\.)?", "model."),
+            ("self_attention.dense", "self_attn.o_proj"),
+            ("dense_4h_to_h", "down_proj"),
+            ("dense_h_to_4h", "gate_up_proj"),
+        ]
+    )
     return c, {rename(k): v for k, v in t.items() if "inv_freq" not in k}
 
 
 def minicpm(config, t):
     d = config["hidden_size"] // config["num_attention_heads"]
-    c = dict(config, architectures=["GraniteForCausalLM"], model_type="granite", embedding_multiplier=config["scale_emb"], attention_multiplier=d ** -0.5,
-             residual_multiplier=config["scale_depth"] / config["num_hidden_layers"] ** 0.5, logits_scaling=config["hidden_size"] / config["dim_model_base"])
+    c = dict(
+        config,
+        architectures=["GraniteForCausalLM"],
+        model_type="granite",
+        embedding_multiplier=config["scale_emb"],
+        attention_multiplier=d**-0.5,
+        residual_multiplier=config["scale_depth"] / config["num_hidden_layers"] ** 0.5,
+        logits_scaling=config["hidden_size"] / config["dim_model_base"],
+    )
     return c, t
 
 
@@ -164,15 +232,20 @@ def dbrx(config, t):
 def longcat(config, t):
     n, zero = config["n_routed_experts"], config.get("zero_expert_num") or 0
     for name in [k for k in t if ".experts.0.gate_proj" in k or ".experts.0.up_proj" in k]:
-        for i in range(n, n + zero):   # transformers makes room for them and never reads it
+        for i in range(n, n + zero):  # transformers makes room for them and never reads it
             t[name.replace("experts.0.", "experts.%d." % i)] = np.zeros_like(t[name])
     return config, t
 
 
 def text_part(prefix, keep, architecture):
     def adapt(config, t):
-        c = dict(config["text_config"], architectures=[architecture], tie_word_embeddings=config.get("tie_word_embeddings", config["text_config"].get("tie_word_embeddings", False)))
+        c = dict(
+            config["text_config"],
+            architectures=[architecture],
+            tie_word_embeddings=config.get("tie_word_embeddings", config["text_config"].get("tie_word_embeddings", False)),
+        )
         return c, {re.sub(prefix, keep, k): v for k, v in t.items() if re.search(prefix, k) or k.startswith("lm_head")}
+
     return adapt
 
 
@@ -193,7 +266,12 @@ def mxfp4(config, t):
 
 
 def e4m3_values():
-    return np.array([(-1) ** (c >> 7) * ((c & 7) * 2.0 ** -9 if c & 120 == 0 else (8 + (c & 7)) * 2.0 ** ((c >> 3 & 15) - 10)) for c in range(256)])
+    return np.array(
+        [
+            (-1) ** (c >> 7) * ((c & 7) * 2.0**-9 if c & 120 == 0 else (8 + (c & 7)) * 2.0 ** ((c >> 3 & 15) - 10))
+            for c in range(256)
+        ]
+    )
 
 
 def fp8(config, t):
@@ -203,22 +281,48 @@ def fp8(config, t):
         if name.endswith(("weight_scale_inv", "weight_scale", "input_scale")):
             continue
         s = t.get(name + "_scale_inv", t.get(name + "_scale"))
-        if s is not None and s.ndim == 2 and x.ndim == 2 and s.shape != (x.shape[0], 1) and s.size > 1 or name + "_scale_inv" in t and block != [1, 1]:
-            s = np.repeat(np.repeat(s, block[0], 0), block[1], 1)[:x.shape[0], :x.shape[1]]
+        if (
+            s is not None
+            and s.ndim == 2
+            and x.ndim == 2
+            and s.shape != (x.shape[0], 1)
+            and s.size > 1
+            or name + "_scale_inv" in t
+            and block != [1, 1]
+        ):
+            s = np.repeat(np.repeat(s, block[0], 0), block[1], 1)[: x.shape[0], : x.shape[1]]
         out[name] = x if s is None else x * s
     return {k: v for k, v in config.items() if k != "quantization_config"}, out
 
 
-ADAPT = {"baichuan-7b": baichuan, "baichuan-13b": baichuan, "baichuan2-7b": baichuan, "baichuan2-13b": baichuan, "qwen1": qwen1, "internlm2": internlm2,
-         "chatglm3": chatglm3, "minicpm": minicpm, "mimo": mimo, "dbrx": dbrx, "longcat-flash": longcat,
-         "kimi-k2": lambda c, t: (dict(c, model_type="deepseek_v3"), t),
-         "gemma4-text": text_part(r"^model\.language_model\.", "model.", "Gemma4ForCausalLM"),
-         "qwen3.5-text": text_part(r"^model\.language_model\.", "model.", "Qwen3_5ForCausalLM"),
-         "llama4-text": text_part(r"^language_model\.", "", "Llama4ForCausalLM"),
-         "gpt-oss-mxfp4": mxfp4, "deepseek-v3-fp8": fp8, "qwen3-fp8": fp8}
+ADAPT = {
+    "baichuan-7b": baichuan,
+    "baichuan-13b": baichuan,
+    "baichuan2-7b": baichuan,
+    "baichuan2-13b": baichuan,
+    "qwen1": qwen1,
+    "internlm2": internlm2,
+    "chatglm3": chatglm3,
+    "minicpm": minicpm,
+    "mimo": mimo,
+    "dbrx": dbrx,
+    "longcat-flash": longcat,
+    "kimi-k2": lambda c, t: (dict(c, model_type="deepseek_v3"), t),
+    "gemma4-text": text_part(r"^model\.language_model\.", "model.", "Gemma4ForCausalLM"),
+    "qwen3.5-text": text_part(r"^model\.language_model\.", "model.", "Qwen3_5ForCausalLM"),
+    "llama4-text": text_part(r"^language_model\.", "", "Llama4ForCausalLM"),
+    "gpt-oss-mxfp4": mxfp4,
+    "deepseek-v3-fp8": fp8,
+    "qwen3-fp8": fp8,
+}
 # names that transformers writes -> names of the release; None: no such tensor there
-RELEASED = {"bloom": [("^transformer.", "")], "gpt2": [("^transformer.", "")], "llama4-text": [("^", "language_model.")],
-            "qwen3.5-text": [("^model.", "model.language_model.")], "gemma4-text": [("^model.", "model.language_model.")]}
+RELEASED = {
+    "bloom": [("^transformer.", "")],
+    "gpt2": [("^transformer.", "")],
+    "llama4-text": [("^", "language_model.")],
+    "qwen3.5-text": [("^model.", "model.language_model.")],
+    "gemma4-text": [("^model.", "model.language_model.")],
+}
 UNRELEASED = {"minimax": r"_decay$|slope_rate$"}
 
 
@@ -245,7 +349,11 @@ def released(name, config):
     c.pop("quantization_config", None)
     folder = tempfile.mkdtemp()
     try:
-        m = make_class(c).from_config(parse(c), dtype=torch.float32) if make_class(c) is transformers.AutoModelForCausalLM else make_class(c)(parse(c))
+        m = (
+            make_class(c).from_config(parse(c), dtype=torch.float32)
+            if make_class(c) is transformers.AutoModelForCausalLM
+            else make_class(c)(parse(c))
+        )
         m.save_pretrained(folder)
         out = {}
         for f in sorted(os.listdir(folder)):
@@ -259,7 +367,11 @@ def released(name, config):
     if name in UNRELEASED:
         out = {k: v for k, v in out.items() if not re.search(UNRELEASED[name], k)}
     if name == "longcat-flash":
-        out = {k: v for k, v in out.items() if "experts." not in k or int(re.search(r"experts\.(\d+)", k).group(1)) < config["n_routed_experts"]}
+        out = {
+            k: v
+            for k, v in out.items()
+            if "experts." not in k or int(re.search(r"experts\.(\d+)", k).group(1)) < config["n_routed_experts"]
+        }
     return out
 
 
@@ -271,14 +383,23 @@ def make_class(config):
 
 # ---- shapes of families that live in remote code ----
 
+
 def shapes_baichuan(c):
     h, f, v = c["hidden_size"], c["intermediate_size"], c["vocab_size"]
     out = {"model.embed_tokens.weight": [v, h], "model.norm.weight": [h], "lm_head.weight": [v, h]}
     for i in range(c["num_hidden_layers"]):
         p = "model.layers.%d." % i
-        out.update({p + "self_attn.W_pack.weight": [3 * h, h], p + "self_attn.o_proj.weight": [h, h], p + "mlp.gate_proj.weight": [f, h],
-                    p + "mlp.down_proj.weight": [h, f], p + "mlp.up_proj.weight": [f, h], p + "input_layernorm.weight": [h],
-                    p + "post_attention_layernorm.weight": [h]})
+        out.update(
+            {
+                p + "self_attn.W_pack.weight": [3 * h, h],
+                p + "self_attn.o_proj.weight": [h, h],
+                p + "mlp.gate_proj.weight": [f, h],
+                p + "mlp.down_proj.weight": [h, f],
+                p + "mlp.up_proj.weight": [f, h],
+                p + "input_layernorm.weight": [h],
+                p + "post_attention_layernorm.weight": [h],
+            }
+        )
     return out
 
 
@@ -287,8 +408,18 @@ def shapes_qwen1(c):
     out = {"transformer.wte.weight": [v, h], "transformer.ln_f.weight": [h], "lm_head.weight": [v, h]}
     for i in range(c["num_hidden_layers"]):
         p = "transformer.h.%d." % i
-        out.update({p + "ln_1.weight": [h], p + "ln_2.weight": [h], p + "attn.c_attn.weight": [3 * a, h], p + "attn.c_attn.bias": [3 * a],
-                    p + "attn.c_proj.weight": [h, a], p + "mlp.w1.weight": [f, h], p + "mlp.w2.weight": [f, h], p + "mlp.c_proj.weight": [h, f]})
+        out.update(
+            {
+                p + "ln_1.weight": [h],
+                p + "ln_2.weight": [h],
+                p + "attn.c_attn.weight": [3 * a, h],
+                p + "attn.c_attn.bias": [3 * a],
+                p + "attn.c_proj.weight": [h, a],
+                p + "mlp.w1.weight": [f, h],
+                p + "mlp.w2.weight": [f, h],
+                p + "mlp.c_proj.weight": [h, f],
+            }
+        )
     return out
 
 
@@ -298,8 +429,17 @@ def shapes_internlm2(c):
     out = {"model.tok_embeddings.weight": [v, h], "model.norm.weight": [h], "output.weight": [v, h]}
     for i in range(c["num_hidden_layers"]):
         p = "model.layers.%d." % i
-        out.update({p + "attention.wqkv.weight": [a, h], p + "attention.wo.weight": [h, h], p + "feed_forward.w1.weight": [f, h],
-                    p + "feed_forward.w2.weight": [h, f], p + "feed_forward.w3.weight": [f, h], p + "attention_norm.weight": [h], p + "ffn_norm.weight": [h]})
+        out.update(
+            {
+                p + "attention.wqkv.weight": [a, h],
+                p + "attention.wo.weight": [h, h],
+                p + "feed_forward.w1.weight": [f, h],
+                p + "feed_forward.w2.weight": [h, f],
+                p + "feed_forward.w3.weight": [f, h],
+                p + "attention_norm.weight": [h],
+                p + "ffn_norm.weight": [h],
+            }
+        )
         if c["bias"]:
             out.update({p + "attention.wqkv.bias": [a], p + "attention.wo.bias": [h]})
     return out
@@ -309,11 +449,23 @@ def shapes_chatglm3(c):
     h, f, v, n, d = c["hidden_size"], c["ffn_hidden_size"], c["padded_vocab_size"], c["num_attention_heads"], c["kv_channels"]
     a = (n + 2 * (c["multi_query_group_num"] if c["multi_query_attention"] else n)) * d
     e = "transformer.encoder."
-    out = {"transformer.embedding.word_embeddings.weight": [v, h], e + "final_layernorm.weight": [h], "transformer.output_layer.weight": [v, h]}
+    out = {
+        "transformer.embedding.word_embeddings.weight": [v, h],
+        e + "final_layernorm.weight": [h],
+        "transformer.output_layer.weight": [v, h],
+    }
     for i in range(c["num_layers"]):
         p = e + "layers.%d." % i
-        out.update({p + "input_layernorm.weight": [h], p + "post_attention_layernorm.weight": [h], p + "self_attention.query_key_value.weight": [a, h],
-                    p + "self_attention.dense.weight": [h, n * d], p + "mlp.dense_h_to_4h.weight": [2 * f, h], p + "mlp.dense_4h_to_h.weight": [h, f]})
+        out.update(
+            {
+                p + "input_layernorm.weight": [h],
+                p + "post_attention_layernorm.weight": [h],
+                p + "self_attention.query_key_value.weight": [a, h],
+                p + "self_attention.dense.weight": [h, n * d],
+                p + "mlp.dense_h_to_4h.weight": [2 * f, h],
+                p + "mlp.dense_4h_to_h.weight": [h, f],
+            }
+        )
         if c["add_qkv_bias"]:
             out[p + "self_attention.query_key_value.bias"] = [a]
     return out
@@ -328,11 +480,20 @@ def shapes_mxfp4(c):
     return out
 
 
-SHAPES = {"baichuan-7b": shapes_baichuan, "baichuan-13b": shapes_baichuan, "baichuan2-7b": shapes_baichuan, "baichuan2-13b": shapes_baichuan,
-          "qwen1": shapes_qwen1, "internlm2": shapes_internlm2, "chatglm3": shapes_chatglm3, "gpt-oss-mxfp4": shapes_mxfp4}
+SHAPES = {
+    "baichuan-7b": shapes_baichuan,
+    "baichuan-13b": shapes_baichuan,
+    "baichuan2-7b": shapes_baichuan,
+    "baichuan2-13b": shapes_baichuan,
+    "qwen1": shapes_qwen1,
+    "internlm2": shapes_internlm2,
+    "chatglm3": shapes_chatglm3,
+    "gpt-oss-mxfp4": shapes_mxfp4,
+}
 
 
 # ---- the two models ----
+
 
 class Reference:
     def __init__(self, name, config, tensors):
@@ -344,17 +505,24 @@ class Reference:
         if self.slopes:
             for m in self.m32, self.m64:
                 m.model.rotary_emb.forward = lambda x, position_ids, d=c["hidden_size"] // c["num_attention_heads"]: (
-                    torch.ones(1, x.shape[1], d, dtype=x.dtype), torch.zeros(1, x.shape[1], d, dtype=x.dtype))
+                    torch.ones(1, x.shape[1], d, dtype=x.dtype),
+                    torch.zeros(1, x.shape[1], d, dtype=x.dtype),
+                )
         self.narrow = set()
 
     def build(self, name, config, tensors, dtype):
         folder = tempfile.mkdtemp()
         try:
             json.dump(config, open(folder + "/config.json", "w"))
-            save_file({k: torch.tensor(np.array(v, order="C"), dtype=dtype) for k, v in tensors.items()}, folder + "/model.safetensors", metadata={"format": "pt"})
-            attention = "sdpa" if config.get("alibi") else "eager"   # the eager code of Falcon adds the bias twice
-            m, info = make_class(config).from_pretrained(folder, dtype=dtype, attn_implementation=attention, experts_implementation="eager",
-                                                         output_loading_info=True)
+            save_file(
+                {k: torch.tensor(np.array(v, order="C"), dtype=dtype) for k, v in tensors.items()},
+                folder + "/model.safetensors",
+                metadata={"format": "pt"},
+            )
+            attention = "sdpa" if config.get("alibi") else "eager"  # the eager code of Falcon adds the bias twice
+            m, info = make_class(config).from_pretrained(
+                folder, dtype=dtype, attn_implementation=attention, experts_implementation="eager", output_loading_info=True
+            )
         finally:
             shutil.rmtree(folder)
         missing = [k for k in info["missing_keys"] if not re.search(UNRELEASED.get(name, "^$"), k)]
@@ -369,7 +537,9 @@ class Reference:
             p = torch.arange(len(ids), dtype=dtype)
             bias = (p[None, :] - p[:, None]).masked_fill(p[None, :] > p[:, None], torch.finfo(dtype).min)
             far = p[None, :] > p[:, None]
-            bias = torch.stack([((p[None, :] - p[:, None]) * s).masked_fill(far, torch.finfo(dtype).min) for s in self.slopes])[None]
+            bias = torch.stack([((p[None, :] - p[:, None]) * s).masked_fill(far, torch.finfo(dtype).min) for s in self.slopes])[
+                None
+            ]
             more["attention_mask"] = bias
         with torch.no_grad():
             return m(torch.tensor([ids]), use_cache=False, **more).logits[0]

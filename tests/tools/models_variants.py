@@ -9,6 +9,7 @@ the hub. Checkpoints and expected numbers are kept in --cache, so that a later r
 made again when its config or this program's version of it changes. --check compares the reference itself with the oracle's
 float64 logits first. Needs numpy, torch and transformers 5.24. Exit status 1 when anything failed.
 """
+
 import argparse
 import copy
 import gzip
@@ -75,7 +76,7 @@ class Values:
         for t in spec["tensors"]:
             self.by_name.setdefault(plain(t["name"]), t)
 
-    def describe(self, name, shape, dtype):
+    def describe(self, name, shape, dtype, small):
         like = self.by_name.get(plain(name))
         if like is None:
             t = {"std": 0.1, "mean": 0.0, "dtype": "BF16"}
@@ -87,6 +88,7 @@ class Values:
             t["dtype"] = max(set(some), key=some.count)
         else:
             t = {k: like[k] for k in ("std", "mean", "dtype", "kind", "low", "high") if k in like}
+        dtype = small if small and len(shape) == 1 else dtype
         if dtype and t["dtype"] in ("BF16", "F16"):
             t["dtype"] = dtype
         return dict(t, name=name, shape=list(shape))
@@ -111,17 +113,32 @@ def with_scales(tensors, values, scale, block):
             continue
         if scale == "block":
             like = values.by_name[plain(t["name"] + "_scale_inv")]
-            out.append(dict(like, name=t["name"] + "_scale_inv", shape=[-(-t["shape"][0] // block[0]), -(-t["shape"][1] // block[1])]))
+            out.append(
+                dict(like, name=t["name"] + "_scale_inv", shape=[-(-t["shape"][0] // block[0]), -(-t["shape"][1] // block[1])])
+            )
         else:
             like = values.by_name[plain(t["name"] + "_scale_inv")]
-            out.append(dict(like, name=t["name"] + "_scale", shape=[t["shape"][0], 1] if scale == "channel" else [1], dtype="F32" if scale == "tensor" else like["dtype"]))
+            out.append(
+                dict(
+                    like,
+                    name=t["name"] + "_scale",
+                    shape=[t["shape"][0], 1] if scale == "channel" else [1],
+                    dtype="F32" if scale == "tensor" else like["dtype"],
+                )
+            )
     return out
 
 
 def compressed(kind):
     weights = {"num_bits": 8, "type": "float", "symmetric": True, "strategy": kind, "dynamic": False}
-    return {"quant_method": "compressed-tensors", "format": "float-quantized", "ignore": ["lm_head"],
-            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": None, "output_activations": None}}}
+    return {
+        "quant_method": "compressed-tensors",
+        "format": "float-quantized",
+        "ignore": ["lm_head"],
+        "config_groups": {
+            "group_0": {"targets": ["Linear"], "weights": weights, "input_activations": None, "output_activations": None}
+        },
+    }
 
 
 def ids_of(seed, n, vocab, first):
@@ -132,13 +149,16 @@ def ids_of(seed, n, vocab, first):
 def make_variant(opts, make, spec, variant, changes, folder):
     """Writes folder/{config.json,model.safetensors,expected.json.gz}."""
     import models_reference as ref
+
     name = spec["name"]
     length = changes.get("@len", 200)
     config = changed(spec["config"], changes, length)
     scale = changes.get("@scale", "block")
     values = Values(make, spec)
     block = (config.get("quantization_config") or {}).get("weight_block_size", [128, 128])
-    tensors = [values.describe(k, s, changes.get("@dtype")) for k, s in sorted(ref.released(name, config).items())]
+    tensors = [
+        values.describe(k, s, changes.get("@dtype"), changes.get("@small")) for k, s in sorted(ref.released(name, config).items())
+    ]
     tensors = with_scales(tensors, values, scale, block)
     if scale != "block":
         config["quantization_config"] = compressed(scale)
@@ -151,7 +171,9 @@ def make_variant(opts, make, spec, variant, changes, folder):
         if name in ref.ADAPT and name != "dbrx":
             raise SkipVariant("config of another class")
         config = dict(saved, architectures=spec["config"]["architectures"])
-        config["dtype"] = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[max((t["dtype"] for t in tensors), key=[t["dtype"] for t in tensors].count)]
+        config["dtype"] = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}[
+            max((t["dtype"] for t in tensors if len(t["shape"]) > 1), key=[t["dtype"] for t in tensors].count)
+        ]
     vocab = text_of(config).get("padded_vocab_size") or text_of(config)["vocab_size"]
     cases, err, top = [], 0.0, 0.0
     for n in (70, length):
@@ -163,8 +185,15 @@ def make_variant(opts, make, spec, variant, changes, folder):
         z = a - a.max(1, keepdims=True)
         lp = z - np.log(np.exp(z).sum(1, keepdims=True))
         at = sorted({0, 1, 31, 64, n // 2, n - 2, n - 1})
-        cases.append({"ids": ids, "logits_at": at, "logits": [a[i].tolist() for i in at], "argmax": a.argmax(1).tolist(),
-                      "logprobs": [float(lp[i, ids[i + 1]]) for i in range(n - 1)]})
+        cases.append(
+            {
+                "ids": ids,
+                "logits_at": at,
+                "logits": [a[i].tolist() for i in at],
+                "argmax": a.argmax(1).tolist(),
+                "logprobs": [float(lp[i, ids[i + 1]]) for i in range(n - 1)],
+            }
+        )
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     make.dump(folder + "/config.json", config)
@@ -187,7 +216,7 @@ def key_of(spec, changes):
 def known_keys(ref, spec):
     own = text_of(spec["config"])
     if "auto_map" in spec["config"] or spec["name"] in ("mimo", "kimi-k2"):
-        return own   # another class computes it, whose keys it does not have
+        return own  # another class computes it, whose keys it does not have
     c = ref.parse({k: v for k, v in spec["config"].items() if k != "quantization_config"})
     return {**c.get_text_config().to_dict(), **own}
 
@@ -196,15 +225,22 @@ def variants_of(opts, make, spec):
     path = os.path.join(opts.cache, spec["name"] + ".known.json")
     if not os.path.exists(path):
         import models_reference as ref
+
         os.makedirs(opts.cache, exist_ok=True)
         json.dump(known_keys(ref, spec), open(path, "w"))
     table = models_configs.TABLE.get(spec["name"], [])
     mine = {n for n, _ in table}
-    return [(n, c) for n, c in models_configs.general(spec["name"], text_of(spec["config"]), json.load(open(path))) if n not in mine] + table
+    return [
+        (n, c) for n, c in models_configs.general(spec["name"], text_of(spec["config"]), json.load(open(path))) if n not in mine
+    ] + table
 
 
 def one(opts, make, spec, variant, changes):
-    row = {"name": spec["name"] + "/" + variant, "fp32": 0.0, "changes": str({k: "dropped" if v is models_configs.DROP else v for k, v in changes.items()})}
+    row = {
+        "name": spec["name"] + "/" + variant,
+        "fp32": 0.0,
+        "changes": str({k: "dropped" if v is models_configs.DROP else v for k, v in changes.items()}),
+    }
     folder = os.path.join(opts.cache, spec["name"], variant)
     try:
         try:
@@ -215,7 +251,7 @@ def one(opts, make, spec, variant, changes):
             done = make_variant(opts, make, spec, variant, changes, folder)
     except SkipVariant as e:
         return None
-    except Exception as e:   # whatever transformers raises: the variant is none of its configs
+    except Exception as e:  # whatever transformers raises: the variant is none of its configs
         return dict(row, reference="%s: %s" % (type(e).__name__, re.sub(r"\s+", " ", str(e))[:160]))
     row["fp32"] = done["fp32"]
     try:
@@ -229,9 +265,14 @@ def one(opts, make, spec, variant, changes):
 
 def check(opts, make, spec):
     import models_reference as ref
+
     values, e4m3 = Values(make, spec), ref.e4m3_values()
     expected = json.load(gzip.open(os.path.join(opts.oracle, "expected", spec["name"] + ".json.gz")))
-    arrays = {t["name"]: values.decode(t, make.tensor_bytes(spec["name"], t), e4m3) for t in spec["tensors"] if t["dtype"] not in ("BOOL", "I64")}
+    arrays = {
+        t["name"]: values.decode(t, make.tensor_bytes(spec["name"], t), e4m3)
+        for t in spec["tensors"]
+        if t["dtype"] not in ("BOOL", "I64")
+    }
     model = ref.Reference(spec["name"], spec["config"], arrays)
     worst = 0.0
     for c in expected["cases"]:
