@@ -114,6 +114,8 @@ int config_moe(struct config *c, const struct source *s, struct err *e)
 	m->act = c->act;
 	if (!m->inner)
 		m->inner = c->inner;
+	if (!m->inner && (m->experts || m->shared_count))
+		return err_set(e, E_FORMAT, "%s: 'moe_intermediate_size' and 'intermediate_size' are missing", c->path);
 	if (m->dense)
 		c->inner = m->dense;
 	if (m->shared_count) {

@@ -248,9 +248,10 @@ static const struct key ernie_keys[] = {
 
 static int hunyuan_moe_derive(struct config *c, const struct source *s, struct err *e)
 {
-	c->moe.shared = c->inner; /* as wide as intermediate_size says, whatever the experts' width */
-	if (c->moe.shared_count > 1)
-		c->moe.shared *= c->moe.shared_count;
+	int count = c->moe.shared_count > 1 ? c->moe.shared_count : 1;
+	if (count > (1 << 20) / c->inner)
+		return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold", s->path, count, c->inner);
+	c->moe.shared = count * c->inner; /* as wide as intermediate_size says, whatever the experts' width */
 	return hunyuan_derive(c, s, e);
 }
 

@@ -78,6 +78,8 @@ static const struct {
 	const char *config, *message;
 } refused[] = {
 	{ "{" MIXTRAL ",\"num_local_experts\":2,\"num_experts_per_tok\":3}", "3 experts of 2 for a token cannot be" },
+	{ "{\"model_type\":\"mixtral\",\"vocab_size\":64,\"hidden_size\":32,\"num_hidden_layers\":1,\"num_attention_heads\":8}",
+	  "'moe_intermediate_size' and 'intermediate_size' are missing" },
 	{ "{" MIXTRAL ",\"num_experts_per_tok\":0}", "0 experts of 8 for a token cannot be" },
 	{ "{" MIXTRAL ",\"num_local_experts\":100000}", "'num_local_experts' is 100000, allowed is 0 to 1024" },
 	{ "{" MIXTRAL ",\"num_local_experts\":\"8\"}", "'num_local_experts' is of type str" },
@@ -92,6 +94,8 @@ static const struct {
 	{ "{" GLM ",\"mlp_layer_types\":[\"sparse\"]}", "one entry for each of the 6 layers" },
 	{ "{" GLM ",\"mlp_layer_types\":[\"sparse\",\"dense\",\"dense\",\"sparse\",\"dense\",\"thin\"]}", "something other than dense and sparse for layer 5" },
 	{ "{" GLM ",\"n_shared_experts\":4096,\"moe_intermediate_size\":1000000}", "4096 shared experts of width 1000000" },
+	{ "{\"model_type\":\"hunyuan_v1_moe\",\"num_experts\":8,\"vocab_size\":64,\"hidden_size\":32,\"num_hidden_layers\":1,\"num_attention_heads\":4,"
+	  "\"moe_intermediate_size\":1,\"intermediate_size\":1048576,\"num_shared_expert\":4096}", "4096 shared experts of width 1048576" },
 	{ "{" HUNYUAN ",\"moe_topk\":[1,2,1,1,1,1]}", "'moe_topk' differs between layers" },
 	{ "{" HUNYUAN ",\"moe_topk\":[]}", "'moe_topk' differs between layers" },
 	{ "{\"model_type\":\"phimoe\"," BASE ",\"num_experts_per_tok\":1}", "known with 2 only" },
@@ -108,6 +112,39 @@ static void test_refused(void)
 		CHECK(config_load(&c, dir, &e) == -1, "%s: accepted", refused[i].config);
 		CHECK(strstr(e.msg, refused[i].message) && strstr(e.msg, "config.json"), "%s: message is: %s", refused[i].config, e.msg);
 	}
+}
+
+/* Random damage: read, and then within bounds, or refused with a sentence. */
+static void test_damage(void)
+{
+	enum { N = sizeof accepted / sizeof accepted[0] };
+	unsigned long long seed = test_seed();
+	static struct config c;
+	int opened = 0;
+	for (int i = 0; i < 6000; i++) {
+		char text[1000];
+		struct err e = { 0 };
+		snprintf(text, sizeof text, "%s", accepted[i % N].config);
+		size_t n = strlen(text);
+		for (int j = 0; j <= (int)(test_rand(&seed) % 3); j++) {
+			size_t at = test_rand(&seed) % n;
+			text[at] = test_rand(&seed) % 4 ? "0123456789-.eE[]{},:\"ntf"[test_rand(&seed) % 24] : (char)(1 + test_rand(&seed) % 255);
+		}
+		put_text("config.json", text);
+		if (config_load(&c, dir, &e) != 0) {
+			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
+			continue;
+		}
+		const struct moe_config *m = &c.moe;
+		int all = m->experts + m->identity, sparse = 0;
+		opened++;
+		for (int l = 0; l < c.layers; l++)
+			sparse += c.ff[l] == FF_MOE;
+		CHECK(!sparse || (m->experts >= 1 && all <= ROUTE_EXPERTS && m->k >= 1 && m->k <= ROUTE_K && m->k <= all), "accepted: %s", text);
+		CHECK(!sparse || (m->inner >= 1 && m->inner <= 1 << 20 && m->shared >= 0 && m->shared <= 1 << 20), "accepted: %s", text);
+		CHECK(!sparse || m->groups <= 1 || all % m->groups == 0, "accepted: %s", text);
+	}
+	printf("%d of 6000 still open ", opened);
 }
 
 /* ---- whole models ---- */
@@ -322,6 +359,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "layers and widths", test_read },
 		{ "configurations that are refused", test_refused },
+		{ "random damage", test_damage },
 		{ "tensors that contradict the configuration", test_contrary },
 		{ "layers behind the last", test_beyond },
 		{ "rows in large calls", test_rows },
