@@ -39,37 +39,28 @@ ROPES = [
     ),
 ]
 # families whose rotary settings are part of what they are, and have variants of their own below
-OWN_ROPE = set(
-    """
+OWN_ROPE = set("""
     gemma3-text gemma4-text olmo3 hunyuan-dense hunyuan-moe ministral3 phi3 phi3-longrope phi-moe deepseek-v2
     deepseek-v2-lite deepseek-v3 deepseek-v3-fp8 kimi-k2 gpt-oss-mxfp4 qwen3.5-text internlm2 minicpm qwen1 chatglm3
     baichuan-7b baichuan2-7b dbrx longcat-flash granite-moe-hybrid mimo phi stablelm nemotron mixtral baichuan-13b
     baichuan2-13b
-    """.split()
-)
-NO_HEADS = set(
-    """
+    """.split())
+NO_HEADS = set("""
     deepseek-v2 deepseek-v2-lite deepseek-v3 deepseek-v3-fp8 kimi-k2 longcat-flash gemma4-text phi mamba2
-    """.split()
-)
-BIASES = list(
-    """
+    """.split())
+BIASES = list("""
     attention_bias mlp_bias use_bias bias use_qkv_bias attention_out_bias add_qkv_bias conv_bias use_conv_bias
     mamba_conv_bias mamba_proj_bias lm_head_bias
-    """.split()
-)
-NO_BIAS = set(
-    """
+    """.split())
+EPS = "rms_norm_eps layer_norm_eps layer_norm_epsilon norm_eps norm_epsilon layernorm_epsilon block_norm_eps".split()
+NO_BIAS = set("""
     mimo gpt-oss-mxfp4 deepseek-v2 deepseek-v3 longcat-flash falcon-7b llama4-text qwen3.5-text gemma4-text
     hunyuan-dense hunyuan-moe
-    """.split()
-)
-NO_TIE = set(
-    """
+    """.split())
+NO_TIE = set("""
     baichuan-7b baichuan-13b baichuan2-7b baichuan2-13b qwen1 chatglm3 phi phi-moe gpt-j internlm2 mpt bloom
     longcat-flash dbrx llama4-text nemotron-h gemma4-text
-    """.split()
-)
+    """.split())
 
 # Ids of another seed, where two experts of the reference lay closer together than fp32 rounding (1.1e-6 at id 11): any engine may choose either.
 SALT = {"qwen3-next/bias": "a"}
@@ -622,6 +613,12 @@ def general(name, text, known):
                 {"head_dim": 36 if name not in ("glm", "glm4", "glm4-moe", "qwen3-next", "qwen3.5-text") else 48, "@len": 700},
             )
         )
+    eps = {k: 1e-3 for k in EPS if k in text}
+    if name not in ("gpt-oss-mxfp4", "qwen1", "hunyuan-moe") and "intermediate_size" in text:
+        eps["intermediate_size"] = 101
+    sets.append(("eps-odd", eps))
+    if text.get("hidden_act") == "silu":
+        sets.append(("act", {"hidden_act": "gelu_new"}))
     sets.append(("v5", {"@v5": True, "@small": "F32"}))
     if name not in OWN_ROPE and ("rope_theta" in text or "rope_scaling" in text):
         i = zlib.crc32(name.encode()) % len(ROPES)
