@@ -73,11 +73,15 @@ void block_mamba(const struct forward *f, struct mat y, struct mat x, const stru
 	ops->conv(m->dev, mixed, columns(wide, inner, all), &r->conv, &s->conv, b);
 	ops->ssm(m->dev, o, columns(mixed, 0, inner), columns(mixed, inner, side), columns(mixed, inner + side, side),
 		 columns(wide, inner + all, c->heads), c, &s->main, b);
-	ops->act(m->dev, z, z, o, ACT_SILU, NULL);
+	struct mat normed = m->cfg.mamba.norm_first ? o : z;
+	if (!m->cfg.mamba.norm_first)
+		ops->act(m->dev, z, z, o, ACT_SILU, NULL);
 	for (int g = 0; g < c->groups && r->norm; g++) {
-		struct mat one = columns(z, g * part, part);
+		struct mat one = columns(normed, g * part, part);
 		ops->rmsnorm(m->dev, one, one, 1, r->norm + g * part, (float)m->cfg.norm_eps);
 	}
+	if (m->cfg.mamba.norm_first)
+		ops->act(m->dev, z, z, o, ACT_SILU, NULL);
 	ops->linear(m->dev, y, z, &r->out);
 }
 

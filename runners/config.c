@@ -22,7 +22,7 @@
 static const struct key keys[] = {
 	{ { "vocab_size" }, K_INT, AT(vocab), NEEDED, 1, 1 << 24 },
 	{ { "hidden_size", "n_embd", "d_model", "n_embed" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
-	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), NEEDED, 1, CONFIG_MAX_LAYERS },
+	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), 0, 1, CONFIG_MAX_LAYERS },
 	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
 	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
 	{ { "head_dim", "kv_channels" }, K_INT, AT(head_dim), 0, 1, 1024 },
@@ -72,6 +72,14 @@ static const struct value *inside(struct value d, const char *name)
 	snprintf(first, sizeof first, "%.*s", (int)(dot - name), name);
 	const struct value *v = v_getc(d, first);
 	return v && v->type == V_DICT ? inside(*v, dot + 1) : NULL;
+}
+
+bool config_null(const struct source *s, const char *name)
+{
+	const struct value *v = inside(s->first, name);
+	if (!v && s->second.type == V_DICT)
+		v = inside(s->second, name);
+	return v && v->type == V_NONE;
 }
 
 const struct value *config_look(const struct source *s, const char *name)
@@ -319,6 +327,27 @@ void config_start(struct config *c)
 	c->bos = -1;
 }
 
+/* Said, and said alike: where the outer object and text_config differ, which one counts is the class's secret, and the tensors decide. */
+static bool tie_is_given(const struct source *s)
+{
+	const struct value *in = v_getc(s->first, "tie_word_embeddings"), *out = s->second.type == V_DICT ? v_getc(s->second, "tie_word_embeddings") : NULL;
+	if (in && out && in->type == V_BOOL && out->type == V_BOOL && in->b != out->b)
+		return false;
+	return config_look(s, "tie_word_embeddings") != NULL;
+}
+
+/* Where no key says how many layers there are, a list with an entry for each does (nemotron_h). */
+static int count_layers(struct config *c, const struct source *s, struct err *e)
+{
+	static const char *const lists[] = { "layers_block_type", "layer_types" };
+	for (size_t i = 0; i < CONFIG_COUNT(lists) && !c->layers; i++) {
+		const struct value *v = config_look(s, lists[i]);
+		if (v && v->type == V_LIST && v->list->n <= CONFIG_MAX_LAYERS)
+			c->layers = (int)v->list->n;
+	}
+	return c->layers ? 0 : err_set(e, E_FORMAT, "%s: 'num_hidden_layers' is missing", c->path);
+}
+
 static int load(struct config *c, const char *dir, struct arena *a, struct err *e)
 {
 	struct value root;
@@ -343,14 +372,14 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	config_start(c);
 	if (config_quant(c, &s, e) != 0)
 		return -1;
-	if (config_keys(&s, c, keys, CONFIG_COUNT(keys), c->family, e) != 0)
+	if (config_keys(&s, c, keys, CONFIG_COUNT(keys), c->family, e) != 0 || count_layers(c, &s, e) != 0)
 		return -1;
 	size_t own = 0;
 	while (c->family->keys && c->family->keys[own].names[0])
 		own++;
 	if (config_keys(&s, c, c->family->keys, own, c->family, e) != 0)
 		return -1;
-	c->tied_given = config_look(&s, "tie_word_embeddings") != NULL;
+	c->tied_given = tie_is_given(&s);
 	if (!(dtype = config_string(&s, config_look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
 		return -1;
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);

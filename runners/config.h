@@ -93,6 +93,7 @@ struct delta_config {
 };
 struct mamba_config {
 	int heads, dim, state, groups, conv; /* dim: channels of a head */
+	bool norm_first;                     /* the norm before the gate */
 	bool conv_bias, proj_bias, norm;     /* norm: of the gated output, each group by itself */
 	double dt_min, dt_max;
 	double scale[5];                     /* of what goes in: z, x, B, C, dt (falcon_h1) */
@@ -142,6 +143,7 @@ struct config {
 	bool wide_inner;             /* layers that read others' keys have twice the inner width */
 	int layer_input;             /* width of what the tokens give each layer besides; 0: nothing */
 	bool gated_attention;        /* query rows bring a gate for the output: [head][q, gate][d] */
+	bool no_final_norm;
 	bool norm_after;             /* norms behind the residual sum, none at the end (opt-350m) */
 	bool alibi_twice;            /* slopes count twice (falcon's eager code) */
 	bool no_norm2;               /* parallel: one norm for both */

@@ -35,6 +35,7 @@ struct source {
 
 /* A key's value; nulls count as absent. */
 const struct value *config_look(const struct source *s, const char *name);
+bool config_null(const struct source *s, const char *name); /* the key is there and null */
 /* The string of a key, "" where it is absent, NULL on error. */
 const char *config_string(const struct source *s, const char *name, struct arena *a, struct err *e);
 /* Every key of the table into the struct at base; a row of the family's defaults (f may be NULL) goes before the table's. */

@@ -40,8 +40,6 @@ int config_layers(struct config *c, const struct source *s, struct err *e)
 	if (c->window && f->window != WINDOW_ALL &&
 	    read_layers(c, s, "layer_types", "full_attention", "sliding_attention", c->slides, &given, e) != 0)
 		return -1;
-	if (c->window && f->window == WINDOW_TYPES && !given)
-		return err_set(e, E_FORMAT, "%s: 'layer_types' is missing, 'sliding_window' needs it", s->path);
 	int pattern = f->window_pattern;
 	const struct key p = { { "sliding_window_pattern", "_sliding_window_pattern" }, K_INT, 0, pattern, 1, 1 << 20 };
 	if (c->window && f->window == WINDOW_PATTERN && !given && config_keys(s, &pattern, &p, 1, NULL, e) != 0)

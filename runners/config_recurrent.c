@@ -72,6 +72,15 @@ int config_delta(struct config *c, const struct source *s, struct err *e)
 	return 0;
 }
 
+/* A number; transformers 5 writes the infinite one as an object. -1: none. */
+static double number_of(struct value x)
+{
+	const struct value *v = x.type == V_DICT ? v_getc(x, "__float__") : NULL;
+	if (v && v->type == V_STR && str_is(v->s, "Infinity"))
+		return 1e300;
+	return x.type == V_INT ? (double)x.i : x.type == V_FLOAT ? x.f : -1;
+}
+
 int config_mamba(struct config *c, const struct source *s, struct err *e)
 {
 	static const char *const limits[] = { "time_step_limit", "mamba_dt_limit", NULL };
@@ -94,7 +103,7 @@ int config_mamba(struct config *c, const struct source *s, struct err *e)
 		double d[2] = { 0, 0 };
 		for (size_t k = 0; v->type == V_LIST && v->list->n == 2 && k < 2; k++) {
 			struct value x = v->list->v[k];
-			d[k] = x.type == V_INT ? (double)x.i : x.type == V_FLOAT ? x.f : -1;
+			d[k] = number_of(x);
 		}
 		if (!(d[0] >= 0 && d[1] > d[0]))
 			return err_set(e, E_RANGE, "%s: '%s' is no pair of rising numbers", c->path, limits[i]);

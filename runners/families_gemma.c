@@ -49,6 +49,10 @@ static const struct key gemma_keys[] = {
 
 static int gemma_derive(struct config *c, const struct source *s, struct err *e)
 {
+	if (config_null(s, "attn_logit_softcapping"))
+		c->score_cap = 0;
+	if (config_null(s, "final_logit_softcapping"))
+		c->logit_cap = 0;
 	(void)e;
 	c->embed_scale = dm_pow(c->width, 0.5);
 	if (c->family->keys)
@@ -58,6 +62,12 @@ static int gemma_derive(struct config *c, const struct source *s, struct err *e)
 	return 0;
 }
 
+/* transformers' gemma3 reads attn_logit_softcapping and does not apply it */
+static const struct key gemma3_keys[] = {
+	{ { "query_pre_attn_scalar" }, K_NUM, CONFIG_AT(score_scale), 256, 1e-9, 1e9 },
+	{ { "final_logit_softcapping" }, K_NUM, CONFIG_AT(logit_cap), 0, 1e-9, 1e9 },
+	{ { NULL } },
+};
 static const struct key gemma4_keys[] = {
 	{ { "final_logit_softcapping" }, K_NUM, CONFIG_AT(logit_cap), 0, 1e-9, 1e9 },
 	{ { "global_head_dim" }, K_INT, CONFIG_AT(full_head_dim), 512, 1, 1024 },
@@ -158,7 +168,7 @@ const struct family families_gemma[] = {
 		.prefix = "model.",
 		.junk = gemma_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
-		.keys = gemma_keys,
+		.keys = gemma3_keys,
 		.derive = gemma_derive,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_RMS,

@@ -289,6 +289,7 @@ static int opt_derive(struct config *c, const struct source *s, struct err *e)
 		c->embed_width = 0;
 	c->attention_bias = is_true(s, "enable_bias", true);
 	c->norm_after = !is_true(s, "do_layer_norm_before", true);
+	c->no_final_norm = c->norm_after || is_true(s, "_remove_final_layer_norm", false);
 	return 0;
 }
 
@@ -392,7 +393,7 @@ const struct family families_gpt[] = {
 		.names = opt_names,
 		.prefix = "model.",
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.only = { { "_remove_final_layer_norm", 0 } },
+		.only = { { "layer_norm_elementwise_affine", 1 } },
 		.derive = opt_derive,
 		.act = "relu",
 		.norm = NORM_LAYER,

@@ -42,6 +42,14 @@ static const struct role_name exaone4_names[] = {
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_END },
 };
+static const struct role_name ernie_names[] = {
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
+};
+static const struct key ernie_keys[] = {
+	{ { "use_bias" }, K_BOOL, CONFIG_AT(attention_bias), 0, 0, 1 },
+	{ { "use_bias" }, K_BOOL, CONFIG_AT(mlp_bias), 0, 0, 1 },
+	{ { NULL } },
+};
 static const struct role_name seed_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_OUT), LLAMA_MLP(BIAS_MLP), { R_END },
 };
@@ -387,7 +395,8 @@ const struct family families_llama[] = {
 		.norm = NORM_RMS,
 		.gated = true,
 		.qk_norm = QK_HEAD,
-		.window = WINDOW_TYPES,
+		.window = WINDOW_PATTERN,
+		.window_pattern = 4,
 		.nope = NOPE_FULL,
 	},
 	{
@@ -408,11 +417,11 @@ const struct family families_llama[] = {
 		.text = "ERNIE 4.5, dense: interleaved rotary pairs",
 		.architectures = { "Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM" },
 		.model_types = { "ernie4_5" },
-		.names = llama_names,
+		.names = ernie_names,
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 }, { "head_dim", 128 } },
-		.only = { { "use_bias", 0 } },
+		.keys = ernie_keys,
 		.act = "silu",
 		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,

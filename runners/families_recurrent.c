@@ -79,7 +79,7 @@ static const struct role_name lfm2_moe_names[] = {
 	{ R_REC_OUT, "model.layers.{}.conv.out_proj", BIAS_PRESENT },
 	{ R_REC_CONV, "model.layers.{}.conv.conv", 0 },
 	{ R_ROUTER, "model.layers.{}.feed_forward.gate", BIAS_NEVER },
-	{ R_ROUTER_BIAS, "model.layers.{}.feed_forward.expert_bias", 0 },
+	{ R_ROUTER_BIAS, "model.layers.{}.feed_forward.expert_bias", BIAS_PRESENT },
 	{ R_X_GATE, "model.layers.{}.feed_forward.experts.{}.w1", BIAS_NEVER },
 	{ R_X_UP, "model.layers.{}.feed_forward.experts.{}.w3", BIAS_NEVER },
 	{ R_X_DOWN, "model.layers.{}.feed_forward.experts.{}.w2", BIAS_NEVER },
@@ -88,6 +88,8 @@ static const struct role_name lfm2_moe_names[] = {
 #define MAMBA_NAMES(at) \
 	{ R_REC_IN, at ".in_proj", BIAS_PROJ }, \
 	{ R_REC_OUT, at ".out_proj", BIAS_PROJ }, \
+	MAMBA_REST(at)
+#define MAMBA_REST(at) \
 	{ R_REC_CONV, at ".conv1d", 0 }, \
 	{ R_REC_NORM, at ".norm", 0 }, \
 	{ R_REC_LOG_A, at ".A_log", 0 }, \
@@ -118,7 +120,9 @@ static const struct role_name falcon_h1_names[] = {
 	{ R_GATE, "model.layers.{}.feed_forward.gate_proj", BIAS_MLP },
 	{ R_UP, "model.layers.{}.feed_forward.up_proj", BIAS_MLP },
 	{ R_DOWN, "model.layers.{}.feed_forward.down_proj", BIAS_MLP },
-	MAMBA_NAMES("model.layers.{}.mamba"),
+	{ R_REC_IN, "model.layers.{}.mamba.in_proj", BIAS_PROJ },
+	{ R_REC_OUT, "model.layers.{}.mamba.out_proj", BIAS_PRESENT },
+	MAMBA_REST("model.layers.{}.mamba"),
 	{ R_END },
 };
 static const struct role_name nemotron_h_names[] = {
@@ -127,13 +131,19 @@ static const struct role_name nemotron_h_names[] = {
 	{ R_HEAD, "lm_head", BIAS_NEVER },
 	{ R_NORM1, "backbone.layers.{}.norm", 0 },
 	{ R_NORM2, "backbone.layers.{}.norm", 0 },
-	{ R_Q, "backbone.layers.{}.mixer.q_proj", BIAS_ATTENTION },
-	{ R_K, "backbone.layers.{}.mixer.k_proj", BIAS_ATTENTION },
-	{ R_V, "backbone.layers.{}.mixer.v_proj", BIAS_ATTENTION },
-	{ R_O, "backbone.layers.{}.mixer.o_proj", BIAS_ATTENTION },
+	{ R_Q, "backbone.layers.{}.mixer.q_proj", BIAS_PRESENT },
+	{ R_K, "backbone.layers.{}.mixer.k_proj", BIAS_PRESENT },
+	{ R_V, "backbone.layers.{}.mixer.v_proj", BIAS_PRESENT },
+	{ R_O, "backbone.layers.{}.mixer.o_proj", BIAS_PRESENT },
 	{ R_UP, "backbone.layers.{}.mixer.up_proj", BIAS_MLP },
 	{ R_DOWN, "backbone.layers.{}.mixer.down_proj", BIAS_MLP },
 	MAMBA_NAMES("backbone.layers.{}.mixer"),
+	{ R_ROUTER, "backbone.layers.{}.mixer.gate", BIAS_NEVER },
+	{ R_ROUTER_BIAS, "backbone.layers.{}.mixer.gate.e_score_correction_bias", BIAS_ALWAYS },
+	{ R_X_UP, "backbone.layers.{}.mixer.experts.{}.up_proj", BIAS_MLP },
+	{ R_X_DOWN, "backbone.layers.{}.mixer.experts.{}.down_proj", BIAS_MLP },
+	{ R_S_UP, "backbone.layers.{}.mixer.shared_experts.up_proj", BIAS_MLP },
+	{ R_S_DOWN, "backbone.layers.{}.mixer.shared_experts.down_proj", BIAS_MLP },
 	{ R_END },
 };
 static const struct role_name granite_hybrid_names[] = {
@@ -256,6 +266,7 @@ static int falcon_h1_derive(struct config *c, const struct source *s, struct err
 		{ { "ssm_in_multiplier" }, K_NUM, CONFIG_AT(mamba.in_scale), 1, 1e-9, 1e9 },
 		{ { "ssm_out_multiplier" }, K_NUM, CONFIG_AT(mamba.out_scale), 1, -1e9, 1e9 },
 		{ { "mamba_rms_norm" }, K_BOOL, CONFIG_AT(mamba.norm), 0, 0, 1 },
+		{ { "mamba_norm_before_gate" }, K_BOOL, CONFIG_AT(mamba.norm_first), 1, 0, 1 },
 	};
 	static const struct key inner[] = { { { "mamba_d_ssm" }, K_INT, 0, 1024, 1, 1 << 20 } };
 	double mlp[2] = { 1, 1 };
@@ -275,7 +286,18 @@ static int falcon_h1_derive(struct config *c, const struct source *s, struct err
 	return 0;
 }
 
-/* hybrid_override_pattern: M state space, - feed-forward, * attention; each layer is one of them */
+static char kind_of(struct value x)
+{
+	static const struct { const char *name; char letter; } kinds[] = {
+		{ "mamba", 'M' }, { "linear_attention", 'M' }, { "attention", '*' }, { "full_attention", '*' }, { "mlp", '-' }, { "moe", 'E' },
+	};
+	for (size_t i = 0; i < CONFIG_COUNT(kinds) && x.type == V_STR; i++)
+		if (str_is(x.s, kinds[i].name))
+			return kinds[i].letter;
+	return '?';
+}
+
+/* hybrid_override_pattern: M state space, - feed-forward, * attention, E experts; each layer is one of them */
 static int nemotron_h_derive(struct config *c, const struct source *s, struct err *e)
 {
 	const struct value *p = config_look(s, "hybrid_override_pattern"), *types = config_look(s, "layers_block_type");
@@ -285,18 +307,25 @@ static int nemotron_h_derive(struct config *c, const struct source *s, struct er
 		return err_set(e, E_FORMAT, "%s: neither 'hybrid_override_pattern' nor 'layers_block_type' says what the %d layers are", c->path, c->layers);
 	for (int i = 0; i < c->layers; i++) {
 		struct value x = p ? VNONE : types->list->v[i];
-		char letter = p ? p->s.p[i] : x.type != V_STR ? '?' : str_is(x.s, "mamba") ? 'M' : str_is(x.s, "attention") ? '*' : str_is(x.s, "mlp") ? '-' : '?';
-		if (letter != 'M' && letter != '*' && letter != '-')
-			return err_set(e, E_UNSUPPORTED, "%s: layer %d is of a kind other than state space (M), attention (*) and feed-forward (-)", c->path, i);
+		char letter = p ? p->s.p[i] : kind_of(x);
+		if (letter != 'M' && letter != '*' && letter != '-' && letter != 'E')
+			return err_set(e, E_UNSUPPORTED, "%s: layer %d is of a kind other than state space (M), attention (*), feed-forward (-) and experts (E)", c->path, i);
 		c->mixer[i] = letter == 'M' ? MIX_MAMBA : letter == '*' ? MIX_ATTENTION : MIX_NONE;
-		c->ff[i] = letter == '-' ? FF_DENSE : FF_NONE;
+		c->ff[i] = letter == '-' ? FF_DENSE : letter == 'E' ? FF_MOE : FF_NONE;
+		if (letter == 'E' && !c->moe.experts)
+			return err_set(e, E_FORMAT, "%s: layer %d has experts, but 'n_routed_experts' is missing", c->path, i);
 	}
-	return config_mamba(c, s, e);
+	static const struct key shared[] = { { { "moe_shared_expert_intermediate_size" }, K_INT, CONFIG_AT(moe.shared), 7688, 1, 1 << 20 } };
+	if (c->moe.experts && config_keys(s, c, shared, 1, NULL, e) != 0)
+		return -1;
+	static const struct key bias[] = { { { "use_bias" }, K_BOOL, CONFIG_AT(mamba.proj_bias), 0, 0, 1 } };
+	return config_mamba(c, s, e) != 0 ? -1 : config_keys(s, c, bias, 1, NULL, e);
 }
 
 static int granite_hybrid_derive(struct config *c, const struct source *s, struct err *e)
 {
-	static const struct layer_type types[] = { { "mamba", MIX_MAMBA, false }, { "attention", MIX_ATTENTION, false }, { NULL, 0, false } };
+	static const struct layer_type types[] = { { "mamba", MIX_MAMBA, false }, { "attention", MIX_ATTENTION, false },
+						   { "linear_attention", MIX_MAMBA, false }, { "full_attention", MIX_ATTENTION, false }, { NULL, 0, false } };
 	static const char *const lists[] = { "layers_block_type", "layer_types" };
 	const struct value *kind = config_look(s, "position_embedding_type");
 	bool given = false;
@@ -429,7 +458,7 @@ const struct family families_recurrent[] = {
 		.prefix = "model.",
 		.junk = mtp_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 100000 } },
-		.only = { { "mamba_use_mlp", 1 }, { "mamba_norm_before_gate", 0 }, { "projectors_bias", 0 } },
+		.only = { { "mamba_use_mlp", 1 } },
 		.keys = falcon_h1_keys,
 		.derive = falcon_h1_derive,
 		.act = "silu",
@@ -438,16 +467,18 @@ const struct family families_recurrent[] = {
 	},
 	{
 		.name = "nemotron_h",
-		.text = "Nemotron-H: layers of Mamba-2, feed-forward or attention, without positions",
+		.text = "Nemotron-H: layers of Mamba-2, feed-forward, experts or attention, without positions",
 		.architectures = { "NemotronHForCausalLM" },
 		.model_types = { "nemotron_h" },
 		.names = nemotron_h_names,
 		.prefix = "backbone.",
-		.defaults = { { "norm_eps", 1e-5 }, { "head_dim", 128 }, { "n_groups", 8 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "head_dim", 128 }, { "n_groups", 8 }, { "n_routed_experts", 0 }, { "num_experts_per_tok", 2 }, { "norm_topk_prob", 1 } },
 		.derive = nemotron_h_derive,
 		.act = "relu2",
 		.norm = NORM_RMS,
 		.position = POSITION_NONE,
+		.only = { { "moe_latent_size", 0 } },
+		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
 	},
 	{
 		.name = "granitemoehybrid",

@@ -263,7 +263,7 @@ static int load(struct binder *b, struct err *e)
 			return -1;
 	if (bind_slopes(b, e) != 0)
 		return -1;
-	if (!c->norm_after && bind_norm(b, &m->final_norm, R_FINAL_NORM, 0, c->width, "hidden_size", e) != 0)
+	if (!c->no_final_norm && bind_norm(b, &m->final_norm, R_FINAL_NORM, 0, c->width, "hidden_size", e) != 0)
 		return -1;
 	double flops = m->info.row_flops;
 	if (load_head(b, e) != 0)

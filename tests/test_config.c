@@ -271,12 +271,10 @@ static const struct {
 	{ "an unknown layer type", QWEN2(",\"sliding_window\":8,\"use_sliding_window\":true,\"layer_types\":[\"full_attention\",\"a\",\"b\",\"c\"]"), NULL,
 	  "'layer_types' holds something other than full_attention and sliding_attention for layer 1" },
 	{ "a switch that is not known", "{\"model_type\":\"opt\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
-					"\"ffn_dim\":4,\"max_position_embeddings\":9,\"_remove_final_layer_norm\":true}", NULL,
-	  "'_remove_final_layer_norm': the family opt is known with the value false only" },
+					"\"ffn_dim\":4,\"max_position_embeddings\":9,\"layer_norm_elementwise_affine\":false}", NULL,
+	  "'layer_norm_elementwise_affine': the family opt is known with the value true only" },
 	{ "learned positions without their number", "{\"model_type\":\"opt\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,"
 						    "\"num_attention_heads\":1,\"ffn_dim\":4}", NULL, "'max_position_embeddings' is missing" },
-	{ "a window without kinds of layers", "{\"model_type\":\"exaone4\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,"
-					      "\"num_attention_heads\":1,\"intermediate_size\":4,\"sliding_window\":4}", NULL, "'layer_types' is missing" },
 	{ "an id that is none", LLAMA(",\"bos_token_id\":\"<s>\""), NULL, "'bos_token_id' is no token id" },
 	{ "a negative id", LLAMA(",\"eos_token_id\":-5"), NULL, "'eos_token_id' is no token id" },
 	{ "a list with a string", LLAMA(",\"eos_token_id\":[1,\"x\"]"), NULL, "'eos_token_id' is no token id" },

@@ -455,7 +455,7 @@ TABLE = {
         ("moves", {"hybrid_override_pattern": "MM*-", "num_hidden_layers": 4, "@len": 500}),
         ("conv3", {"conv_kernel": 3, "ssm_state_size": 16}),
         ("bias", {"mlp_bias": True, "attention_bias": True, "use_bias": True, "use_conv_bias": False}),
-        ("groups1", {"n_groups": 1, "mamba_num_heads": 5}),
+        ("groups1", {"n_groups": 1, "mamba_num_heads": 5}), ("moe", {"hybrid_override_pattern": "MEE*E", "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 36, "moe_shared_expert_intermediate_size": 52, "n_shared_experts": 1, "n_group": 2, "topk_group": 1, "norm_topk_prob": True, "routed_scaling_factor": 1.7}),
     ],
     "starcoder2": [
         ("nobias", {"use_bias": False}),
