@@ -23,6 +23,14 @@ struct stack {
 	struct piece whole; /* of expert 0, but for blocks */
 };
 
+/* Are the values of EXPERTS_EITHER [k][n]? */
+static bool lies_flipped(const struct binder *b, const char *name, int layer, int n, int k)
+{
+	char buf[256];
+	const struct tensor *t = b->random ? NULL : safetensors_find(b->m->files, bind_name(b, name, layer, "", buf, sizeof buf));
+	return t && t->rank == 3 && n != k && t->shape[1] == k && t->shape[2] == n;
+}
+
 static int find_stack(struct binder *b, struct stack *s, enum role role, int layer, int n, int k, struct err *e)
 {
 	const struct role_name *r = bind_role(b, role, layer);
@@ -32,6 +40,8 @@ static int find_stack(struct binder *b, struct stack *s, enum role role, int lay
 
 	*s = (struct stack){ .name = r->name, .layer = layer, .n = n, .k = k, .blocks = bind_has_blocks(b, r->name, layer),
 			     .flipped = layout == EXPERTS_IN_OUT || (layout == EXPERTS_ROWS && role == R_X_DOWN) };
+	if (layout == EXPERTS_EITHER)
+		s->flipped = lies_flipped(b, r->name, layer, n, k);
 	*p = (struct piece){ .rows = n, .every = 1, .row_step = s->flipped ? 1 : k, .col_step = s->flipped ? n : 1 };
 	if (r->bias == BIAS_ALWAYS && bind_need(b, &p->bias, r->name, layer, "_bias", c->experts, n, 0, WHY_ALL, e) != 0)
 		return -1;
@@ -101,8 +111,9 @@ static int bind_stacked(struct binder *b, struct moe_block *x, int layer, struct
 static int bind_apart(struct binder *b, struct moe_block *x, int layer, struct err *e)
 {
 	int inner = b->c->moe.inner;
+	enum role both = b->f->moe.layout == EXPERTS_APART ? R_X_GATE_UP : R_END;
 	for (b->expert = 0; b->expert < b->c->moe.experts; b->expert++)
-		if (bind_gate_up(b, &x->up[b->expert], (struct gate_up){ R_X_GATE, R_X_UP, R_X_GATE_UP }, layer, inner, WHY_EXPERT, e) != 0 ||
+		if (bind_gate_up(b, &x->up[b->expert], (struct gate_up){ R_X_GATE, R_X_UP, both }, layer, inner, WHY_EXPERT, e) != 0 ||
 		    bind_linear(b, &x->down[b->expert], R_X_DOWN, layer, b->c->width, inner, WHY_EXPERT, e) != 0)
 			return -1;
 	return 0;
@@ -158,7 +169,10 @@ int bind_moe(struct binder *b, struct block *k, int layer, struct err *e)
 		return -1;
 	double active = b->active;
 	b->active *= (double)c->k / all;
-	int rc = b->f->moe.layout == EXPERTS_APART ? bind_apart(b, x, layer, e) : bind_stacked(b, x, layer, e);
+	b->expert = 0;
+	bool apart = b->f->moe.layout == EXPERTS_APART ||
+		     (!b->random && family_role(b->f, R_X_GATE_UP) && family_role(b->f, R_X_UP) && bind_has(b, R_X_UP, layer));
+	int rc = apart ? bind_apart(b, x, layer, e) : bind_stacked(b, x, layer, e);
 	b->active = active;
 	return rc;
 }

@@ -31,6 +31,7 @@ static const struct {
 	const char *needs[4];
 } rope_types[] = {
 	{ "default", ROPE_PLAIN, { NULL } },
+	{ "mrope", ROPE_PLAIN, { NULL } }, /* positions in three parts, the same for text */
 	{ "linear", ROPE_LINEAR, { "factor", NULL } },
 	{ "llama3", ROPE_LLAMA3, { "factor", "low_freq_factor", "high_freq_factor", NULL } },
 	{ "yarn", ROPE_YARN, { "factor", NULL } },

@@ -10,9 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct family *const tables[] = { families_llama, families_gpt, families_moe, families_recurrent, families_gemma, families_mla };
+static const struct family *const tables[] = { families_llama, families_gpt, families_moe, families_recurrent, families_gemma, families_mla, families_vision };
 #define TABLES (sizeof tables / sizeof tables[0])
 #define MAX_WORDS 1024
+
+/* Models of several kinds of input around a language model that is a family of its own: text_config's model_type says which. */
+static const char *const wrappers[] = {
+	"Mistral3ForConditionalGeneration", "LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration", "LlavaOnevisionForConditionalGeneration",
+	"InternVLForConditionalGeneration", NULL,
+};
 
 const struct family *family_at(int i)
 {
@@ -25,6 +31,9 @@ const struct family *family_at(int i)
 
 int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e)
 {
+	for (int i = 0; wrappers[i] && architecture && model_type; i++)
+		if (!strcmp(wrappers[i], architecture))
+			architecture = NULL;
 	const char *words[MAX_WORDS + 1], *word = architecture ? architecture : model_type;
 	char hint[200];
 	size_t nwords = 0;

@@ -40,11 +40,13 @@ struct role_name {
 	enum bias_rule bias; /* linear layers */
 };
 
-/* How the tensors of experts lie: each expert's own ("{}" its number), or E experts in one tensor. */
+/* How the tensors of experts lie: each expert's own ("{}" its number), or E experts in one tensor (and each expert's own where the row
+ * names those too and the files have them). */
 enum expert_layout {
 	EXPERTS_APART,
 	EXPERTS_OUT_IN, /* [E, out, in] */
 	EXPERTS_IN_OUT, /* [E, in, out] */
+	EXPERTS_EITHER, /* [E, out, in] or [E, in, out], as the shape has it */
 	EXPERTS_ROWS,   /* dbrx: gate and up [E out, in], down [E in, out] */
 };
 
@@ -112,7 +114,7 @@ struct family {
 
 const struct family *family_at(int i); /* NULL behind the last */
 
-/* By the name in "architectures" (preferred) or "model_type"; either may be NULL. Error: names it and all that is known. */
+/* By the name in "architectures" (preferred; not those that only wrap another family) or "model_type"; either may be NULL. Error: names it and all that is known. */
 int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e);
 const struct role_name *family_role(const struct family *f, enum role r); /* NULL: the family has none */
 /* Does the whole of s match the pattern ("{}" one or more digits; "*", at the end, any bytes)? */

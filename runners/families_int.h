@@ -49,12 +49,25 @@
 	{ R_X_GATE_UP, "model.layers.{}.block_sparse_moe.input_linear.weight", BIAS_NEVER }, \
 	{ R_X_DOWN, "model.layers.{}.block_sparse_moe.output_linear.weight", BIAS_NEVER }
 
+#define DELTA_NAMES \
+	{ R_REC_OUT, "model.layers.{}.linear_attn.out_proj", BIAS_NEVER }, \
+	{ R_REC_CONV, "model.layers.{}.linear_attn.conv1d", 0 }, \
+	{ R_REC_NORM, "model.layers.{}.linear_attn.norm", 0 }, \
+	{ R_REC_LOG_A, "model.layers.{}.linear_attn.A_log", 0 }, \
+	{ R_REC_DT, "model.layers.{}.linear_attn.dt_bias", 0 }
+#define DELTA_APART_NAMES \
+	DELTA_NAMES, \
+	{ R_REC_QKV, "model.layers.{}.linear_attn.in_proj_qkv", BIAS_NEVER }, \
+	{ R_REC_Z, "model.layers.{}.linear_attn.in_proj_z", BIAS_NEVER }, \
+	{ R_REC_B, "model.layers.{}.linear_attn.in_proj_b", BIAS_NEVER }, \
+	{ R_REC_A, "model.layers.{}.linear_attn.in_proj_a", BIAS_NEVER }
+
 #define LLAMA_JUNK "model.layers.{}.self_attn.rotary_emb.inv_freq"
 
 extern const struct key granite_keys[], clip_keys[];
 int granite_derive(struct config *c, const struct source *s, struct err *e);
 int hunyuan_derive(struct config *c, const struct source *s, struct err *e);
 
-extern const struct family families_llama[], families_gpt[], families_moe[], families_recurrent[], families_gemma[], families_mla[];
+extern const struct family families_llama[], families_gpt[], families_moe[], families_recurrent[], families_gemma[], families_mla[], families_vision[];
 
 #endif

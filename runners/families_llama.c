@@ -543,7 +543,7 @@ const struct family families_llama[] = {
 	{
 		.name = "ministral3",
 		.text = "Ministral 3: Mistral with YaRN and queries that grow with position",
-		.architectures = { "Ministral3ForCausalLM", "Mistral3ForConditionalGeneration" },
+		.architectures = { "Ministral3ForCausalLM" },
 		.model_types = { "ministral3", "mistral3" },
 		.names = llama_names,
 		.prefix = "model.",

@@ -2,12 +2,6 @@
  */
 #include "runners/families_int.h"
 
-#define DELTA_NAMES \
-	{ R_REC_OUT, "model.layers.{}.linear_attn.out_proj", BIAS_NEVER }, \
-	{ R_REC_CONV, "model.layers.{}.linear_attn.conv1d", 0 }, \
-	{ R_REC_NORM, "model.layers.{}.linear_attn.norm", 0 }, \
-	{ R_REC_LOG_A, "model.layers.{}.linear_attn.A_log", 0 }, \
-	{ R_REC_DT, "model.layers.{}.linear_attn.dt_bias", 0 }
 #define QK_NAMES \
 	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 }, \
 	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 }
@@ -18,11 +12,7 @@ static const struct role_name qwen3_5_names[] = {
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
 	QK_NAMES,
 	LLAMA_MLP(BIAS_NEVER),
-	{ R_REC_QKV, "model.layers.{}.linear_attn.in_proj_qkv", BIAS_NEVER },
-	{ R_REC_Z, "model.layers.{}.linear_attn.in_proj_z", BIAS_NEVER },
-	{ R_REC_B, "model.layers.{}.linear_attn.in_proj_b", BIAS_NEVER },
-	{ R_REC_A, "model.layers.{}.linear_attn.in_proj_a", BIAS_NEVER },
-	DELTA_NAMES,
+	DELTA_APART_NAMES,
 	{ R_END },
 };
 static const struct role_name mamba2_names[] = {

@@ -111,7 +111,7 @@ static void find_layout(struct binder *b)
 static const char *const towers[] = {
 	"vision_tower.*", "vision_model.*", "visual.*", "multi_modal_projector.*", "audio_tower.*", "embed_vision.*", "embed_audio.*",
 	"model.vision_tower.*", "model.vision_model.*", "model.visual.*", "model.multi_modal_projector.*", "model.audio_tower.*",
-	"model.embed_vision.*", "model.embed_audio.*", "model.vision_embed_tokens.*", "mtp.*", "talker.*", "token2wav.*",
+	"model.embed_vision.*", "model.embed_audio.*", "model.vision_embed_tokens.*", "image_newline", "model.image_newline", "mtp.*", "talker.*", "token2wav.*",
 };
 
 /* A row's pattern, in this checkpoint's layout. */

@@ -4,7 +4,7 @@
     models_spec.py --oracle DIR --out DIR [NAME...]
 
 models_more.json beside this file has, by NAME, config.json as on the hub, and the dtype and mean of norm weights where they
-are not BF16 and 1. Names and shapes of tensors come from transformers (save_pretrained undoes its own renaming), values from
+are not BF16 and 1; "like" names an entry whose keys count where there are none here. Names and shapes of tensors come from transformers (save_pretrained undoes its own renaming), values from
 a seed, expected numbers from the model class of `architectures` in float64 (models_reference.py). Afterwards --out serves
 tests/golden/make_families.py and models_oracle.py --oracle as the oracle itself does. --oracle: where make_models.py is,
 which is copied. Needs numpy, torch and transformers 5.24.
@@ -33,6 +33,20 @@ def describe(name, shape, dtype, mean):
     return t
 
 
+def arranged(shapes, experts):
+    """Where a release has its experts in one tensor and transformers writes another form: "in-out" [E, in, out], "stacked" [E, out, in]."""
+    out = dict(shapes)
+    for name, shape in shapes.items():
+        if experts == "in-out" and name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            out[name] = [shape[0], shape[2], shape[1]]
+        if experts == "stacked" and ".experts." in name:
+            head, number, part, _ = name.rsplit(".", 3)
+            one = out.pop(name)
+            stack = out.setdefault(head + (".down_proj" if part == "down_proj" else ".gate_up_proj"), [0, one[0] * (1 if part == "down_proj" else 2), one[1]])
+            stack[0] = max(stack[0], int(number) + 1)
+    return out
+
+
 def case(model, ids):
     a, b = model.run64(ids), model.run32(ids)
     z = a - a.max(1, keepdims=True)
@@ -45,7 +59,8 @@ def case(model, ids):
 
 def one(opts, make, name, entry):
     config = entry["config"]
-    tensors = [describe(k, s, entry.get("dtype", "BF16"), entry.get("norms", 1.0)) for k, s in sorted(ref.released(name, config).items())]
+    shapes = arranged(ref.released(name, config), entry.get("experts"))
+    tensors = [describe(k, s, entry.get("dtype", "BF16"), entry.get("norms", 1.0)) for k, s in sorted(shapes.items())]
     arrays = {}
     for t in tensors:
         raw = make.tensor_bytes(name, t)
@@ -85,7 +100,7 @@ def main():
     spec.loader.exec_module(make)
     more = json.load(open(os.path.join(HERE, "models_more.json")))
     for name in opts.names or more:
-        one(opts, make, name, more[name])
+        one(opts, make, name, {**more[more[name]["like"]], **more[name]} if "like" in more[name] else more[name])
 
 
 if __name__ == "__main__":
