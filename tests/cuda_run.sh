@@ -54,9 +54,9 @@ ASSAY_EMU_DEVICES=1|cuda:x|2|behind 'cuda:' comes the number of a device
 ASSAY_EMU_DEVICES=1|cudo|2|did you mean 'cuda'
 ASSAY_EMU_FAIL=cudaStreamCreate:1:999|cuda|1|cuda:0 cannot be used: unknown error
 ASSAY_EMU_FAIL=cudaMallocHost:2:2|cuda|1|cuda:0 cannot be used: out of memory
-ASSAY_EMU_MEMORY=9000000|cuda|1|no memory for a block of
-ASSAY_EMU_MEMORY=9400000|cuda|1|no memory for a block of
-ASSAY_EMU_MEMORY=9600000|cuda|1|holds no page of KV cache
+ASSAY_EMU_MEMORY=9000000|cuda|1|does not fit: packed weights of 1.1 MiB
+ASSAY_EMU_MEMORY=9400000|cuda|1|does not fit: packed weights of 1.1 MiB
+ASSAY_EMU_MEMORY=9600000|cuda|1|does not fit: packed weights of 1.1 MiB
 ASSAY_EMU_FAIL=cudaMemcpyAsync:3:1|cuda|1|cuda:0: put: invalid argument
 ASSAY_EMU_LOSE=0:700|cuda|1|cuda:0 is lost: an illegal memory access was encountered
 EOF
