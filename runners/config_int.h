@@ -51,6 +51,7 @@ struct layer_type {
 	bool slides;
 };
 int config_layer_types(struct config *c, const struct source *s, const char *key, const struct layer_type *types, bool *given, struct err *e);
+int config_only_silu(const struct config *c, const struct source *s, const char *key, struct err *e);
 int config_delta(struct config *c, const struct source *s, struct err *e);
 int config_mla(struct config *c, const struct source *s, struct err *e);
 int config_mamba(struct config *c, const struct source *s, struct err *e);

@@ -52,6 +52,15 @@ int config_layer_types(struct config *c, const struct source *s, const char *key
 	return 0;
 }
 
+/* The activation inside recurrences is SiLU: another is not known. */
+int config_only_silu(const struct config *c, const struct source *s, const char *key, struct err *e)
+{
+	const struct value *v = config_look(s, key);
+	if (!v || (v->type == V_STR && (str_is(v->s, "silu") || str_is(v->s, "swish"))))
+		return 0;
+	return err_set(e, E_UNSUPPORTED, "%s: '%s': the family %s is known with silu only", s->path, key, c->family->name);
+}
+
 int config_delta(struct config *c, const struct source *s, struct err *e)
 {
 	static const struct layer_type types[] = {
@@ -61,6 +70,8 @@ int config_delta(struct config *c, const struct source *s, struct err *e)
 	int interval = 4;
 	bool given;
 
+	if (config_only_silu(c, s, "hidden_act", e) != 0)
+		return -1;
 	if (config_keys(s, &c->delta, delta_keys, CONFIG_COUNT(delta_keys), NULL, e) != 0 ||
 	    config_layer_types(c, s, "layer_types", types, &given, e) != 0 || config_keys(s, &interval, every, 1, NULL, e) != 0)
 		return -1;
@@ -86,6 +97,8 @@ int config_mamba(struct config *c, const struct source *s, struct err *e)
 	static const char *const limits[] = { "time_step_limit", "mamba_dt_limit", NULL };
 	struct mamba_config *m = &c->mamba;
 
+	if (config_only_silu(c, s, "mamba_hidden_act", e) != 0 || config_only_silu(c, s, "hidden_act", e) != 0)
+		return -1;
 	if (config_keys(s, m, mamba_keys, CONFIG_COUNT(mamba_keys), c->family, e) != 0)
 		return -1;
 	if (m->heads % m->groups)

@@ -348,6 +348,8 @@ static int minimax_derive(struct config *c, const struct source *s, struct err *
 	const struct value *v = config_look(s, "attn_type_list");
 	bool given;
 
+	if (config_only_silu(c, s, "hidden_act", e) != 0)
+		return -1;
 	c->residual_normed = true;
 	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0)
 		return -1;
