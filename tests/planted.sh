@@ -76,6 +76,15 @@ plant 'off-by-one page' rowops_cuda test_cuda_rowops 'keys and values' \
 	'(size_t)(pos / KV_PAGE)]' '(size_t)((pos + 1) / KV_PAGE)]'
 plant 'read out of range' rowops_cuda test_cuda_rowops 'embedding' \
 	'at_row(x, rows[row]);' 'at_row(x, rows[row] + 64);'
+plant 'sums of experts in two roundings' rowops_cuda test_cuda_rowops 'scalings and scatter' \
+	'__fmaf_rn(from[i], by, to[i])' '__fadd_rn(__fmul_rn(from[i], by), to[i])'
+plant 'equal experts: the later one' route_cuda test_cuda_route 'every form' \
+	'(v[j] == v[i] && j < i)' '(v[j] == v[i] && j > i)'
+plant 'missing barrier before the chosen are counted' route_cuda test_cuda_route 'every form' \
+	'first[0] = i;
+	}
+	__syncthreads();' 'first[0] = i;
+	}'
 plant 'missing barrier, tokens overwritten' recur_cuda test_cuda_recur 'conv, ssm' \
 	'__syncthreads();
 		fetch(' 'fetch('
@@ -89,6 +98,8 @@ plant 'missing barrier, keys overwritten by values' attend_tile_cuda test_cuda_r
 	'int marks = __syncthreads_or(scores<L, Q>(j, ln, p, q, k, w));' 'int marks = 1 | scores<L, Q>(j, ln, p, q, k, w);'
 plant 'a window one key too wide' attend_tile_cuda test_cuda_rowops 'attention' \
 	'pos - j.at.window + 1 : 0;' 'pos - j.at.window : 0;'
+plant "another head's sink" attend_tile_cuda test_cuda_rowops 'attention' \
+	'gain = 0.0f, sink = j.at.sinks ? j.at.sinks[head]' 'gain = 0.0f, sink = j.at.sinks ? j.at.sinks[0]'
 plant 'contracted merge of segments' attend_tile_cuda test_cuda_rowops 'denormal' \
 	'o[i] = __fadd_rn(__fmul_rn(o[i], rt),' 'o[i] = __fmaf_rn(o[i], rt,'
 plant 'forgotten wait' device_cuda test_cuda_rowops 'memory' \
