@@ -1,12 +1,13 @@
 /* block_moe.c - mixture of experts: each row goes through k of the experts, and through a shared one where there is one.
  *
- *     logits [n][experts]         of the router; ids and weights [n][k] of the chosen, experts rising
+ *     logits [n][experts]         of the router; choice: the ids [n][k] of the chosen, experts rising, then their weights [n][k]
  *     order  [n k] rows sorted by expert, rows rising within, then [n] 0, 1, 2, ...; sorted [n k] their weights in that order
  *     sum    [n][width]           y = fma(weight, expert(x), y) from +0, experts rising, the shared one last
  *     in, out [MOE_ROWS][width], up [MOE_ROWS][2 inner], gate [MOE_ROWS]    a piece of the rows of one expert
  *
- * The choice is read back to sort the rows, once a layer. An expert computes each of its rows by itself, and a row adds up its
- * own experts only, so no row's result depends on the others of the call (NUMERICS.md, section 5).
+ * The choice is read back to sort the rows: one copy and one wait for the device, a layer and call. An expert computes each of
+ * its rows by itself, and a row adds up its own experts only, so no row's result depends on the others of the call (NUMERICS.md,
+ * section 5).
  */
 #include "runners/forward_int.h"
 
@@ -18,8 +19,8 @@
 #define MOE_ROWS 1024
 
 struct moe_host {
-	int32_t *ids, *order; /* [rows k], [rows k + rows] */
-	float *weights, *sorted; /* [rows k] */
+	int32_t *choice, *order; /* as on the device */
+	float *sorted;
 	size_t *start;        /* [experts + 1] first place in order, and the end */
 	struct err trouble;   /* of the first block that could not */
 };
@@ -41,8 +42,7 @@ void moe_parts(struct parts *p, const struct model *m, size_t rows)
 	if (!has_experts(&m->cfg))
 		return;
 	PART(p, moe.logits, rows * (size_t)(c->experts + c->identity), float);
-	PART(p, moe.ids, rows * k, int32_t);
-	PART(p, moe.weights, rows * k, float);
+	PART(p, moe.choice, 2 * rows * k, int32_t);
 	PART(p, moe.order, rows * k + rows, int32_t);
 	PART(p, moe.sorted, rows * k, float);
 	PART(p, moe.sum, rows * width, float);
@@ -63,9 +63,8 @@ void moe_open(struct forward *f)
 	if (!has_experts(&f->m->cfg))
 		return;
 	h = f->moe.host = xcalloc(1, sizeof *h);
-	h->ids = xcalloc(rows * k, sizeof *h->ids);
+	h->choice = xcalloc(2 * rows * k, sizeof *h->choice);
 	h->order = xcalloc(rows * (k + 1), sizeof *h->order);
-	h->weights = xcalloc(rows * k, sizeof *h->weights);
 	h->sorted = xcalloc(rows * k, sizeof *h->sorted);
 	h->start = xcalloc((size_t)(c->experts + c->identity) + 1, sizeof *h->start);
 }
@@ -75,9 +74,8 @@ void moe_close(struct forward *f)
 	struct moe_host *h = f->moe.host;
 	if (!h)
 		return;
-	free(h->ids);
+	free(h->choice);
 	free(h->order);
-	free(h->weights);
 	free(h->sorted);
 	free(h->start);
 	free(h);
@@ -97,22 +95,23 @@ int moe_error(const struct forward *f, struct err *e)
 static int sort(struct moe_host *h, size_t n, const struct router *r)
 {
 	size_t k = (size_t)r->k, total = n * k;
+	const int32_t *ids = h->choice;
 
 	memset(h->start, 0, ((size_t)r->experts + 1) * sizeof *h->start);
 	for (size_t i = 0; i < total; i++) {
-		if (h->ids[i] < 0 || h->ids[i] >= r->experts) {
+		if (ids[i] < 0 || ids[i] >= r->experts) {
 			if (!h->trouble.code)
-				err_set(&h->trouble, E_DEVICE, "the router chose expert %d of %d", h->ids[i], r->experts);
+				err_set(&h->trouble, E_DEVICE, "the router chose expert %d of %d", ids[i], r->experts);
 			return -1;
 		}
-		h->start[h->ids[i] + 1]++;
+		h->start[ids[i] + 1]++;
 	}
 	for (int i = 0; i < r->experts; i++)
 		h->start[i + 1] += h->start[i];
 	for (size_t i = 0; i < total; i++) {
-		size_t at = h->start[h->ids[i]]++;
+		size_t at = h->start[ids[i]]++;
 		h->order[at] = (int32_t)(i / k);
-		h->sorted[at] = h->weights[i];
+		memcpy(&h->sorted[at], &ids[total + i], sizeof *h->sorted);
 	}
 	for (int i = r->experts; i > 0; i--) /* each start has moved to the next one's */
 		h->start[i] = h->start[i - 1];
@@ -134,9 +133,8 @@ static int choose(const struct forward *f, struct mat x, const struct moe_block 
 	struct err e;
 
 	ops->linear(dev, logits, x, &k->router);
-	ops->route(dev, s->ids, s->weights, logits, &k->rule);
-	ops->get(dev, h->ids, s->ids, total * sizeof *h->ids);
-	ops->get(dev, h->weights, s->weights, total * sizeof *h->weights);
+	ops->route(dev, s->choice, (float *)(s->choice + total), logits, &k->rule);
+	ops->get(dev, h->choice, s->choice, 2 * total * sizeof *h->choice);
 	if (ops->sync(dev, &e) != 0) {
 		if (!h->trouble.code)
 			h->trouble = e;

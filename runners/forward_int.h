@@ -14,8 +14,8 @@
 
 /* block_moe.c. The first group is [rows][...], the second [MOE_ROWS][...] for the rows of one expert. */
 struct moe_scratch {
-	float *logits, *weights, *sorted, *sum;
-	int32_t *ids, *order, *zeros;
+	float *logits, *sorted, *sum;
+	int32_t *choice, *order, *zeros;
 	float *in, *up, *out, *gate;
 	float *zero;             /* one row */
 	struct moe_host *host;
