@@ -97,6 +97,7 @@ int bind_mla(struct binder *b, struct block *k, int layer, struct err *e);      
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
 int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
 int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */
+int bind_beside(struct binder *b, struct block *k, int layer, struct err *e);    /* bind_beside.c */
 
 /* Gate and up as one layer of 2 inner outputs, from two roles or one that holds both; up alone where the family has no gate. */
 struct gate_up {

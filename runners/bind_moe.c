@@ -140,6 +140,19 @@ static int bind_choice(struct binder *b, struct moe_block *x, int layer, int exp
 	return 0;
 }
 
+/* What the weights of each expert are multiplied by. */
+static int bind_scales(struct binder *b, struct moe_block *x, int layer, struct err *e)
+{
+	const struct role_name *r = bind_role(b, R_ROUTER_SCALE, layer);
+	if (!r)
+		return 0;
+	if (bind_host(b, &x->scale, r->name, layer, "", b->c->moe.experts, "experts", e) != 0)
+		return -1;
+	for (int i = 0; i < b->c->moe.experts && b->random; i++)
+		x->scale[i] = 1;
+	return 0;
+}
+
 static int bind_shared(struct binder *b, struct moe_block *x, int layer, struct err *e)
 {
 	int width = b->c->width, inner = b->c->moe.shared;
@@ -165,7 +178,7 @@ int bind_moe(struct binder *b, struct block *k, int layer, struct err *e)
 				   .best_of = c->best_of, .normalise = c->normalise, .floor = (float)c->floor, .factor = (float)c->factor,
 				   .jitter = (float)c->jitter };
 	if (bind_linear(b, &x->router, R_ROUTER, layer, all, b->c->width, WHY_ROUTER, e) != 0 || bind_choice(b, x, layer, all, e) != 0 ||
-	    bind_shared(b, x, layer, e) != 0)
+	    bind_scales(b, x, layer, e) != 0 || bind_shared(b, x, layer, e) != 0)
 		return -1;
 	double active = b->active;
 	b->active *= (double)c->k / all;

@@ -28,7 +28,7 @@ struct moe_host {
 static bool has_experts(const struct config *c)
 {
 	for (int i = 0; i < c->layers; i++)
-		if (c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT)
+		if (layer_experts(c, i))
 			return true;
 	return false;
 }
@@ -92,8 +92,9 @@ int moe_error(const struct forward *f, struct err *e)
 }
 
 /* Counting sort of the chosen by expert. -1: nothing can be said of the choice, the call fails in the end. */
-static int sort(struct moe_host *h, size_t n, const struct router *r)
+static int sort(struct moe_host *h, size_t n, const struct moe_block *b)
 {
+	const struct router *r = &b->rule;
 	size_t k = (size_t)r->k, total = n * k;
 	const int32_t *ids = h->choice;
 
@@ -112,6 +113,8 @@ static int sort(struct moe_host *h, size_t n, const struct router *r)
 		size_t at = h->start[ids[i]]++;
 		h->order[at] = (int32_t)(i / k);
 		memcpy(&h->sorted[at], &ids[total + i], sizeof *h->sorted);
+		if (b->scale)
+			h->sorted[at] *= b->scale[ids[i]];
 	}
 	for (int i = r->experts; i > 0; i--) /* each start has moved to the next one's */
 		h->start[i] = h->start[i - 1];
@@ -122,8 +125,9 @@ static int sort(struct moe_host *h, size_t n, const struct router *r)
 }
 
 /* Chooses experts for the n rows of x and sorts the rows by them, here and on the device. */
-static int choose(const struct forward *f, struct mat x, const struct moe_block *k)
+int moe_choose(const struct forward *f, struct mat x, int layer)
 {
+	const struct moe_block *k = f->m->block[layer].moe;
 	const struct ops *ops = f->m->ops;
 	struct device *dev = f->m->dev;
 	const struct moe_scratch *s = &f->moe;
@@ -140,7 +144,7 @@ static int choose(const struct forward *f, struct mat x, const struct moe_block 
 			h->trouble = e;
 		return -1;
 	}
-	if (sort(h, (size_t)x.n, &k->rule) != 0)
+	if (sort(h, (size_t)x.n, k) != 0)
 		return -1;
 	ops->put(dev, s->order, h->order, (total + (size_t)x.n) * sizeof *h->order);
 	ops->put(dev, s->sorted, h->sorted, total * sizeof *h->sorted);
@@ -200,17 +204,15 @@ static void add_shared(const struct forward *f, struct mat x, const struct moe_b
 	m->ops->scatter(m->dev, rows_of(s->sum, x.n, width, width), out, rows, weighed ? s->gate : NULL);
 }
 
-void block_moe(const struct forward *f, struct mat y, struct mat x, int layer)
+void moe_experts(const struct forward *f, struct mat y, struct mat x, int layer)
 {
 	const struct model *m = f->m;
 	const struct moe_block *k = m->block[layer].moe;
 	const struct moe_scratch *s = &f->moe;
+	const size_t *start = s->host->start;
 	int width = m->cfg.width;
 	struct mat sum = rows_of(s->sum, x.n, width, width);
 
-	if (choose(f, x, k) != 0)
-		return;
-	const size_t *start = s->host->start;
 	m->ops->gather(m->dev, sum, rows_of(s->zero, 1, width, width), s->zeros);
 	for (int i = 0; i < k->rule.experts; i++)
 		for (size_t at = start[i]; at < start[i + 1]; at += MOE_ROWS)
@@ -218,4 +220,10 @@ void block_moe(const struct forward *f, struct mat y, struct mat x, int layer)
 	for (int at = 0; at < x.n && k->shared_down.n; at += MOE_ROWS)
 		add_shared(f, x, k, at, x.n - at < MOE_ROWS ? x.n - at : MOE_ROWS);
 	m->ops->gather(m->dev, y, sum, s->order + (size_t)x.n * (size_t)k->rule.k);
+}
+
+void block_moe(const struct forward *f, struct mat y, struct mat x, int layer)
+{
+	if (moe_choose(f, x, layer) == 0)
+		moe_experts(f, y, x, layer);
 }

@@ -41,6 +41,7 @@ enum mixer {
 enum ff {
 	FF_DENSE, FF_NONE, FF_MOE,
 	FF_SHORTCUT, /* dense, and experts whose output joins behind the next layer (longcat_flash) */
+	FF_BESIDE,   /* dense, and experts beside it with norms of their own (gemma4) */
 	FF_COUNT
 };
 
@@ -174,6 +175,8 @@ struct config {
 
 void config_start(struct config *c); /* what needs no key: c->family is set, the rest zero */
 static inline int layer_head_dim(const struct config *c, int i) { return c->full_head_dim && !c->slides[i] ? c->full_head_dim : c->head_dim; }
+static inline bool layer_dense(const struct config *c, int i) { return c->ff[i] == FF_DENSE || c->ff[i] == FF_SHORTCUT || c->ff[i] == FF_BESIDE; }
+static inline bool layer_experts(const struct config *c, int i) { return c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT || c->ff[i] == FF_BESIDE; }
 static inline int layer_kv_heads(const struct config *c, int i) { return c->full_kv_heads && !c->slides[i] ? c->full_kv_heads : c->kv_heads; }
 /* Reads DIR/config.json, finds the family, and DIR/generation_config.json where there is one. */
 int config_load(struct config *c, const char *dir, struct err *e);

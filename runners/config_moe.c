@@ -10,7 +10,7 @@
 #define AT(field) offsetof(struct config, moe.field)
 static const struct key keys[] = {
 	{ { "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "ffn_config.moe_num_experts" }, K_INT, AT(experts), NEEDED, 0, ROUTE_EXPERTS },
-	{ { "num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "ffn_config.moe_top_k" }, K_EACH, AT(k), 0, 0, ROUTE_K },
+	{ { "num_experts_per_tok", "experts_per_token", "moe_k", "moe_topk", "ffn_config.moe_top_k", "top_k_experts" }, K_EACH, AT(k), 0, 0, ROUTE_K },
 	{ { "zero_expert_num" }, K_INT, AT(identity), 0, 0, ROUTE_EXPERTS },
 	{ { "moe_intermediate_size", "expert_ffn_hidden_size" }, K_EACH, AT(inner), 0, 1, 1 << 20 },
 	{ { "intermediate_size_mlp" }, K_INT, AT(dense), 0, 1, 1 << 20 },

@@ -23,7 +23,8 @@ enum role {
 	R_MLA_Q_A, R_MLA_Q_NORM, R_MLA_Q_B, R_MLA_KV_A, R_MLA_KV_NORM, R_MLA_KV_B,
 	R_GATE, R_UP, R_GATE_UP, R_DOWN, R_ACT,
 	R_GIVEN, R_GIVEN_OF, R_GIVEN_NORM, R_GIVE, R_TAKE, R_TAKEN, R_SCALE /* the whole name */, /* gemma4: what tokens give each layer */
-	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */,
+	R_ROUTER, R_ROUTER_BIAS /* of the choice; the whole name */, R_ROUTER_SCALE /* [experts], of their weights; the whole name */,
+	R_ROUTER_NORM /* the whole name */, R_POST_DENSE, R_NORM_X, R_POST_X, /* FF_BESIDE: of the router's input; on the dense part's output; before and behind the experts */
 	R_X_GATE, R_X_UP, R_X_GATE_UP, R_X_DOWN, /* an expert's; where all experts are in one tensor its whole name */
 	R_S_GATE, R_S_UP, R_S_GATE_UP, R_S_DOWN, R_S_WEIGHT, /* the shared expert's; what it is weighed by */
 	R_REC_IN, R_REC_QKVZ, R_REC_BA, R_REC_QKV, R_REC_Z, R_REC_B, R_REC_A, R_REC_OUT, R_REC_CONV, R_REC_NORM,

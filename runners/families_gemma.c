@@ -36,6 +36,14 @@ static const struct role_name gemma4_names[] = {
 	{ R_TAKE, "model.layers.{}.per_layer_projection", BIAS_NEVER },
 	{ R_TAKEN, "model.layers.{}.post_per_layer_input_norm", 0 },
 	{ R_SCALE, "model.layers.{}.layer_scalar", 0 },
+	{ R_ROUTER_NORM, "model.layers.{}.router.scale", 0 },
+	{ R_ROUTER, "model.layers.{}.router.proj", BIAS_NEVER },
+	{ R_ROUTER_SCALE, "model.layers.{}.router.per_expert_scale", 0 },
+	{ R_X_GATE_UP, "model.layers.{}.experts.gate_up_proj", BIAS_NEVER },
+	{ R_X_DOWN, "model.layers.{}.experts.down_proj", BIAS_NEVER },
+	{ R_POST_DENSE, "model.layers.{}.post_feedforward_layernorm_1", 0 },
+	{ R_NORM_X, "model.layers.{}.pre_feedforward_layernorm_2", 0 },
+	{ R_POST_X, "model.layers.{}.post_feedforward_layernorm_2", 0 },
 	{ R_END },
 };
 static const char *const gemma_junk[] = { LLAMA_JUNK, NULL };
@@ -92,6 +100,30 @@ static int gemma4_share(struct config *c, int shared, struct err *e)
 	return 0;
 }
 
+/* enable_moe_block: experts beside the dense part of every layer; without it their keys say nothing. */
+static int gemma4_experts(struct config *c, const struct source *s, struct err *e)
+{
+	static const struct key key = { { "enable_moe_block" }, K_BOOL, 0, 0, 0, 1 };
+	static const char *const needed[] = { "num_experts", "top_k_experts", "moe_intermediate_size" };
+	bool on;
+
+	if (config_keys(s, &on, &key, 1, NULL, e) != 0)
+		return -1;
+	if (!on)
+		return 0;
+	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+		if (!config_look(s, needed[i]))
+			return err_set(e, E_FORMAT, "%s: '%s' is missing, 'enable_moe_block' needs it", c->path, needed[i]);
+	if (config_moe(c, s, e) != 0)
+		return -1;
+	if (!c->moe.experts)
+		return err_set(e, E_RANGE, "%s: 'num_experts' is 0, 'enable_moe_block' needs some", c->path);
+	c->moe.normalise = true;
+	for (int i = 0; i < c->layers; i++)
+		c->ff[i] = FF_BESIDE;
+	return 0;
+}
+
 static int gemma4_derive(struct config *c, const struct source *s, struct err *e)
 {
 	static const struct key own[] = {
@@ -122,7 +154,7 @@ static int gemma4_derive(struct config *c, const struct source *s, struct err *e
 		c->rope[1].partial = 1;
 		c->rope[1].theta = 10000;
 	}
-	return gemma4_share(c, v[1], e);
+	return gemma4_experts(c, s, e) != 0 ? -1 : gemma4_share(c, v[1], e);
 }
 
 const struct family families_gemma[] = {
@@ -181,16 +213,16 @@ const struct family families_gemma[] = {
 	},
 	{
 		.name = "gemma4",
-		.text = "Gemma 4, dense: keys shared between layers, what tokens give each layer, wider heads in full layers",
+		.text = "Gemma 4: keys shared between layers, what tokens give each layer, wider heads in full layers, experts beside the dense part",
 		.architectures = { "Gemma4ForConditionalGeneration", "Gemma4ForCausalLM" },
 		.model_types = { "gemma4", "gemma4_text" },
 		.names = gemma4_names,
 		.prefix = "model.",
 		.junk = gemma_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 512 } },
-		.only = { { "enable_moe_block", 0 } },
 		.keys = gemma4_keys,
 		.derive = gemma4_derive,
+		.moe = { .score = ROUTE_SOFTMAX, .layout = EXPERTS_OUT_IN }, /* where enable_moe_block says so: gemma4_experts */
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_RMS,
 		.gated = true,

@@ -11,7 +11,8 @@
  *
  *     x     [n][width]             residual stream
  *     h     [n][width]             normed input, later a branch's output
- *     side  [n][width]             parallel residual: the output of attention while the MLP runs; the experts' until the next layer ends
+ *     side  [n][width]             parallel residual: the output of attention while the MLP runs; the experts' until the next layer ends, or until
+ *                               the dense part's is added
  *     top   [chunk][width], logits [chunk][vocab]
  */
 #include "runners/forward_int.h"
@@ -125,6 +126,7 @@ static void feed(const struct forward *f, struct mat y, struct mat x, int i)
 		block_moe(f, rows_of(f->side, x.n, f->m->cfg.width, f->m->cfg.width), x, i);
 		block_mlp(f, y, x, i);
 		break;
+	case FF_BESIDE: block_beside(f, y, x, i); break;
 	default: assert(!"a feed-forward part"); break;
 	}
 }

@@ -93,6 +93,11 @@ void moe_parts(struct parts *p, const struct model *m, size_t rows);
 void moe_open(struct forward *f); /* host memory; never fails */
 void moe_close(struct forward *f);
 void block_moe(const struct forward *f, struct mat y, struct mat x, int layer);
+/* The two halves of block_moe, where the router reads something else: -1 of the first leaves nothing to do, the call fails in the end. */
+int moe_choose(const struct forward *f, struct mat x, int layer);
+void moe_experts(const struct forward *f, struct mat y, struct mat x, int layer);
+/* gemma4: dense part and experts beside each other; x is the normed stream */
+void block_beside(const struct forward *f, struct mat y, struct mat x, int layer);
 int moe_error(const struct forward *f, struct err *e); /* what a block could not say, once */
 
 #endif

@@ -41,10 +41,10 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, target, (size_t)max_scored, int32_t);
 	PART(p, x, n * w, float);
 	PART(p, h, n * w, float);
-	bool shortcut = false;
+	bool beside = false;
 	for (int i = 0; i < c->layers; i++)
-		shortcut |= c->ff[i] == FF_SHORTCUT;
-	if (c->parallel || shortcut || c->mixer[0] == MIX_BOTH)
+		beside |= layer_dense(c, i) && layer_experts(c, i);
+	if (c->parallel || beside || c->mixer[0] == MIX_BOTH)
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
 	mla_parts(p, m, n);

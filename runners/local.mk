@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_librunners_a_SOURCES += %D%/bind_recurrent.c %D%/block_recurrent.c
 %C%_librunners_a_SOURCES += %D%/config_recurrent.c %D%/families_recurrent.c
 %C%_librunners_a_SOURCES += %D%/bind_layer_input.c %D%/block_layer_input.c
+%C%_librunners_a_SOURCES += %D%/bind_beside.c %D%/block_beside.c
 %C%_librunners_a_SOURCES += %D%/families_gemma.c
 %C%_librunners_a_SOURCES += %D%/families_vision.c
 %C%_librunners_a_SOURCES += %D%/config_mla.c %D%/bind_mla.c %D%/block_mla.c %D%/families_mla.c

@@ -230,9 +230,9 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 		return -1;
 	if (c->mixer[i] == MIX_MLA && bind_mla(b, k, at, e) != 0)
 		return -1;
-	if ((c->ff[i] == FF_DENSE || c->ff[i] == FF_SHORTCUT) && bind_mlp(b, k, at, e) != 0)
+	if ((layer_dense(c, i) && bind_mlp(b, k, at, e) != 0) || (layer_experts(c, i) && bind_moe(b, k, at, e) != 0))
 		return -1;
-	return c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT ? bind_moe(b, k, at, e) : 0;
+	return c->ff[i] == FF_BESIDE ? bind_beside(b, k, at, e) : 0;
 }
 
 static int load(struct binder *b, struct err *e)

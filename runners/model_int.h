@@ -51,11 +51,18 @@ struct block {
 	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
 	struct moe_block *moe; /* of layers with experts */
+	struct beside *beside; /* of layers FF_BESIDE */
+};
+
+/* Norms of experts beside a dense part (block_beside.c): of the router's input, of the dense part's output, before and behind the experts. */
+struct beside {
+	struct norm route, dense, before, after;
 };
 
 struct moe_block {
 	struct linear router;      /* [experts, and those that give back their input][width] */
 	struct router rule;
+	float *scale;              /* host, [experts]: a weight of the expert is multiplied by it; NULL: none */
 	struct linear *up, *down;  /* [experts]: [2 inner][width], gate first; [width][inner] */
 	struct linear shared_up, shared_down; /* n 0: no shared expert */
 	struct linear shared_weight; /* [1][width], then a sigmoid; n 0: the shared expert counts as it is */

@@ -22,6 +22,7 @@ static const char *const selection[] = {
 	"gemma4-text",   /* shared keys, wider heads, what tokens give each layer */
 	"gpt-oss-mxfp4", /* sinks, MXFP4, experts with biases */
 	"qwen2-moe",     /* a shared expert with a weight */
+	"gemma4-moe",    /* experts beside a dense part */
 	"deepseek-v3",   /* latent attention, groups of experts */
 	"qwen3-next",    /* gated delta rule */
 	"mamba2",        /* state space */

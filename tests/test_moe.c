@@ -36,10 +36,11 @@ static void put_text(const char *name, const char *text)
 #define ERNIE "\"model_type\":\"ernie4_5_moe\",\"moe_num_experts\":8,\"moe_k\":2,\"moe_intermediate_size\":12," BASE
 #define GLM "\"model_type\":\"glm4_moe\",\"n_routed_experts\":8,\"num_experts_per_tok\":2,\"moe_intermediate_size\":12," BASE
 #define LLAMA4 "\"model_type\":\"llama4_text\"," BASE
+#define GEMMA "\"model_type\":\"gemma4_text\",\"num_experts\":8,\"moe_intermediate_size\":12,\"hidden_size_per_layer_input\":0," BASE
 #define HUNYUAN "\"model_type\":\"hunyuan_v1_moe\",\"num_experts\":8," BASE
 
 static const struct {
-	const char *config, *layers; /* x: experts */
+	const char *config, *layers; /* x: experts, b: beside a dense part */
 	int k, inner, dense, shared;
 } accepted[] = {
 	{ "{" MIXTRAL "}", "xxxxxx", 2, 16, 16, 0 },
@@ -56,6 +57,9 @@ static const struct {
 	{ "{" LLAMA4 ",\"interleave_moe_layer_step\":2,\"intermediate_size_mlp\":40}", ".x.x.x", 1, 16, 40, 16 },
 	{ "{" LLAMA4 ",\"moe_layers\":[1,2]}", ".xx...", 1, 16, 16384, 16 },
 	{ "{" HUNYUAN ",\"moe_topk\":[3,3,3,3,3,3],\"moe_intermediate_size\":[12,12,12,12,12,12]}", "xxxxxx", 3, 12, 16, 16 },
+	{ "{" GEMMA ",\"top_k_experts\":2,\"enable_moe_block\":true}", "bbbbbb", 2, 12, 16, 0 },
+	{ "{" GEMMA ",\"enable_moe_block\":false}", "......", 0, 0, 16, 0 },
+	{ "{" GEMMA "}", "......", 0, 0, 16, 0 },
 };
 
 static void test_read(void)
@@ -67,7 +71,7 @@ static void test_read(void)
 		put_text("config.json", accepted[i].config);
 		CHECK(config_load(&c, dir, &e) == 0, "%s: %s", accepted[i].config, e.msg);
 		for (int l = 0; l < 6; l++)
-			layers[l] = c.ff[l] == FF_MOE ? 'x' : '.';
+			layers[l] = c.ff[l] == FF_MOE ? 'x' : c.ff[l] == FF_BESIDE ? 'b' : '.';
 		CHECK(!strcmp(layers, accepted[i].layers), "%s: layers %s", accepted[i].config, layers);
 		CHECK(c.moe.k == accepted[i].k && c.moe.inner == accepted[i].inner && c.inner == accepted[i].dense && c.moe.shared == accepted[i].shared,
 		      "%s: k %d, inner %d, dense %d, shared %d", accepted[i].config, c.moe.k, c.moe.inner, c.inner, c.moe.shared);
@@ -100,6 +104,9 @@ static const struct {
 	{ "{" HUNYUAN ",\"moe_topk\":[]}", "'moe_topk' differs between layers" },
 	{ "{\"model_type\":\"phimoe\"," BASE ",\"num_experts_per_tok\":1}", "known with 2 only" },
 	{ "{\"model_type\":\"dbrx\"," BASE ",\"ffn_config\":{\"moe_normalize_expert_weights\":2}}", "is known as 1 and null only" },
+	{ "{" GEMMA ",\"enable_moe_block\":true}", "'top_k_experts' is missing, 'enable_moe_block' needs it" },
+	{ "{" GEMMA ",\"enable_moe_block\":true,\"top_k_experts\":9}", "9 experts of 8 for a token cannot be" },
+	{ "{" GEMMA ",\"enable_moe_block\":1,\"top_k_experts\":2}", "'enable_moe_block' is of type int, wanted true or false" },
 	{ "{" LLAMA4 ",\"layer_types\":[\"chunked_attention\"]}", "one entry for each of the 6 layers" },
 };
 
@@ -170,6 +177,9 @@ static const struct {
 	{ "dbrx", "\"ffn_hidden_size\": 60", "\"ffn_hidden_size\": 61", "ffn.experts.mlp.w1' has shape [480, 64]" },
 	{ "gpt-oss-mxfp4", "\"intermediate_size\": 64", "\"intermediate_size\": 32", "gate_up_proj_bias' has shape [8, 128]" },
 	{ "llama4-text", "\"interleave_moe_layer_step\": 2", "\"interleave_moe_layer_step\": 1", "layers.0.feed_forward.router.weight' is missing" },
+	{ "gemma4-moe", "\"num_experts\": 9", "\"num_experts\": 8", "layers.0.router.proj.weight' has shape [9, 96]" },
+	{ "gemma4-moe", "\"moe_intermediate_size\": 28", "\"moe_intermediate_size\": 30", "layers.0.experts.gate_up_proj' has shape [9, 56, 96]" },
+	{ "gemma4-moe", "\"enable_moe_block\": true", "\"enable_moe_block\": false", "layers.0.experts.down_proj" },
 	{ "minimax-m2", "\"num_local_experts\": 12", "\"num_local_experts\": 11", "block_sparse_moe.gate.weight' has shape [12, 64]" },
 };
 

@@ -309,6 +309,7 @@ ADAPT = {
     "longcat-flash": longcat,
     "kimi-k2": lambda c, t: (dict(c, model_type="deepseek_v3"), t),
     "gemma4-text": text_part(r"^model\.language_model\.", "model.", "Gemma4ForCausalLM"),
+    "gemma4-moe": text_part(r"^model\.language_model\.", "model.", "Gemma4ForCausalLM"),
     "qwen3.5-text": text_part(r"^model\.language_model\.", "model.", "Qwen3_5ForCausalLM"),
     "llama4-text": text_part(r"^language_model\.", "", "Llama4ForCausalLM"),
     "gpt-oss-mxfp4": mxfp4,
@@ -322,6 +323,7 @@ RELEASED = {
     "llama4-text": [("^", "language_model.")],
     "qwen3.5-text": [("^model.", "model.language_model.")],
     "gemma4-text": [("^model.", "model.language_model.")],
+    "gemma4-moe": [("^model.", "model.language_model.")],
 }
 UNRELEASED = {"minimax": r"_decay$|slope_rate$"}
 

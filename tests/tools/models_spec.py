@@ -28,7 +28,7 @@ def describe(name, shape, dtype, mean):
     t = {"name": name, "shape": list(shape), "dtype": dtype, "std": 0.1, "mean": 0.0}
     if len(shape) >= 2:
         t["std"] = float("%.5g" % (1.2 / shape[-1] ** 0.5))
-    elif name.endswith("weight"):
+    elif name.endswith(("weight", "scale", "layer_scalar")):
         t["mean"] = mean
     return t
 
