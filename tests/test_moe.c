@@ -179,7 +179,6 @@ static const struct {
 	{ "llama4-text", "\"interleave_moe_layer_step\": 2", "\"interleave_moe_layer_step\": 1", "layers.0.feed_forward.router.weight' is missing" },
 	{ "gemma4-moe", "\"num_experts\": 9", "\"num_experts\": 8", "layers.0.router.proj.weight' has shape [9, 96]" },
 	{ "gemma4-moe", "\"moe_intermediate_size\": 28", "\"moe_intermediate_size\": 30", "layers.0.experts.gate_up_proj' has shape [9, 56, 96]" },
-	{ "gemma4-moe", "\"enable_moe_block\": true", "\"enable_moe_block\": false", "layers.0.experts.down_proj" },
 	{ "minimax-m2", "\"num_local_experts\": 12", "\"num_local_experts\": 11", "block_sparse_moe.gate.weight' has shape [12, 64]" },
 };
 
