@@ -97,7 +97,7 @@ plant 'off-by-one page in attention' attend_tile_cuda test_cuda_rowops 'attentio
 plant 'missing barrier, keys overwritten by values' attend_tile_cuda test_cuda_rowops 'attention of many' \
 	'int marks = __syncthreads_or(scores<L, Q>(j, ln, p, q, k, w));' 'int marks = 1 | scores<L, Q>(j, ln, p, q, k, w);'
 plant 'a window one key too wide' attend_tile_cuda test_cuda_rowops 'attention' \
-	'pos - j.at.window + 1 : 0;' 'pos - j.at.window : 0;'
+	'ln.lo[i] = attend_lo(pos, j.at.window,' 'ln.lo[i] = attend_lo(pos, j.at.window + (j.at.window > 0),'
 plant "another head's sink" attend_tile_cuda test_cuda_rowops 'attention' \
 	'gain = 0.0f, sink = j.at.sinks ? j.at.sinks[head]' 'gain = 0.0f, sink = j.at.sinks ? j.at.sinks[0]'
 plant 'contracted merge of segments' attend_tile_cuda test_cuda_rowops 'denormal' \
