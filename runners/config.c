@@ -1,7 +1,8 @@
 /* config.c - config.json by table.
  *
  * Every key that the program reads is a row: its names (the first that the file has counts), type, range, place in the
- * struct, default. A family's row may change a default. A null counts as absent, as in Python. Keys inside "text_config"
+ * struct, default. A family's row may change a default. A null says that there is none, where a key can say so in another way
+ * too (0, false), and counts as absent elsewhere. Keys inside "text_config"
  * go before keys outside. What config.json says and this program would not honour (quantised weights, a rotary scaling
  * or an activation that is not known) is an error that names it and what is known; keys that no row names are left alone.
  *
@@ -141,7 +142,10 @@ int config_keys(const struct source *s, void *base, const struct key *table, siz
 			continue;
 		}
 		double def = k->def;
-		for (int d = 0; f && d < FAMILY_DEFAULTS && f->defaults[d].key; d++)
+		bool none = false;
+		for (j = 0; j < MAX_NAMES && k->names[j]; j++)
+			none |= def == 0 && config_null(s, k->names[j]);
+		for (int d = 0; f && !none && d < FAMILY_DEFAULTS && f->defaults[d].key; d++)
 			for (j = 0; j < MAX_NAMES && k->names[j]; j++)
 				if (!strcmp(f->defaults[d].key, k->names[j]))
 					def = f->defaults[d].value;
@@ -187,7 +191,7 @@ static int find_family(struct config *c, const struct source *s, struct arena *a
 
 static int read_act(struct config *c, const struct source *s, struct arena *a, struct err *e)
 {
-	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", "mlp_hidden_act", "ffn_config.ffn_act_fn.name", NULL };
+	static const char *const names[] = { "hidden_act", "activation_function", "hidden_activation", "mlp_hidden_act", "activation", "ffn_config.ffn_act_fn.name", NULL };
 	const char *words[sizeof acts / sizeof acts[0] + 1], *name = "", *key = names[0];
 	char known[200] = "", hint[200];
 	size_t n = 0, i;
@@ -303,6 +307,25 @@ static int check_only(const struct config *c, const struct source *s, struct err
 	return 0;
 }
 
+/* Layers of a kind that the family has no tensors for, and what all kinds need. */
+static int check_layers(const struct config *c, struct err *e)
+{
+	const struct family *f = c->family;
+	bool xielu = c->act == ACT_XIELU && !family_role(f, R_ACT); /* it has parameters in tensors */
+
+	for (int i = 0; i < c->layers; i++) {
+		bool dense = c->ff[i] == FF_DENSE || c->ff[i] == FF_SHORTCUT, sparse = c->ff[i] == FF_MOE || c->ff[i] == FF_SHORTCUT;
+		if ((dense && !family_role(f, R_DOWN)) || (sparse && !family_role(f, R_ROUTER)))
+			return err_set(e, E_UNSUPPORTED, "%s: layer %d has %s, which the family %s does not know", c->path, i,
+				       dense ? "no experts" : "experts", f->name);
+		if (dense && c->inner < 1)
+			return err_set(e, E_FORMAT, "%s: 'intermediate_size' is missing", c->path);
+		if (xielu && (dense || sparse) && c->moe.act != ACT_SWIGLU_CLAMPED)
+			return err_set(e, E_UNSUPPORTED, "%s: activation 'xielu' is not known in the family %s", c->path, f->name);
+	}
+	return 0;
+}
+
 static void make_digest(struct config *c, struct arena *a, struct value root)
 {
 	struct digest *d = digest_new();
@@ -386,7 +409,7 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
 	    config_layers(c, &s, e) != 0 ||
 	    (c->family->moe.present && config_moe(c, &s, e) != 0) ||
-	    (c->family->derive && c->family->derive(c, &s, e) != 0) || config_rope_dims(c, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
+	    (c->family->derive && c->family->derive(c, &s, e) != 0) || check_layers(c, e) != 0 || config_rope_dims(c, e) != 0 || read_ids(c, &s, dir, a, e) != 0)
 		return -1;
 	make_digest(c, a, root);
 	return 0;

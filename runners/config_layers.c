@@ -30,11 +30,6 @@ int config_layers(struct config *c, const struct source *s, struct err *e)
 	const struct family *f = c->family;
 	bool given = false;
 
-	const struct value *raw = v_getc(s->first, "sliding_window");
-	if (!raw && s->second.type == V_DICT)
-		raw = v_getc(s->second, "sliding_window");
-	if (raw && raw->type == V_NONE) /* here a null is a statement, also where the family has a default */
-		c->window = 0;
 	if (f->window == WINDOW_NONE || (f->window == WINDOW_FLAG && !c->use_window))
 		c->window = 0;
 	if (c->window && f->window != WINDOW_ALL &&
@@ -48,8 +43,8 @@ int config_layers(struct config *c, const struct source *s, struct err *e)
 		c->slides[i] = f->window == WINDOW_ALL || (f->window == WINDOW_FLAG && i >= c->window_from) ||
 			       (f->window == WINDOW_PATTERN && (i + 1) % pattern != 0);
 
-	for (int i = 0; i < c->layers && f->nope == NOPE_FULL; i++)
-		c->nope[i] = c->window && !c->slides[i];
+	for (int i = 0; i < c->layers && (f->nope == NOPE_FULL || f->nope == NOPE_ALL_FULL); i++)
+		c->nope[i] = (c->window || f->nope == NOPE_ALL_FULL) && !c->slides[i];
 	if (f->nope != NOPE_LIST)
 		return 0;
 	unsigned char rope[CONFIG_MAX_LAYERS] = { 0 };

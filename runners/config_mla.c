@@ -21,14 +21,6 @@ static const struct key keys[] = {
 };
 #undef AT
 
-static bool is_null(const struct source *s, const char *name)
-{
-	const struct value *v = v_getc(s->first, name);
-	if (!v && s->second.type == V_DICT)
-		v = v_getc(s->second, name);
-	return v && v->type == V_NONE;
-}
-
 int config_mla(struct config *c, const struct source *s, struct err *e)
 {
 	struct mla_config *m = &c->mla;
@@ -36,8 +28,6 @@ int config_mla(struct config *c, const struct source *s, struct err *e)
 
 	if (config_keys(s, c, keys, CONFIG_COUNT(keys), c->family, e) != 0)
 		return -1;
-	if (is_null(s, "q_lora_rank"))
-		m->q_rank = 0;
 	if (m->kv_rank + m->rope > 1024)
 		return err_set(e, E_RANGE, "%s: a cached key of %d channels ('kv_lora_rank' %d and 'qk_rope_head_dim' %d), at most 1024 are allowed",
 			       c->path, m->kv_rank + m->rope, m->kv_rank, m->rope);

@@ -86,14 +86,17 @@ static int check(const struct config *c, struct err *e)
 		return err_set(e, E_RANGE, "%s: %d experts of %d for a token cannot be ('num_experts_per_tok')", c->path, m->k, m->experts + m->identity);
 	if (m->experts + m->identity > ROUTE_EXPERTS)
 		return err_set(e, E_RANGE, "%s: %d experts, at most %d are allowed ('zero_expert_num')", c->path, m->experts + m->identity, ROUTE_EXPERTS);
+	if (m->groups > 1 && m->identity)
+		return err_set(e, E_UNSUPPORTED, "%s: groups of experts ('n_group' %d) beside experts that give back their input", c->path, m->groups);
 	if (m->groups > 1 && (m->experts % m->groups || m->groups_kept > m->groups || m->experts / m->groups < m->best_of))
 		return err_set(e, E_RANGE, "%s: %d experts in %d groups of which %d are kept cannot be ('n_group', 'topk_group')", c->path, m->experts,
 			       m->groups, m->groups_kept);
 	if (m->groups > 1 && m->k > m->groups_kept * (m->experts / m->groups))
 		return err_set(e, E_RANGE, "%s: %d experts for a token, but the groups kept hold %d ('num_experts_per_tok', 'topk_group')", c->path,
 			       m->k, m->groups_kept * (m->experts / m->groups));
-	if (m->score == ROUTE_SPARSEMIX && (m->k != 2 || m->experts < 2))
-		return err_set(e, E_UNSUPPORTED, "%s: 'num_experts_per_tok' is %d, the family %s is known with 2 only", c->path, m->k, c->family->name);
+	if (m->score == ROUTE_SPARSEMIX && (m->k != 2 || m->groups > 1))
+		return err_set(e, E_UNSUPPORTED, "%s: 'num_experts_per_tok' is %d and 'n_group' %d, the family %s is known with 2 and 1 only", c->path,
+			       m->k, m->groups, c->family->name);
 	if (m->shared && !family_role(c->family, R_S_DOWN))
 		return err_set(e, E_UNSUPPORTED, "%s: a shared expert ('shared_intermediate_size' or a number of shared experts), which the family %s does not know",
 			       c->path, c->family->name);

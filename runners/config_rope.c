@@ -70,6 +70,8 @@ static int read_long(struct config *c, struct rope_config *r, const struct sourc
 		r->original_positions = original;
 	else if (!config_look(in, "original_max_position_embeddings"))
 		r->original_positions = c->max_positions;
+	if (r->original_positions == 1)
+		return err_set(e, E_RANGE, "%s: '%soriginal_max_position_embeddings' is 1, 'longrope' needs more", s->path, in->inside);
 	if (!r->original_positions || !c->max_positions)
 		return err_set(e, E_FORMAT, "%s: '%soriginal_max_position_embeddings' is missing, 'longrope' needs it", s->path, in->inside);
 	r->stretch = (double)c->max_positions / r->original_positions;
@@ -180,8 +182,8 @@ int config_rope_dims(struct config *c, struct err *e)
 		int head = t == 0 && c->full_head_dim ? c->full_head_dim : c->head_dim, dims = given ? given : (int)(head * r->partial);
 		if (r->type == ROPE_PROPORTIONAL)
 			dims = head;
-		if (dims < 2 || dims % 2 || dims > head)
-			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's",
+		if (dims < 2 || dims % 2 || dims > head || (r->type == ROPE_ALPHA && dims < 4))
+			return err_set(e, E_RANGE, "%s: %d rotated channels of a head of %d: the number must be even and from 2 to the head's, from 4 with 'alpha'",
 				       c->path, dims, head);
 		for (int k = 0; r->type == ROPE_LONG && k < dims / 2; k++)
 			if (r->short_factor[k] == 0 || r->long_factor[k] == 0)

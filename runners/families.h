@@ -67,7 +67,7 @@ enum norm_kind { NORM_RMS, NORM_LAYER, NORM_LAYER_NOBIAS, NORM_LAYER_PLAIN /* ne
 enum parallel_rule { PARALLEL_NEVER, PARALLEL_ALWAYS, PARALLEL_CONFIG /* use_parallel_residual */ };
 enum window_rule { WINDOW_NONE, WINDOW_ALL, WINDOW_FLAG /* use_sliding_window, max_window_layers */, WINDOW_PATTERN /* layer_types or sliding_window_pattern */ };
 enum local_rope { LOCAL_SAME, LOCAL_BASE /* rope_local_base_freq */, LOCAL_PLAIN /* the same base; both unscaled */ }; /* rotary table of layers that slide */
-enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */, NOPE_FULL /* layers that do not slide, where some do */ };
+enum nope_rule { NOPE_NEVER, NOPE_LIST /* no_rope_layers, no_rope_layer_interval */, NOPE_FULL /* layers that do not slide, where there is a window */, NOPE_ALL_FULL /* layers that do not slide */ };
 
 struct key_value {
 	const char *key;

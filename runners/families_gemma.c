@@ -57,10 +57,6 @@ static const struct key gemma_keys[] = {
 
 static int gemma_derive(struct config *c, const struct source *s, struct err *e)
 {
-	if (config_null(s, "attn_logit_softcapping"))
-		c->score_cap = 0;
-	if (config_null(s, "final_logit_softcapping"))
-		c->logit_cap = 0;
 	(void)e;
 	c->embed_scale = dm_pow(c->width, 0.5);
 	if (c->family->keys)
@@ -166,7 +162,8 @@ const struct family families_gemma[] = {
 		.names = gemma_names,
 		.prefix = "model.",
 		.junk = gemma_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 16 } },
+		.only = { { "use_bidirectional_attention", 0 } },
 		.derive = gemma_derive,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_RMS,
@@ -181,7 +178,8 @@ const struct family families_gemma[] = {
 		.names = gemma2_names,
 		.prefix = "model.",
 		.junk = gemma_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 4096 }, { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } },
+		.only = { { "use_bidirectional_attention", 0 } },
 		.keys = gemma_keys,
 		.derive = gemma_derive,
 		.act = "gelu_pytorch_tanh",
@@ -199,7 +197,8 @@ const struct family families_gemma[] = {
 		.names = gemma2_names,
 		.prefix = "model.",
 		.junk = gemma_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
+		.only = { { "use_bidirectional_attention", 0 } },
 		.keys = gemma3_keys,
 		.derive = gemma_derive,
 		.act = "gelu_pytorch_tanh",
@@ -219,7 +218,7 @@ const struct family families_gemma[] = {
 		.names = gemma4_names,
 		.prefix = "model.",
 		.junk = gemma_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "sliding_window", 512 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 512 } },
 		.keys = gemma4_keys,
 		.derive = gemma4_derive,
 		.moe = { .score = ROUTE_SOFTMAX, .layout = EXPERTS_OUT_IN }, /* where enable_moe_block says so: gemma4_experts */

@@ -267,6 +267,8 @@ static int gptneo_derive(struct config *c, const struct source *s, struct err *e
 			if (run.type != V_LIST || run.list->n != 2 || run.list->v[0].type != V_LIST || run.list->v[1].type != V_INT)
 				return err_set(e, E_FORMAT, "%s: 'attention_types' is no list of [[kinds], times]", c->path);
 			struct value kinds = run.list->v[0];
+			if (!kinds.list->n || run.list->v[1].i > c->layers)
+				return err_set(e, E_FORMAT, "%s: 'attention_types' names no kind, or more layers than there are", c->path);
 			for (int64_t r = 0; r < run.list->v[1].i && n < CONFIG_MAX_LAYERS; r++)
 				for (size_t k = 0; k < kinds.list->n && n < CONFIG_MAX_LAYERS; k++)
 					c->slides[n++] = kinds.list->v[k].type == V_STR && str_is(kinds.list->v[k].s, "local");
@@ -345,7 +347,7 @@ const struct family families_gpt[] = {
 		.names = starcoder2_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 }, { "num_key_value_heads", 2 } },
 		.derive = starcoder2_derive,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_LAYER,

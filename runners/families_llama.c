@@ -272,11 +272,40 @@ int hunyuan_derive(struct config *c, const struct source *s, struct err *e)
 	return 0;
 }
 
+/* Without a list layers slide that have no rotary embedding. */
+static int smollm3_derive(struct config *c, const struct source *s, struct err *e)
+{
+	(void)e;
+	for (int i = 0; i < c->layers && !config_look(s, "layer_types"); i++)
+		c->slides[i] = c->window && c->nope[i];
+	return 0;
+}
+
+static bool says_rope(const struct source *s)
+{
+	return config_look(s, "rope_parameters") || config_look(s, "rope_scaling") || config_look(s, "rope_theta");
+}
+
+/* What a file says nothing of is stretched as llama3 does. */
+static int apertus_derive(struct config *c, const struct source *s, struct err *e)
+{
+	struct rope_config *r = &c->rope[0];
+	(void)e;
+	if (says_rope(s))
+		return 0;
+	r->type = ROPE_LLAMA3;
+	r->factor = 8;
+	r->low_freq_factor = 1;
+	r->high_freq_factor = 4;
+	r->original_positions = 8192;
+	return 0;
+}
+
 /* rope_parameters.llama_4_scaling_beta */
 static int ministral3_derive(struct config *c, const struct source *s, struct err *e)
 {
-	(void)s;
-	(void)e;
+	if (!says_rope(s))
+		return err_set(e, E_FORMAT, "%s: 'rope_parameters' is missing", c->path);
 	c->q_growth = c->rope[0].growth;
 	c->q_every = c->rope[0].original_positions;
 	return 0;
@@ -304,7 +333,7 @@ const struct family families_llama[] = {
 		.names = llama_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "sliding_window", 4096 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 8 }, { "sliding_window", 4096 } },
 		.act = "silu",
 		.norm = NORM_RMS,
 		.gated = true,
@@ -361,7 +390,8 @@ const struct family families_llama[] = {
 		.names = llama_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 2000000 }, { "tie_word_embeddings", 1 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 2000000 }, { "num_key_value_heads", 4 }, { "tie_word_embeddings", 1 } },
+		.derive = smollm3_derive,
 		.act = "silu",
 		.norm = NORM_RMS,
 		.gated = true,
@@ -390,7 +420,7 @@ const struct family families_llama[] = {
 		.names = exaone4_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-5 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "sliding_window", 4096 } },
 		.act = "silu",
 		.norm = NORM_RMS,
 		.gated = true,
@@ -407,7 +437,7 @@ const struct family families_llama[] = {
 		.names = seed_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "attention_bias", 1 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "attention_bias", 1 }, { "num_key_value_heads", 8 }, { "head_dim", 128 } },
 		.act = "silu",
 		.norm = NORM_RMS,
 		.gated = true,
@@ -420,7 +450,7 @@ const struct family families_llama[] = {
 		.names = ernie_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 }, { "head_dim", 128 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
 		.keys = ernie_keys,
 		.act = "silu",
 		.norm = NORM_RMS,
@@ -435,7 +465,7 @@ const struct family families_llama[] = {
 		.names = glm_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "attention_bias", 1 }, { "head_dim", 128 } },
+		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "attention_bias", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
 		.act = "silu",
 		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
@@ -449,7 +479,7 @@ const struct family families_llama[] = {
 		.names = glm4_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "head_dim", 128 } },
+		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "attention_bias", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
 		.act = "silu",
 		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
@@ -536,6 +566,7 @@ const struct family families_llama[] = {
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 12000000 } },
 		.only = { { "post_norm", 0 }, { "qk_norm", 1 } },
+		.derive = apertus_derive,
 		.act = "xielu",
 		.norm = NORM_RMS,
 		.qk_norm = QK_HEAD,
@@ -548,7 +579,7 @@ const struct family families_llama[] = {
 		.names = llama_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-5 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "num_key_value_heads", 8 }, { "head_dim", 128 } },
 		.derive = ministral3_derive,
 		.act = "silu",
 		.norm = NORM_RMS,
@@ -657,7 +688,7 @@ const struct family families_llama[] = {
 		.names = cohere_names,
 		.prefix = "model.",
 		.junk = llama_junk,
-		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 } },
 		.keys = cohere_keys,
 		.derive = cohere_derive,
 		.act = "silu",
@@ -683,7 +714,7 @@ const struct family families_llama[] = {
 		.rope = ROPE_INTERLEAVED,
 		.window = WINDOW_PATTERN,
 		.window_pattern = 4,
-		.nope = NOPE_FULL,
+		.nope = NOPE_ALL_FULL,
 		.gated = true,
 	},
 	{

@@ -204,9 +204,11 @@ static int lfm2_derive(struct config *c, const struct source *s, struct err *e)
 		c->mixer[x.i] = MIX_ATTENTION;
 	}
 	if (!adjust || adjust->type != V_BOOL || adjust->b) {
-		double inner = (double)(int)(2.0 * c->inner / 3);
-		inner = (double)(int)(w[1] * inner);
+		double inner = w[1] * (double)(int)(2.0 * c->inner / 3);
 		int step = (int)w[0];
+		if (inner > 1 << 20)
+			return err_set(e, E_RANGE, "%s: 'block_ffn_dim_multiplier' %g makes an inner width of %.0f, at most %d is allowed", c->path,
+				       w[1], inner, 1 << 20);
 		c->inner = ((int)inner + step - 1) / step * step;
 	}
 	return 0;
@@ -237,6 +239,8 @@ static int read_list(double *out, int n, const struct source *s, const char *nam
 		if (x.type != V_INT && x.type != V_FLOAT)
 			return err_set(e, E_FORMAT, "%s: '%s' is no list of %d numbers", s->path, name, n);
 		out[i] = x.type == V_INT ? (double)x.i : x.f;
+		if (!(out[i] >= -1e9 && out[i] <= 1e9))
+			return err_set(e, E_RANGE, "%s: '%s' holds %g, allowed is -1e9 to 1e9", s->path, name, out[i]);
 	}
 	return 0;
 }
@@ -449,7 +453,7 @@ const struct family families_recurrent[] = {
 		.names = falcon_h1_names,
 		.prefix = "model.",
 		.junk = mtp_junk,
-		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 100000 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "num_key_value_heads", 8 }, { "mamba_d_state", 256 } },
 		.only = { { "mamba_use_mlp", 1 } },
 		.keys = falcon_h1_keys,
 		.derive = falcon_h1_derive,
@@ -464,7 +468,7 @@ const struct family families_recurrent[] = {
 		.model_types = { "nemotron_h" },
 		.names = nemotron_h_names,
 		.prefix = "backbone.",
-		.defaults = { { "norm_eps", 1e-5 }, { "head_dim", 128 }, { "n_groups", 8 }, { "n_routed_experts", 0 }, { "num_experts_per_tok", 2 }, { "norm_topk_prob", 1 } },
+		.defaults = { { "norm_eps", 1e-5 }, { "head_dim", 128 }, { "num_key_value_heads", 8 }, { "n_groups", 8 }, { "n_routed_experts", 0 }, { "num_experts_per_tok", 2 }, { "norm_topk_prob", 1 } },
 		.derive = nemotron_h_derive,
 		.act = "relu2",
 		.norm = NORM_RMS,
@@ -480,7 +484,8 @@ const struct family families_recurrent[] = {
 		.names = granite_hybrid_names,
 		.prefix = "model.",
 		.junk = mtp_junk,
-		.defaults = { { "norm_eps", 1e-6 }, { "num_local_experts", 8 }, { "num_experts_per_tok", 2 }, { "shared_intermediate_size", 1024 } },
+		.defaults = { { "norm_eps", 1e-6 }, { "num_local_experts", 8 }, { "num_experts_per_tok", 2 }, { "shared_intermediate_size", 1024 },
+			      { "mamba_d_state", 256 } },
 		.keys = granite_keys,
 		.derive = granite_hybrid_derive,
 		.act = "silu",

@@ -152,7 +152,7 @@ int forward_open(struct forward **out, struct model *m, int max_rows, int max_sc
 	if (max_rows < 1 || max_scored < 1 || max_sequences < 1 || max_pages_per_sequence < 1)
 		return err_set(e, E_RANGE, "a forward pass of %d rows, %d scored, %d sequences, %d pages cannot be", max_rows, max_scored,
 			       max_sequences, max_pages_per_sequence);
-	if (max_pages_per_sequence > (1 << 30) / KV_PAGE)
+	if (max_pages_per_sequence > (1 << 29) / KV_PAGE) /* rotary tables may have two rows a position */
 		return err_set(e, E_RANGE, "%d pages in a sequence are more than positions can number", max_pages_per_sequence);
 	f = xcalloc(1, sizeof *f);
 	f->m = m;

@@ -30,16 +30,17 @@ static int embed_width(const struct config *c)
 /* The head's rows divided by their lengths, as floats. */
 static int normed_head(struct binder *b, const struct tensor *t, struct err *e)
 {
-	size_t k = (size_t)t->shape[1];
+	size_t k = (size_t)embed_width(b->c);
 	struct tensor *f = ARENA_NEW(&b->m->arena, struct tensor);
 	*f = *t;
 	f->dtype = ST_F32;
 	f->bytes = (size_t)t->count * sizeof(float);
-	float *v = xmalloc(f->bytes);
-	if (bind_finite(b, t, e) != 0) {
-		free(v);
+	struct piece p = { .w = f, .rows = b->c->vocab, .every = 1, .row_step = (int64_t)k, .col_step = 1 };
+	if (b->plan)
+		return bind_linear_of(b, &b->m->head, b->c->vocab, (int)k, &p, 1, e);
+	if (bind_finite(b, t, e) != 0)
 		return -1;
-	}
+	float *v = xmalloc(f->bytes);
 	for (size_t i = 0; i < (size_t)t->count; i++)
 		v[i] = value_at(t->data + i * dtype_size(value_type(t)), value_type(t));
 	for (size_t r = 0; r < (size_t)t->shape[0]; r++) {
@@ -52,7 +53,6 @@ static int normed_head(struct binder *b, const struct tensor *t, struct err *e)
 			v[r * k + i] = (float)(v[r * k + i] / length);
 	}
 	f->data = (const unsigned char *)v;
-	struct piece p = { .w = f, .rows = b->c->vocab, .every = 1, .row_step = (int64_t)k, .col_step = 1 };
 	int rc = bind_linear_of(b, &b->m->head, b->c->vocab, (int)k, &p, 1, e);
 	free(v);
 	return rc;
@@ -78,8 +78,10 @@ static int load_head(struct binder *b, struct err *e)
 	} else if (!own && head && !c->tied && c->tied_given) {
 		return bind_missing(b, head->name, 0, ".weight", ", but config.json has 'tie_word_embeddings' false", e);
 	}
-	if (own && c->head_normed && !b->random)
-		return normed_head(b, own, e);
+	if (own && c->head_normed && bind_need(b, &own, head->name, 0, ".weight", c->vocab, width, 0, "vocab_size, hidden_size", e) != 0)
+		return -1;
+	if (c->head_normed && !b->random)
+		return normed_head(b, own ? own : table, e);
 	if (own)
 		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "vocab_size, hidden_size", e);
 	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = width, .col_step = 1 };
