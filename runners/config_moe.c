@@ -95,8 +95,8 @@ static int check(const struct config *c, struct err *e)
 		return err_set(e, E_RANGE, "%s: %d experts for a token, but the groups kept hold %d ('num_experts_per_tok', 'topk_group')", c->path,
 			       m->k, m->groups_kept * (m->experts / m->groups));
 	if (m->score == ROUTE_SPARSEMIX && (m->k != 2 || m->groups > 1))
-		return err_set(e, E_UNSUPPORTED, "%s: 'num_experts_per_tok' is %d and 'n_group' %d, the family %s is known with 2 and 1 only", c->path,
-			       m->k, m->groups, c->family->name);
+		return err_set(e, E_UNSUPPORTED, "%s: 'num_experts_per_tok' is %d, the family %s is known with 2 only, and without groups", c->path, m->k,
+			       c->family->name);
 	if (m->shared && !family_role(c->family, R_S_DOWN))
 		return err_set(e, E_UNSUPPORTED, "%s: a shared expert ('shared_intermediate_size' or a number of shared experts), which the family %s does not know",
 			       c->path, c->family->name);
