@@ -146,6 +146,8 @@ int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int
 	const struct role_name *r = bind_role(b, role, layer);
 	bool t = b->f->transposed && role != R_HEAD;
 
+	if (!r)
+		return err_set(e, E_UNSUPPORTED, "%s: asks for a part that the family %s has no tensors for (%s)", b->c->path, b->f->name, why);
 	*p = (struct piece){ .rows = rows, .every = 1, .row_step = t ? 1 : k, .col_step = t ? rows : 1 };
 	if (bind_need_weight(b, &p->w, r->name, layer, ".weight", t ? k : rows, t ? rows : k, 0, why, e) != 0 || bind_scale(b, p, e) != 0)
 		return -1;

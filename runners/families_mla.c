@@ -32,6 +32,7 @@ static const struct role_name longcat_names[] = {
 	{ R_NORM1, "model.layers.{}.input_layernorm.{}", 0 },
 	{ R_NORM2, "model.layers.{}.post_attention_layernorm.{}", 0 },
 	MLA_NAMES(".{}"),
+	{ R_Q, "model.layers.{}.self_attn.{}.q_proj", BIAS_NEVER },
 	{ R_GATE, "model.layers.{}.mlps.{}.gate_proj", BIAS_NEVER },
 	{ R_UP, "model.layers.{}.mlps.{}.up_proj", BIAS_NEVER },
 	{ R_DOWN, "model.layers.{}.mlps.{}.down_proj", BIAS_NEVER },
