@@ -32,6 +32,7 @@ static const char *const keys[] = {
 	"use_qk_norm", "qk_layernorm", "clip_qkv", "word_embed_proj_dim", "do_layer_norm_before", "new_decoder_architecture", "multi_query",
 	"parallel_attn", "alibi", "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "rope_scaling",
 	"rope_type", "factor", "original_max_position_embeddings", "alpha", "llama_4_scaling_beta", "kv_channels", "multi_query_group_num",
+	"enable_moe_block", "top_k_experts",
 };
 static const char *const values[] = {
 	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "12", "16", "31", "64", "128", "1023", "1024", "4096", "65536", "1048576", "2147483647",
