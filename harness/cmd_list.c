@@ -119,11 +119,27 @@ static int list_profiles(struct out *o, const struct args *args, struct arena *a
 	return 0;
 }
 
+/* Names that config.json may have for a family: behind its sentence, or an array. */
+static void architectures(struct out *o, const char *const *name)
+{
+	buf_puts(&o->b, o->json ? ",\"architectures\":[" : " (");
+	for (int i = 0; name[i]; i++) {
+		buf_puts(&o->b, !i ? "" : o->json ? "," : ", ");
+		if (o->json)
+			json_write_str(&o->b, str_of(name[i]), 0);
+		else
+			buf_puts(&o->b, name[i]);
+	}
+	buf_puts(&o->b, o->json ? "]" : ")");
+}
+
 static int list_rows(struct out *o, const struct list_row *r)
 {
 	for (; r->name; r++) {
 		begin(o, r->name);
 		field(o, "text", str_of(r->text), 0);
+		if (r->architectures)
+			architectures(o, r->architectures);
 		end(o);
 	}
 	return 0;

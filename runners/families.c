@@ -15,9 +15,13 @@ static const struct family *const tables[] = { families_llama, families_gpt, fam
 #define MAX_WORDS 1024
 
 /* Models of several kinds of input around a language model that is a family of its own: text_config's model_type says which. */
-static const char *const wrappers[] = {
-	"Mistral3ForConditionalGeneration", "LlavaForConditionalGeneration", "LlavaNextForConditionalGeneration", "LlavaOnevisionForConditionalGeneration",
-	"InternVLForConditionalGeneration", NULL,
+static const struct wrapper wrappers[] = {
+	{ "internvl", "InternVL: a language model of the family that text_config names", { "InternVLForConditionalGeneration" } },
+	{ "llava", "LLaVA 1.5: a language model of the family that text_config names", { "LlavaForConditionalGeneration" } },
+	{ "llava_next", "LLaVA 1.6: a language model of the family that text_config names", { "LlavaNextForConditionalGeneration" } },
+	{ "llava_onevision", "LLaVA OneVision: a language model of the family that text_config names", { "LlavaOnevisionForConditionalGeneration" } },
+	{ "mistral3", "Mistral Small 3.1 and later, Ministral 3: the family that text_config names", { "Mistral3ForConditionalGeneration" } },
+	{ .name = NULL },
 };
 
 const struct family *family_at(int i)
@@ -29,10 +33,15 @@ const struct family *family_at(int i)
 	return NULL;
 }
 
+const struct wrapper *family_wrapper_at(int i)
+{
+	return wrappers[i].name ? &wrappers[i] : NULL;
+}
+
 int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e)
 {
-	for (int i = 0; wrappers[i] && architecture && model_type; i++)
-		if (!strcmp(wrappers[i], architecture))
+	for (const struct wrapper *w = wrappers; w->name && architecture && model_type; w++)
+		if (!strcmp(w->architectures[0], architecture))
 			architecture = NULL;
 	const char *words[MAX_WORDS + 1], *word = architecture ? architecture : model_type;
 	char hint[200];

@@ -82,7 +82,7 @@ struct key;
 struct family {
 	const char *name;            /* as `assay list families` shows it */
 	const char *text;            /* one line for people */
-	const char *architectures[4];
+	const char *architectures[5]; /* at most four, then NULL */
 	const char *model_types[4];
 	const struct role_name *names; /* up to R_END */
 	const char *prefix;          /* checkpoints of the bare model lack it at the front of names */
@@ -113,7 +113,13 @@ struct family {
 	bool inner_4x;               /* the default of the inner width is four times the width */
 };
 
+/* A model around another family's, which family_find() takes in its place. */
+struct wrapper {
+	const char *name, *text, *architectures[2];
+};
+
 const struct family *family_at(int i); /* NULL behind the last */
+const struct wrapper *family_wrapper_at(int i); /* the same; i counts from 0 without gaps */
 
 /* By the name in "architectures" (preferred; not those that only wrap another family) or "model_type"; either may be NULL. Error: names it and all that is known. */
 int family_find(const struct family **out, const char *architecture, const char *model_type, struct err *e);

@@ -32,6 +32,26 @@ static const struct role_name qwen3_5_moe_names[] = {
 	{ R_S_WEIGHT, "model.layers.{}.mlp.shared_expert_gate", BIAS_NEVER },
 	{ R_END },
 };
+static const struct role_name glm4v_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	{ R_POST1, "model.layers.{}.post_self_attn_layernorm", 0 },
+	{ R_POST2, "model.layers.{}.post_mlp_layernorm", 0 },
+	LLAMA_ATTENTION(BIAS_ALWAYS, BIAS_NEVER),
+	{ R_GATE_UP, "model.layers.{}.mlp.gate_up_proj", BIAS_NEVER },
+	{ R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_NEVER },
+	{ R_END },
+};
+static const struct role_name glm4v_moe_names[] = {
+	LLAMA_ENDS,
+	LLAMA_NORMS,
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER),
+	LLAMA_MLP(BIAS_NEVER),
+	DEEPSEEK_EXPERTS,
+	DEEPSEEK_CHOICE,
+	SHARED_EXPERT("shared_experts", BIAS_NEVER),
+	{ R_END },
+};
 static const char *const vision_junk[] = { "visual.*", "mtp.*", LLAMA_JUNK, NULL };
 
 /* always divided by their sum, whatever norm_topk_prob says */
@@ -116,6 +136,37 @@ const struct family families_vision[] = {
 		.qk_norm = QK_HEAD,
 		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SOFTMAX, .layout = EXPERTS_OUT_IN },
+	},
+	{
+		.name = "glm4v",
+		.text = "GLM 4.1 V, text: GLM-4-0414 with biases",
+		.architectures = { "Glm4vForConditionalGeneration" },
+		.model_types = { "glm4v", "glm4v_text" },
+		.names = glm4v_names,
+		.prefix = "model.",
+		.junk = vision_junk,
+		.defaults = { { "norm_eps", 1e-5 }, { "num_key_value_heads", 2 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.rope = ROPE_INTERLEAVED,
+		.gated = true,
+	},
+	{
+		.name = "glm4v_moe",
+		.text = "GLM 4.5 V and 4.6 V, text: GLM 4.5 without norms of heads",
+		.architectures = { "Glm4vMoeForConditionalGeneration" },
+		.model_types = { "glm4v_moe", "glm4v_moe_text" },
+		.names = glm4v_moe_names,
+		.prefix = "model.",
+		.junk = vision_junk,
+		.beyond = "model.layers.",
+		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 }, { "num_key_value_heads", 8 }, { "attention_bias", 1 }, { "intermediate_size", 10944 },
+			      { "n_routed_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 1408 }, { "n_shared_experts", 1 },
+			      { "first_k_dense_replace", 1 }, { "norm_topk_prob", 1 } },
+		.act = "silu",
+		.norm = NORM_RMS,
+		.gated = true,
+		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
 	},
 	{ .name = NULL },
 };

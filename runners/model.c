@@ -139,6 +139,11 @@ static bool is_beyond(const struct binder *b, struct str name)
 		return false;
 	if (b->strip && !strncmp(start, b->f->prefix, b->strip))
 		start += b->strip;
+	size_t begin = strlen(b->begin);
+	if (name.n < begin || memcmp(name.p, b->begin, begin) != 0)
+		return false;
+	name.p += begin;
+	name.n -= begin;
 	i = from = strlen(start);
 	if (name.n < from || memcmp(name.p, start, from) != 0)
 		return false;

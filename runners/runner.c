@@ -119,8 +119,12 @@ int tokens_decode(struct tokens *t, const int32_t *ids, int n, bool skip_special
 const struct list_row *runner_families(void)
 {
 	static struct list_row rows[256];
-	for (int i = 0; family_at(i) && i < 255; i++)
-		rows[i] = (struct list_row){ .name = family_at(i)->name, .text = family_at(i)->text };
+	int n = 0;
+	for (int i = 0; family_at(i) && n < 255; i++)
+		rows[n++] = (struct list_row){ .name = family_at(i)->name, .text = family_at(i)->text, .architectures = family_at(i)->architectures };
+	for (int i = 0; family_wrapper_at(i) && n < 255; i++)
+		rows[n++] = (struct list_row){ .name = family_wrapper_at(i)->name, .text = family_wrapper_at(i)->text,
+					       .architectures = family_wrapper_at(i)->architectures };
 	return rows;
 }
 

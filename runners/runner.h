@@ -233,6 +233,7 @@ int chat_render(const struct jinja *j, struct arena *a, struct value vars, bool 
 /* Tables for `assay list`. Each returns rows; ends with a row whose name is NULL. */
 struct list_row {
 	const char *name, *text;
+	const char *const *architectures; /* NULL-ended; of families */
 	bool absent; /* a device: there is none here, and text says why */
 };
 const struct list_row *runner_families(void);
