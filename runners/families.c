@@ -59,6 +59,8 @@ int family_find(const struct family **out, const char *architecture, const char 
 				words[nwords++] = list[j];
 		}
 	}
+	for (const struct wrapper *w = wrappers; w->name && architecture && nwords < MAX_WORDS; w++)
+		words[nwords++] = w->architectures[0];
 	words[nwords] = NULL;
 	if (!word)
 		return err_set(e, E_FORMAT, "neither 'architectures' nor 'model_type' says what the model is");

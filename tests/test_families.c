@@ -90,6 +90,7 @@ static void test_one(const char *dir, const char *name, unsigned char *seen)
 		CHECK(hashed, "%s has no line in families/hashes", name);
 		for (int c = 0; rc == 0 && c < CASES; c++)
 			compare(&k, name, number(*v_getc(golden, "fp32_err")), cases.list->v[c]);
+		CHECK(rc != 0 || model_info(k.m)->unknown == 0, "%s: %d tensors are not known", name, model_info(k.m)->unknown);
 		for (int f = 0; rc == 0 && family_at(f); f++)
 			seen[f] |= !strcmp(family_at(f)->name, model_info(k.m)->family);
 		machine_close(&k);
