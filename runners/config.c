@@ -314,7 +314,7 @@ static int check_layers(const struct config *c, struct err *e)
 	bool xielu = c->act == ACT_XIELU && !family_role(f, R_ACT); /* it has parameters in tensors */
 
 	for (int i = 0; i < c->layers; i++) {
-		bool dense = c->ff[i] != FF_NONE && c->ff[i] != FF_MOE, sparse = c->ff[i] != FF_NONE && c->ff[i] != FF_DENSE;
+		bool dense = layer_dense(c, i), sparse = layer_experts(c, i);
 		if ((dense && !family_role(f, R_DOWN)) || (sparse && !family_role(f, R_ROUTER)))
 			return err_set(e, E_UNSUPPORTED, "%s: layer %d has %s, which the family %s does not know", c->path, i,
 				       dense ? "no experts" : "experts", f->name);

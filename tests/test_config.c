@@ -37,6 +37,8 @@ static void put(const char *name, const char *text)
 #define MISTRAL(more) \
 	"{\"model_type\":\"mistral\",\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4,\"num_attention_heads\":8," \
 	"\"intermediate_size\":172" more "}"
+#define OF(type, more) /* a family by its model_type */ \
+	"{\"model_type\":\"" type "\",\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4,\"num_attention_heads\":8" more "}"
 #define SMOLLM3(more) \
 	"{\"architectures\":[\"SmolLM3ForCausalLM\"],\"vocab_size\":512,\"hidden_size\":64,\"num_hidden_layers\":4," \
 	"\"num_attention_heads\":8,\"intermediate_size\":172" more "}"
@@ -204,6 +206,35 @@ static void test_layers(void)
 	CU_ASSERT(!c.nope[0] && c.nope[1] && c.nope[3]);
 	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"no_rope_layers\":[0,1,1,0]"), NULL, &e) == 0);
 	CU_ASSERT(c.nope[0] && !c.nope[1] && c.nope[3]);
+	CU_ASSERT_FATAL(load(&c, SMOLLM3(",\"sliding_window\":5,\"use_sliding_window\":true"), NULL, &e) == 0);
+	CU_ASSERT(!c.slides[0] && !c.slides[2] && c.slides[3]);
+	CU_ASSERT_FATAL(load(&c, OF("exaone4", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 4096 && c.slides[0] && !c.slides[3] && !c.nope[0] && c.nope[3]);
+	CU_ASSERT_FATAL(load(&c, OF("exaone4", ",\"intermediate_size\":32,\"sliding_window\":null"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 0 && !c.slides[0] && !c.nope[0] && !c.nope[3]);
+	CU_ASSERT_FATAL(load(&c, OF("cohere2", ",\"intermediate_size\":32,\"sliding_window\":null"), NULL, &e) == 0);
+	CU_ASSERT(c.window == 0 && c.nope[0] && c.nope[3]);
+}
+
+/* What a family's class takes where the file is silent, and where it says null. */
+static void test_silence(void)
+{
+	static struct config c;
+	struct err e;
+
+	CU_ASSERT_FATAL(load(&c, OF("gemma2", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.score_cap == 50 && c.logit_cap == 30 && c.kv_heads == 4 && c.head_dim == 256 && c.window == 4096);
+	CU_ASSERT_FATAL(load(&c, OF("gemma2", ",\"intermediate_size\":32,\"attn_logit_softcapping\":null,\"num_key_value_heads\":null,\"head_dim\":null"),
+			     NULL, &e) == 0);
+	CU_ASSERT(c.score_cap == 0 && c.logit_cap == 30 && c.kv_heads == 8 && c.head_dim == 8);
+	CU_ASSERT_FATAL(load(&c, OF("cohere", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.rope[0].theta == 500000 && c.tied && c.logit_scale == 0.0625 && c.kv_heads == 8);
+	CU_ASSERT_FATAL(load(&c, OF("apertus", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.rope[0].type == ROPE_LLAMA3 && c.rope[0].theta == 12000000 && c.rope[0].original_positions == 8192);
+	CU_ASSERT_FATAL(load(&c, OF("glm4", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.attention_bias && c.kv_heads == 2 && c.head_dim == 128 && c.rotary_dim == 64);
+	CU_ASSERT_FATAL(load(&c, OF("starcoder2", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.kv_heads == 2 && c.attention_bias && c.window == 0 && c.tied);
 }
 
 static const struct {
@@ -279,6 +310,31 @@ static const struct {
 	  "'layer_norm_elementwise_affine': the family opt is known with the value true only" },
 	{ "learned positions without their number", "{\"model_type\":\"opt\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,"
 						    "\"num_attention_heads\":1,\"ffn_dim\":4}", NULL, "'max_position_embeddings' is missing" },
+	{ "an activation with parameters", LLAMA(",\"hidden_act\":\"xielu\""), NULL, "activation 'xielu' is not known in the family llama" },
+	{ "experts with parameters", OF("mixtral", ",\"intermediate_size\":32,\"hidden_act\":\"xielu\""), NULL, "'xielu' is not known in the family mixtral" },
+	{ "no experts where there must be", OF("mixtral", ",\"intermediate_size\":32,\"num_local_experts\":0"), NULL,
+	  "layer 0 has no experts, which the family mixtral does not know" },
+	{ "a dense layer where there is none", OF("mixtral", ",\"intermediate_size\":32,\"mlp_only_layers\":[2]"), NULL, "layer 2 has no experts" },
+	{ "shared experts of no width", OF("mixtral", ",\"n_shared_experts\":2"), NULL, "'intermediate_size' are missing" },
+	{ "too wide shared experts", OF("hunyuan_v1_moe", ",\"intermediate_size\":1048576,\"num_shared_expert\":4096"), NULL, "4096 shared experts of width 1048576" },
+	{ "groups beside identities", OF("longcat_flash", ",\"num_layers\":2,\"ffn_hidden_size\":32,\"n_routed_experts\":8,\"moe_topk\":2,\"n_group\":2"), NULL,
+	  "groups of experts ('n_group' 2) beside experts that give back their input" },
+	{ "an inner width out of bounds", OF("lfm2", ",\"intermediate_size\":1000,\"block_ffn_dim_multiplier\":1000000"), NULL, "'block_ffn_dim_multiplier' 1e+06 makes" },
+	{ "an inner width of nothing", OF("lfm2", ",\"intermediate_size\":1"), NULL, "'intermediate_size' is missing" },
+	{ "kinds of layers without end", OF("gpt_neo", ",\"max_position_embeddings\":8,\"attention_types\":[[[],9223372036854775807]]"), NULL,
+	  "'attention_types' names no kind" },
+	{ "kinds of too many layers", OF("gpt_neo", ",\"max_position_embeddings\":8,\"attention_types\":[[[\"local\"],5]]"), NULL, "or more layers than there are" },
+	{ "longrope from one position", OF("phi3", ",\"intermediate_size\":32,\"max_position_embeddings\":64,\"original_max_position_embeddings\":1,"
+				       "\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,1,1,1],\"long_factor\":[1,1,1,1]}"), NULL,
+	  "'rope_scaling.original_max_position_embeddings' is 1" },
+	{ "alpha of one pair", OF("hunyuan_v1_dense", ",\"intermediate_size\":32,\"head_dim\":2,\"rope_scaling\":{\"type\":\"dynamic\",\"alpha\":2}"), NULL,
+	  "from 4 with 'alpha'" },
+	{ "attention that looks ahead", OF("gemma3_text", ",\"intermediate_size\":32,\"use_bidirectional_attention\":true"), NULL,
+	  "'use_bidirectional_attention': the family gemma3 is known with the value false only" },
+	{ "an activation in a state", OF("qwen3_5_text", ",\"intermediate_size\":32,\"hidden_act\":\"gelu\""), NULL, "is known with silu only" },
+	{ "multipliers that are infinite", OF("falcon_h1", ",\"intermediate_size\":32,\"mlp_multipliers\":[1,1e300]"), NULL, "'mlp_multipliers' holds 1e+300" },
+	{ "letters for layers", OF("exaone4", ",\"intermediate_size\":32,\"sliding_window\":4,\"sliding_window_pattern\":\"LLLG\""), NULL,
+	  "'sliding_window_pattern' is of type str" },
 	{ "an id that is none", LLAMA(",\"bos_token_id\":\"<s>\""), NULL, "'bos_token_id' is no token id" },
 	{ "a negative id", LLAMA(",\"eos_token_id\":-5"), NULL, "'eos_token_id' is no token id" },
 	{ "a list with a string", LLAMA(",\"eos_token_id\":[1,\"x\"]"), NULL, "'eos_token_id' is no token id" },
@@ -401,6 +457,7 @@ int main(int argc, char **argv)
 		{ "weights of fewer bits", test_quant },
 		{ "what is read", test_values },
 		{ "kinds of layers", test_layers },
+		{ "what a silent file means", test_silence },
 		{ "what is refused", test_refused },
 		{ "random damage", test_damage },
 		{ "digest", test_digest },
