@@ -4,7 +4,7 @@
  * copied and pages branch. With ASSAY_CUDA_EMU the device is the emulated one, which takes seconds a model: a selection, one model
  * for each kind of block, with few ids; then that device is lost, and its memory ends, in the middle of such blocks. ASSAY_FAMILIES
  * says otherwise: "some" (those), "all" or a name: the short case whole then (`make check-cuda-families`). On the machine's own
- * device: all, with the long case too.
+ * device: all, with the long case too; there it is a part of the program of test_cuda_run.c, `test_cuda_run families`.
  */
 #ifdef ASSAY_CUDA_EMU
 #include "tests/cuda_emu.h"
@@ -13,6 +13,10 @@
 #include "runners/runner.h"
 #include "tests/families.h"
 #include "tests/gpu.h"
+
+#ifdef ASSAY_GPU_ENGINE
+int families_main(int argc, char **argv);
+#endif
 
 enum { MOST_IDS = 300, FEW_IDS = 36, SHARED = 20, PARTED = 28, ASKED = 3 };
 
@@ -215,7 +219,11 @@ static void test_broken(void)
 }
 #endif
 
+#ifdef ASSAY_GPU_ENGINE
+int families_main(int argc, char **argv)
+#else
 int main(int argc, char **argv)
+#endif
 {
 	static const struct test tests[] = {
 		{ "models of every kind of block", test_models },

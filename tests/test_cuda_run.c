@@ -312,8 +312,16 @@ static void test_open(void)
 }
 #endif
 
+#ifdef ASSAY_GPU_ENGINE
+int families_main(int argc, char **argv); /* test_cuda_families.c */
+#endif
+
 int main(int argc, char **argv)
 {
+#ifdef ASSAY_GPU_ENGINE
+	if (argc > 1 && !strcmp(argv[1], "families"))
+		return families_main(argc - 1, argv + 1);
+#endif
 	static const struct test tests[] = {
 		{ "stories260k", test_stories },
 		{ "babyllama105", test_babyllama },

@@ -1,7 +1,7 @@
 #!/bin/sh
 # kit.sh - packs gpu-kit/ for `make gpu-kit`: what a GPU machine needs that has a driver but none of our libraries and no network.
 #
-#     CC=... OBJECTS=... RUN_OBJECTS=... FAMILIES_OBJECTS=... ARCHIVES=... kit.sh SOURCE TESTS OUT
+#     CC=... OBJECTS=... RUN_OBJECTS=... ARCHIVES=... kit.sh SOURCE TESTS OUT
 #
 # The program and the tests of the engine are linked again with the libraries' static archives; glibc stays dynamic, since the CUDA
 # runtime opens the driver by name. SOURCE: the sources; TESTS: the folder that kernels/bare.mk built; OUT: made anew.
@@ -38,9 +38,8 @@ link() {
 }
 link "$kit/assay" $OBJECTS
 [ -z "${RUN_OBJECTS:-}" ] || link "$kit/tests/gpu/test_cuda_run" $RUN_OBJECTS
-[ -z "${FAMILIES_OBJECTS:-}" ] || link "$kit/tests/gpu/test_cuda_families" $FAMILIES_OBJECTS
 for t in "$tests"/test_* "$tests"/gpu/test_cuda_*; do
-	case $t in *.log | *_simd_emu_* | *_run | *_families) continue ;; esac
+	case $t in *.log | *_simd_emu_* | *_run) continue ;; esac
 	cp "$t" "$kit/tests${t#"$tests"}" || exit 1
 done
 cp -R "$source/suites" "$kit/suites" && cp "$source"/tests/golden/*.[hjtv]* "$kit/tests/golden" && cp -R "$source/tests/golden/families" "$kit/tests/golden" || exit 1

@@ -117,7 +117,7 @@ for t in rowops matmul sample noise fast; do
 	[ -x "$TESTS/gpu/test_cuda_$t" ] && step 120 "operations: $t" "$TESTS/gpu/test_cuda_$t"
 done
 for t in "$TESTS"/gpu/test_cuda_*; do
-	case $t in *.log | *_rowops | *_matmul | *_sample | *_noise | *_fast | *_run | *_families) continue ;; esac
+	case $t in *.log | *_rowops | *_matmul | *_sample | *_noise | *_fast | *_run) continue ;; esac
 	step 120 "operations: ${t##*/test_cuda_}" "$t"
 done
 
@@ -125,11 +125,9 @@ done
 if [ -x "$TESTS/gpu/test_cuda_run" ]; then
 	step 60 "models: committed hashes" "$TESTS/gpu/test_cuda_run" "committed hashes"
 	step 150 "models: every request, any batch" "$TESTS/gpu/test_cuda_run"
-fi
-# tiny ones, made from tests/golden/families: experts, latent attention, states
-if [ -x "$TESTS/gpu/test_cuda_families" ]; then
-	step 60 "families: one of each kind of block" env ASSAY_FAMILIES=some "$TESTS/gpu/test_cuda_families"
-	step 150 "families: all, committed hashes" env ASSAY_FAMILIES=all "$TESTS/gpu/test_cuda_families"
+	# tiny ones, made from tests/golden/families: experts, latent attention, states
+	step 60 "families: one of each kind of block" env ASSAY_FAMILIES=some "$TESTS/gpu/test_cuda_run" families
+	step 150 "families: all, committed hashes" env ASSAY_FAMILIES=all "$TESTS/gpu/test_cuda_run" families
 fi
 
 # ---- whole runs: the CPU's bytes
@@ -190,8 +188,8 @@ if command -v compute-sanitizer >/dev/null 2>&1; then
 			step 90 "$tool: $t" compute-sanitizer --tool $tool --error-exitcode 9 --report-api-errors no "$TESTS/gpu/test_cuda_$t"
 		done
 	done
-	[ -x "$TESTS/gpu/test_cuda_families" ] && ASSAY_FAMILIES=some && export ASSAY_FAMILIES &&
-		step 90 "memcheck: families" compute-sanitizer --tool memcheck --error-exitcode 9 --report-api-errors no "$TESTS/gpu/test_cuda_families"
+	[ -x "$TESTS/gpu/test_cuda_run" ] && ASSAY_FAMILIES=some && export ASSAY_FAMILIES &&
+		step 90 "memcheck: families" compute-sanitizer --tool memcheck --error-exitcode 9 --report-api-errors no "$TESTS/gpu/test_cuda_run" families
 else
 	row SKIP 0 "compute-sanitizer is not there" "memcheck and racecheck"
 fi
