@@ -431,6 +431,7 @@ static void write_model(const struct edit *x)
 }
 
 #define Q "model.layers.0.self_attn.q_proj.weight"
+#define NORMED ",\"architectures\":[\"BaichuanForCausalLM\"],\"max_position_embeddings\":64,\"z_loss_weight\":0"
 static const struct edit edits[] = {
 	{ "as it should be" },
 	{ "no head: the embedding serves", "lm_head.weight", "" },
@@ -461,6 +462,10 @@ static const struct edit edits[] = {
 	{ "tied, with a head that is the same", NULL, .more = ",\"tie_word_embeddings\":true" },
 	{ "tied, with a head that differs", "lm_head.weight", .value = 3, .more = ",\"tie_word_embeddings\":true", .message = "'lm_head.weight' differs from the embedding" },
 	{ "untied, without a head", "lm_head.weight", "", .more = ",\"tie_word_embeddings\":false", .message = "'tie_word_embeddings' false" },
+	{ "a head of rows of length 1", "extra", "model.layers.0.self_attn.W_pack.weight", 12, 4, .more = NORMED, .warnings = 3 },
+	{ "the same, tied", "extra", "model.layers.0.self_attn.W_pack.weight", 12, 4, .more = NORMED ",\"tie_word_embeddings\":true", .warnings = 3 },
+	{ "a layer without experts in a family of them", NULL, .more = ",\"architectures\":[\"MixtralForCausalLM\"],\"num_key_value_heads\":2,\"mlp_only_layers\":[0]",
+	  .message = "layer 0 has no experts, which the family mixtral does not know" },
 	{ "NaN in a matrix", Q, .value = NAN, .message = "tensor '" Q "': value 2 is NaN" },
 	{ "infinity in a matrix", Q, .value = INFINITY, .message = "tensor '" Q "': value 2 is infinite" },
 	{ "infinity in bf16", Q, .dtype = "BF16", .value = -INFINITY, .message = "tensor '" Q "': value 2 is minus infinite" },
