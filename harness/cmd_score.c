@@ -14,7 +14,7 @@
 #include "runners/text/utf8.h"
 
 static const char *const fields[] = { "context", "continuation", "text", "ids", "logits", "generate", "messages", NULL };
-static const char *const generate_fields[] = { "max_tokens", "until", "temperature", "top_p", "top_k", "min_p", "seed", "sample", NULL };
+static const char *const generate_fields[] = { "max_tokens", "until", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "sample", NULL };
 
 struct job {
 	struct runner *runner;
@@ -75,7 +75,7 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 		double value;
 	} n[] = { { "max_tokens", 1, 1000000, true, 256 }, { "temperature", 0, 1000, false, 0 }, { "top_p", 0, 1, false, 1 },
 		  { "top_k", 0, 1e9, true, 0 }, { "seed", 0, 9007199254740992.0, true, 0 }, { "sample", 0, 9007199254740992.0, true, 0 },
-		  { "min_p", 0, 1, false, 0 } };
+		  { "min_p", 0, 1, false, 0 }, { "repetition_penalty", 0.01, 10, false, 1 } };
 	for (size_t i = 0; i < sizeof n / sizeof *n; i++) {
 		const struct value *v = v_getc(*g, n[i].name);
 		if (!v)
@@ -93,6 +93,7 @@ static int read_decode(const struct line *x, const struct value *g, struct arena
 	d->seed = (uint64_t)n[4].value;
 	d->sample = (uint64_t)n[5].value;
 	d->min_p = n[6].value;
+	d->repetition_penalty = n[7].value;
 	const struct value *until = v_getc(*g, "until");
 	return until ? read_until(x, until, a, d, e) : 0;
 }
@@ -384,7 +385,8 @@ const struct cmd cmd_score = {
 		"  {\"ids\":[...]}                           -> {\"logprobs\":[...],\"argmax\":[...],\"hash\":\"...\"}\n"
 		"  {\"ids\":[...],\"logits\":[positions]}      -> the same and \"logits\":[[...]]\n"
 		"  {\"context\":\"...\",\"generate\":{\"max_tokens\":64,\"until\":[\"\\n\\n\"],\"temperature\":0,\"top_p\":1,\"top_k\":0,\n"
-		"   \"seed\":0,\"sample\":0}}                  -> {\"text\":\"...\",\"ids\":[...],\"stop\":\"eos|until|length\"}\n"
+		"   \"min_p\":0,\"repetition_penalty\":1,\"seed\":0,\"sample\":0}}\n"
+		"                                          -> {\"text\":\"...\",\"ids\":[...],\"stop\":\"eos|until|length\"}\n"
 		"  {\"messages\":[...],\"generate\":{...}}     -> the same, through the model's chat template\n"
 		"  {\"ids\":[...],\"generate\":{...}}          -> the same from ids as given\n\n"
 		"Log-probabilities are natural logarithms. hash is the SHA-256 of the log-probs as little-endian doubles. "

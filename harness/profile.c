@@ -61,6 +61,8 @@ static struct value sampling_value(struct arena *a, const struct sampling *s)
 	v_set(a, d, STR("temperature"), v_float(s->temperature));
 	if (s->temperature > 0 && s->min_p > 0)
 		v_set(a, d, STR("min_p"), v_float(s->min_p));
+	if (s->repetition_penalty > 0)
+		v_set(a, d, STR("repetition_penalty"), v_float(s->repetition_penalty));
 	if (s->temperature > 0 && s->top_k)
 		v_set(a, d, STR("top_k"), v_int(s->top_k));
 	if (s->temperature > 0 && s->top_p < 1)

@@ -109,7 +109,7 @@ struct suite {
 	struct str *until;
 	int nuntil;                     /* 0: [shot_delimiter] */
 	int max_tokens;                 /* default 256 */
-	double temperature, top_p;
+	double temperature, top_p, repetition_penalty;
 	int top_k, repeats;
 
 	/* scoring */

@@ -488,6 +488,7 @@ static int single_request(struct task *t, struct arena *a, struct turns *turns, 
 			.top_p = own->set ? own->top_p : s->top_p,
 			.top_k = own->set ? own->top_k : s->top_k,
 			.min_p = own->set ? own->min_p : 0,
+			.repetition_penalty = own->set ? own->repetition_penalty : s->repetition_penalty,
 			.seed = t->set->seed < 0 ? SETTINGS_SEED : (uint64_t)t->set->seed,
 			.sample = (uint64_t)i,
 		};

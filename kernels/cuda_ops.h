@@ -44,6 +44,7 @@ void cuda_delta(struct CUstream_st *s, struct mat y, struct mat q, struct mat k,
 		const struct delta *c, const struct states *st, const struct batch *b);
 void cuda_noise(struct CUstream_st *s, void *p, enum dtype dt, size_t n, uint64_t seed, float scale);
 void cuda_lse(struct CUstream_st *s, struct lse *out, struct mat logits, const int32_t *target);
+void cuda_penalise(struct CUstream_st *s, struct mat logits, const uint32_t *seen, const float *penalty);
 void cuda_sample(struct CUstream_st *s, int32_t *out, struct mat logits, const struct draw *draw);
 
 /* Opens device number `index` (device_cuda.cu): dev becomes it; -1 with one sentence when there is no driver, no device, or a

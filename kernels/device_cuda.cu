@@ -378,6 +378,7 @@ OP(delta,
    (y, q, k, v, alpha, beta, p, s, b))
 OP(noise, (void *p, enum dtype dt, size_t n, uint64_t seed, float scale), (p, dt, n, seed, scale))
 OP(lse, (struct lse *out, struct mat logits, const int32_t *target), (out, logits, target))
+OP(penalise, (struct mat logits, const uint32_t *seen, const float *penalty), (logits, seen, penalty))
 OP(sample, (int32_t *out, struct mat logits, const struct draw *draw), (out, logits, draw))
 
 static void fill_ops(struct ops *o)
@@ -418,6 +419,7 @@ static void fill_ops(struct ops *o)
 	o->delta = op_delta;
 	o->noise = op_noise;
 	o->lse = op_lse;
+	o->penalise = op_penalise;
 	o->sample = op_sample;
 }
 

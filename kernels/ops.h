@@ -186,6 +186,8 @@ struct draw {
 	uint32_t counter[4], key[2]; /* of Philox4x32-10 */
 };
 
+static inline size_t seen_words(int vocab) { return ((size_t)vocab + 31) / 32; } /* of a bit for every id: id % 32 of word id / 32 */
+
 struct device;
 struct device_opts {
 	const char *name;          /* "auto", "cpu", "cuda", "cuda:N" (others: an error that names what there is) */
@@ -276,6 +278,9 @@ struct ops {
 	void (*act)(struct device *dev, struct mat y, struct mat gate, struct mat up, enum act a, const float p[4]);
 	/* out[i] for row i of logits (d = vocabulary); target[i] an id or -1. out and target in device memory */
 	void (*lse)(struct device *dev, struct lse *out, struct mat logits, const int32_t *target);
+	/* Repetition penalty: row i's values of the ids whose bits are set in seen[i][seen_words(d)] become x / penalty[i] above 0,
+	 * x * penalty[i] else (a NaN stays); a row whose penalty is 1 is left alone. In place; seen and penalty in device memory */
+	void (*penalise)(struct device *dev, struct mat logits, const uint32_t *seen, const float *penalty);
 	/* out[i]: the id drawn from row i of logits (d = vocabulary); -1 when the row holds a NaN. out and draw in device memory */
 	void (*sample)(struct device *dev, int32_t *out, struct mat logits, const struct draw *draw);
 	/* Random weights for benchmarks, made on the device: value i of p = scale * j / 128, j in -127..127 from a hash of (seed, i).

@@ -202,6 +202,7 @@ struct call { /* one operation's arguments, whatever it is; rows [0, n) */
 	struct lse *lse;
 	int32_t *drawn;
 	const struct draw *draw;
+	const uint32_t *seen;
 	enum act act;
 	long long total; /* attend: cost of one KV head */
 };
@@ -521,6 +522,18 @@ static void op_sample(struct device *dev, int32_t *out, struct mat logits, const
 	     20.0 * logits.d);
 }
 
+static void penalise_rows(const struct call *k, int i, int last)
+{
+	for (; i < last; i++)
+		penalise_c(row_of(k->x, i), k->x.d, k->seen + (size_t)i * seen_words(k->x.d), k->w[i]);
+}
+
+static void op_penalise(struct device *dev, struct mat logits, const uint32_t *seen, const float *penalty)
+{
+	check_mat(logits);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = penalise_rows, .n = logits.n, .x = logits, .seen = seen, .w = penalty }, logits.d);
+}
+
 /* --- keys, values, attention ------------------------------------------------------------------------------------- */
 
 static int32_t page_of(const struct kv *c, const struct batch *b, int row)
@@ -725,6 +738,7 @@ static const struct ops cpu_ops = {
 	.delta = op_delta,
 	.noise = op_noise,
 	.lse = op_lse,
+	.penalise = op_penalise,
 	.sample = op_sample,
 };
 

@@ -139,3 +139,15 @@ int32_t sample_c(const float *logits, int v, const struct draw *q)
 	r.far = q->far;
 	return look_up(&r, q);
 }
+
+void penalise_c(float *logits, int v, const uint32_t *seen, float penalty)
+{
+	for (int i = 0; i < v && penalty != 1; i++) {
+		if (!(seen[i / 32] >> i % 32 & 1))
+			continue;
+		if (logits[i] > 0)
+			logits[i] = logits[i] / penalty;
+		else if (logits[i] <= 0)
+			logits[i] = logits[i] * penalty;
+	}
+}

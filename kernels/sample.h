@@ -29,6 +29,7 @@ extern "C" {
 
 /* The definition (sample.c): the id drawn from v >= 1 logits, -1 when one is a NaN. */
 int32_t sample_c(const float *logits, int v, const struct draw *draw);
+void penalise_c(float *logits, int v, const uint32_t *seen, float penalty);
 
 #ifdef __cplusplus
 }

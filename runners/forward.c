@@ -62,6 +62,8 @@ static int check(const struct forward *f, const struct cache *c, const struct ev
 			return err_set(e, E_RANGE, "target id %d is outside the vocabulary of %d", v->target[i], vocab);
 		if (v->draw && (!(v->draw[i].scale >= 0 && v->draw[i].scale < 0x1p64) || v->draw[i].top_k < 0))
 			return err_set(e, E_RANGE, "a draw with scale %g and top_k %d cannot be", v->draw[i].scale, v->draw[i].top_k);
+		if (v->penalty && !(v->penalty[i] > 0 && v->penalty[i] < 0x1p64f))
+			return err_set(e, E_RANGE, "a repetition penalty of %g cannot be", v->penalty[i]);
 	}
 	return 0;
 }
@@ -201,17 +203,27 @@ static void layer(const struct forward *f, const struct cache *c, const struct b
 		m->ops->scale(m->dev, x, k->scale);
 }
 
+static bool drawn(const struct eval *v, int i)
+{
+	return v->draw[i].scale != 0 || (v->penalty && v->penalty[i] != 1);
+}
+
 /* Draws for those of the scored rows i..i+n-1 that want it: one call from the first to the last of them. */
 static void draw(const struct forward *f, const struct eval *v, int i, int n)
 {
+	const struct ops *ops = f->m->ops;
 	int vocab = f->m->cfg.vocab, end = i + n, zero = i;
-	while (i < end && v->draw[i].scale == 0)
+	size_t words = seen_words(vocab);
+	if (v->penalty) {
+		ops->put(f->m->dev, f->seen, v->seen + (size_t)i * words, (size_t)n * words * sizeof *f->seen);
+		ops->penalise(f->m->dev, rows_of(f->logits, n, vocab, vocab), f->seen, f->penalty + i);
+	}
+	while (i < end && !drawn(v, i))
 		i++;
-	while (end > i && v->draw[end - 1].scale == 0)
+	while (end > i && !drawn(v, end - 1))
 		end--;
 	if (end > i)
-		f->m->ops->sample(f->m->dev, f->drawn + i, rows_of(f->logits + (size_t)(i - zero) * (size_t)vocab, end - i, vocab, vocab),
-				  f->draw + i);
+		ops->sample(f->m->dev, f->drawn + i, rows_of(f->logits + (size_t)(i - zero) * (size_t)vocab, end - i, vocab, vocab), f->draw + i);
 }
 
 /* Final norm, head, log-sum-exp and draws of the scored rows. */
@@ -238,11 +250,10 @@ static int score(const struct forward *f, const struct eval *v, struct err *e)
 		if (m->cfg.logit_cap != 0)
 			m->ops->softcap(m->dev, logits, (float)m->cfg.logit_cap);
 		m->ops->lse(m->dev, f->lse + i, logits, f->target + i);
+		if (v->logits)
+			m->ops->get(m->dev, v->logits + (size_t)i * (size_t)vocab, f->logits, (size_t)n * (size_t)vocab * sizeof(float));
 		if (v->draw)
-			draw(f, v, i, n);
-		if (!v->logits)
-			continue;
-		m->ops->get(m->dev, v->logits + (size_t)i * (size_t)vocab, f->logits, (size_t)n * (size_t)vocab * sizeof(float));
+			draw(f, v, i, n); /* penalties change the logits */
 	}
 	if (v->nscored)
 		m->ops->get(m->dev, v->out, f->lse, (size_t)v->nscored * sizeof *v->out);
@@ -322,6 +333,8 @@ static int pass(struct forward *f, const struct cache *c, const struct eval *v, 
 		ops->put(m->dev, f->target, v->target, (size_t)v->nscored * sizeof *v->target);
 		if (v->draw)
 			ops->put(m->dev, f->draw, v->draw, (size_t)v->nscored * sizeof *v->draw);
+		if (v->draw && v->penalty)
+			ops->put(m->dev, f->penalty, v->penalty, (size_t)v->nscored * sizeof *v->penalty);
 	}
 	if (f->from)
 		put_runs(f, &b, v);

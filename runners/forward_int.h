@@ -45,6 +45,8 @@ struct forward {
 	struct mla_scratch mla;
 	struct lse *lse;
 	struct draw *draw;
+	uint32_t *seen;   /* [chunk][seen_words] */
+	float *penalty;
 	int32_t *drawn;
 	float *cos[ROPE_TABLES], *sin[ROPE_TABLES];
 	struct rope rope[ROPE_TABLES];

@@ -57,6 +57,8 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, lse, (size_t)max_scored, struct lse);
 	PART(p, draw, (size_t)max_scored, struct draw);
 	PART(p, drawn, (size_t)max_scored, int32_t);
+	PART(p, seen, chunk * seen_words(c->vocab), uint32_t);
+	PART(p, penalty, (size_t)max_scored, float);
 	for (int i = 0; i < ROPE_TABLES; i++) {
 		size_t count = (size_t)positions * (size_t)(c->rope[i].dims / 2) * (c->rope_switch ? 2 : 1);
 		if (!c->rope[i].dims)

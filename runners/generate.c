@@ -87,6 +87,8 @@ int decode_check(const struct decode *d, struct err *e)
 		return err_set(e, E_RANGE, "top_p is %g, it must be above 0 and at most 1", d->top_p);
 	if (d->temperature > 0 && !(d->min_p >= 0 && d->min_p <= 1))
 		return err_set(e, E_RANGE, "min_p is %g, it must be 0 to 1", d->min_p);
+	if (d->repetition_penalty != 0 && !(d->repetition_penalty >= 0.01 && d->repetition_penalty <= 10))
+		return err_set(e, E_RANGE, "repetition_penalty is %g, it must be 0.01 to 10", d->repetition_penalty);
 	if (d->top_k < 0)
 		return err_set(e, E_RANGE, "top_k is %d, it must be at least 0", d->top_k);
 	return 0;
@@ -117,7 +119,7 @@ static struct draw first_draw(const struct decode *d, const int32_t *prompt, int
 
 void gen_init(struct gen *g, const struct decode *d, const int32_t *prompt, int nprompt)
 {
-	*g = (struct gen){ .decode = d, .nprompt = nprompt };
+	*g = (struct gen){ .decode = d, .prompt = prompt, .nprompt = nprompt };
 	if (d->temperature > 0)
 		g->draw = first_draw(d, prompt, nprompt);
 }
@@ -126,6 +128,19 @@ void gen_draw(const struct gen *g, struct draw *out)
 {
 	*out = g->draw;
 	out->counter[0] += (uint32_t)g->n;
+}
+
+float gen_penalty(const struct decode *d)
+{
+	return d->repetition_penalty == 1 ? 0 : (float)d->repetition_penalty;
+}
+
+void gen_seen(const struct gen *g, uint32_t *bits)
+{
+	for (int i = 0; i < g->nprompt; i++)
+		bits[g->prompt[i] / 32] |= UINT32_C(1) << g->prompt[i] % 32;
+	for (int i = 0; i < g->n; i++)
+		bits[g->ids[i] / 32] |= UINT32_C(1) << g->ids[i] % 32;
 }
 
 void gen_fini(struct gen *g)

@@ -31,6 +31,7 @@ int stops_make(struct stops *out, const struct tokenizer *tok, const int32_t *eo
 struct gen {
 	const struct stops *stops;
 	const struct decode *decode;
+	const int32_t *prompt; /* the caller's */
 	int32_t *ids; /* generated */
 	int n, nprompt;
 	enum stop stop;
@@ -42,6 +43,8 @@ void gen_init(struct gen *g, const struct decode *d, const int32_t *prompt, int 
 void gen_fini(struct gen *g);
 /* How the next token is drawn, at a temperature above 0: by the seed, the prompt, the sample and the position alone. */
 void gen_draw(const struct gen *g, struct draw *out);
+float gen_penalty(const struct decode *d); /* 0: none */
+void gen_seen(const struct gen *g, uint32_t *bits); /* sets those of the ids that a penalty is for */
 /* Takes the next token, -1: there is none. False: the text has ended (g->stop, or g->why). scratch is reset by the caller. */
 bool gen_next(struct gen *g, int32_t id, struct arena *scratch);
 int gen_text(const struct gen *g, struct arena *a, struct str *out, struct err *e);

@@ -78,7 +78,11 @@ struct eval {
 	struct lse *out;            /* host, [nscored] */
 	float *logits;              /* host, [nscored][vocab], or NULL: logits are reduced and never stored */
 	const struct draw *draw;    /* host, [nscored]: how the next token is drawn; or NULL: none is */
-	int32_t *drawn;             /* host, [nscored], where there are draws: the token, where draw's scale is 0 the argmax or nothing */
+	/* host, [nscored][seen_words(vocab)] and [nscored], or both NULL, with draws: ops->penalise before the draw; a penalty of 1: none.
+	 * out and logits are the model's own. */
+	const uint32_t *seen;
+	const float *penalty;
+	int32_t *drawn;             /* host, [nscored], where there are draws: the token; scale 0 and no penalty: the argmax or nothing */
 };
 int forward_open(struct forward **out, struct model *m, int max_rows, int max_scored, int max_sequences, int max_pages_per_sequence, struct err *e);
 void forward_close(struct forward *f);

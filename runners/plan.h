@@ -35,6 +35,7 @@ struct plan_item {
 	bool generate;      /* after the last row the sequence goes on */
 	int32_t growth;     /* generate: rows that may follow */
 	bool draws;         /* generate: the next token is drawn, not the argmax */
+	float penalty;      /* draws: repetition penalty; 0: none */
 	const int *logits_at; /* rows whose logits are wanted, ascending (all of them scored) */
 	int nlogits_at;
 };

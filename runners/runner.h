@@ -64,6 +64,7 @@ struct decode {
 	double temperature;      /* 0: greedy */
 	double top_p;            /* 1: off */
 	int top_k;               /* 0: off */
+	double repetition_penalty; /* 0, 1: off; divides logits above 0 of ids in the prompt and the text so far, multiplies others */
 	double min_p;            /* 0: off; tokens less likely than this share of the best one's probability are dropped */
 	uint64_t seed, sample;
 };
@@ -73,6 +74,7 @@ struct sampling {
 	bool set;                /* false: nothing was asked for */
 	double temperature, top_p, min_p; /* 0: greedy; 1, 0: off */
 	int top_k;
+	double repetition_penalty; /* 0: off; of greedy text too */
 };
 int runner_sampling(struct sampling *out, const char *model_dir, struct err *e);
 

@@ -337,6 +337,10 @@ static void key_decode(struct digest *d, const struct request *q)
 		if (c->min_p > 0)
 			key_double(d, c->min_p);
 	}
+	if (gen_penalty(c) > 0) {
+		digest_field(d, "repetition_penalty", 18);
+		key_double(d, c->repetition_penalty);
+	}
 }
 
 static int engine_key(struct runner *base, const struct request *q, struct keyed *out, struct err *e)
@@ -497,6 +501,12 @@ static void on_draw(void *ctx, uint32_t item, struct draw *out)
 	gen_draw(u->job[u->item_job[item]].gen, out);
 }
 
+static void on_seen(void *ctx, uint32_t item, uint32_t *bits)
+{
+	struct run *u = ctx;
+	gen_seen(u->job[u->item_job[item]].gen, bits);
+}
+
 static bool on_next(void *ctx, uint32_t item, int32_t token)
 {
 	struct run *u = ctx;
@@ -594,7 +604,7 @@ static int add_job(struct run *u, size_t i, const struct work *w, int most, stru
 					.far = rope_switch && wi->n > rope_switch, .open = generate || q->ask == ASK_IDS,
 					.generate = generate, .growth = growth };
 		if (generate)
-			it.draws = q->decode.temperature > 0;
+			it.penalty = gen_penalty(&q->decode), it.draws = q->decode.temperature > 0 || it.penalty > 0;
 		else if (q->ask == ASK_IDS && q->nlogits_at > 0)
 			it.logits_at = q->logits_at, it.nlogits_at = q->nlogits_at;
 		if (windows)
@@ -709,7 +719,7 @@ static int compute(struct run *u, struct err *e)
 				     .scored = r->scored, .sequences = r->rows, .pages_per_sequence = r->pages_per_sequence,
 				     .pages = r->cache.pages, .states = r->cache.states, .rope_switch = model_info(r->model)->rope_switch,
 				     .logits_bytes = r->memory / 4 };
-		struct session_hooks h = { .ctx = u, .scored = on_scored, .draw = on_draw, .next = on_next, .progress = on_progress };
+		struct session_hooks h = { .ctx = u, .scored = on_scored, .draw = on_draw, .next = on_next, .progress = on_progress, .seen = on_seen };
 		rc = session_run(&m, &plan, &h, NULL, e);
 	}
 	plan_free(&plan);

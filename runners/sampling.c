@@ -1,8 +1,8 @@
 /* sampling.c - what generation_config.json says about drawing tokens, for runs that ask for it (--generation-config).
  *
- * Read as transformers' generate() reads it: nothing is drawn unless do_sample is true; a key that is missing or null has that
- * library's default, which for top_k is 50. A key that would change the text and is not known here (penalties, beams, bans of tokens)
- * is an error that names it, unless its value is the neutral one. Lengths are the suite's, stop tokens are always the model's.
+ * Read as transformers' generate() reads it: nothing is drawn unless do_sample is true, repetition_penalty is for greedy text too; a key that is missing or null has that
+ * library's default, which for top_k is 50. A key that would change the text and is not known here (other penalties, beams, bans of
+ * tokens) is an error that names it, unless its value is the neutral one. Lengths are the suite's, stop tokens are always the model's.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -12,13 +12,14 @@
 #include "runners/text/json.h"
 
 #define MAX_BYTES ((size_t)1 << 20)
+#define KNOWN "temperature, top_k, top_p, min_p, repetition_penalty"
 
 /* Keys with the one value that changes nothing. */
 static const struct {
 	const char *key;
 	double neutral;
 } neutral[] = {
-	{ "repetition_penalty", 1 }, { "encoder_repetition_penalty", 1 }, { "presence_penalty", 0 }, { "frequency_penalty", 0 },
+	{ "encoder_repetition_penalty", 1 }, { "presence_penalty", 0 }, { "frequency_penalty", 0 },
 	{ "no_repeat_ngram_size", 0 }, { "encoder_no_repeat_ngram_size", 0 }, { "typical_p", 1 }, { "epsilon_cutoff", 0 }, { "eta_cutoff", 0 },
 	{ "top_h", 0 }, { "num_beams", 1 }, { "num_beam_groups", 1 }, { "diversity_penalty", 0 }, { "penalty_alpha", 0 },
 	{ "guidance_scale", 1 }, { "min_length", 0 }, { "min_new_tokens", 0 },
@@ -57,13 +58,13 @@ static int check_rest(const char *path, struct value g, struct err *e)
 		const struct value *v = look(g, neutral[i].key);
 		double d = 0;
 		if (v && (!as_number(v, &d) || d != neutral[i].neutral))
-			return err_set(e, E_UNSUPPORTED, "%s: '%s' is set, which --generation-config cannot apply (known: temperature, top_k, top_p, min_p)", path,
+			return err_set(e, E_UNSUPPORTED, "%s: '%s' is set, which --generation-config cannot apply (known: " KNOWN ")", path,
 				       neutral[i].key);
 	}
 	for (int i = 0; never[i]; i++) {
 		const struct value *v = look(g, never[i]);
 		if (v && !(v->type == V_LIST && !v->list->n))
-			return err_set(e, E_UNSUPPORTED, "%s: '%s' is set, which --generation-config cannot apply (known: temperature, top_k, top_p, min_p)", path,
+			return err_set(e, E_UNSUPPORTED, "%s: '%s' is set, which --generation-config cannot apply (known: " KNOWN ")", path,
 				       never[i]);
 	}
 	return 0;
@@ -81,6 +82,10 @@ static int read_sampling(struct sampling *s, const char *path, struct value g, s
 	if (check_rest(path, g, e) != 0)
 		return -1;
 	*s = (struct sampling){ .set = true, .top_p = 1 };
+	if (read_number(&s->repetition_penalty, path, g, "repetition_penalty", 0.01, 10, e) != 0)
+		return -1;
+	if (s->repetition_penalty == 1)
+		s->repetition_penalty = 0;
 	if (!sample || !sample->b)
 		return 0;
 	s->temperature = 1;

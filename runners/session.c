@@ -72,6 +72,16 @@ static void add_row(struct session *s, int32_t table, int32_t id, int32_t pos, b
 	s->seq[s->n++] = table;
 }
 
+static void add_penalty(struct session *s, float penalty, uint32_t item)
+{
+	size_t words = seen_words(s->m->vocab);
+	uint32_t *bits = s->seen + (size_t)s->nscored * words;
+	s->penalty[s->nscored] = penalty > 0 ? penalty : 1;
+	memset(bits, 0, words * sizeof *bits);
+	if (penalty > 0)
+		s->h->seen(s->h->ctx, item, bits);
+}
+
 /* item: whose next token the row gives, where hit draws. */
 static void add_scored(struct session *s, int32_t target, struct hit hit, uint32_t item)
 {
@@ -80,6 +90,8 @@ static void add_scored(struct session *s, int32_t target, struct hit hit, uint32
 	s->draw[s->nscored] = (struct draw){ 0 };
 	if (hit.draws)
 		s->h->draw(s->h->ctx, item, &s->draw[s->nscored]);
+	if (s->penalty)
+		add_penalty(s, hit.draws ? s->p->items[item].penalty : 0, item);
 	s->hit[s->nscored++] = hit;
 	s->want_logits |= hit.logits;
 	s->want_draws |= hit.draws;
@@ -563,8 +575,11 @@ static void session_init(struct session *s, const struct machine *m, const struc
 		if (g->parent == NONE)
 			s->heap[s->nheap++] = (int32_t)i; /* ascending: a heap already */
 	}
-	for (size_t i = 0; i < p->nitems; i++)
+	bool penalties = false;
+	for (size_t i = 0; i < p->nitems; i++) {
 		s->total += p->items[i].growth;
+		penalties |= p->items[i].penalty > 0;
+	}
 	s->ld = pages_of(p->longest);
 	init_lives(s, generations);
 	s->page_refs = xcalloc((size_t)m->pages, sizeof *s->page_refs);
@@ -578,6 +593,10 @@ static void session_init(struct session *s, const struct machine *m, const struc
 		size_t fit = (m->logits_bytes ? m->logits_bytes : (size_t)64 << 20) / (4 * (size_t)m->vocab);
 		s->max_scored = fit < 1 ? 1 : fit < scored ? (int)fit : m->scored;
 		s->logits = xcalloc((size_t)s->max_scored * (size_t)m->vocab, sizeof *s->logits);
+	}
+	if (penalties) {
+		s->seen = xcalloc((size_t)s->max_scored * seen_words(m->vocab), sizeof *s->seen);
+		s->penalty = xcalloc(scored, sizeof *s->penalty);
 	}
 	s->ids = xcalloc(rows, sizeof *s->ids);
 	s->pos = xcalloc(rows, sizeof *s->pos);
@@ -600,7 +619,7 @@ static void session_fini(struct session *s)
 		free(s->stream[i].token);
 	void *all[] = { s->seg, s->heap, s->later, s->closed, s->served, s->bare_free, s->live, s->live_pages, s->live_free, s->page_refs, s->page_filled,
 			s->page_free, s->stream, s->logits, s->ids, s->pos, s->seq, s->table, s->scored, s->target, s->out, s->draw,
-			s->drawn, s->hit, s->from, s->to, s->far };
+			s->drawn, s->seen, s->penalty, s->hit, s->from, s->to, s->far };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		free(all[i]);
 }
@@ -618,7 +637,8 @@ static int session_loop(struct session *s, struct err *e)
 				  .from = s->m->states ? s->from : NULL, .to = s->m->states ? s->to : NULL,
 				  .far = s->m->rope_switch ? s->far : NULL,
 				  .ld_table = s->ld, .nscored = s->nscored, .scored = s->scored, .target = s->target, .out = s->out,
-				  .logits = s->want_logits ? s->logits : NULL, .draw = s->want_draws ? s->draw : NULL, .drawn = s->drawn };
+				  .logits = s->want_logits ? s->logits : NULL, .draw = s->want_draws ? s->draw : NULL,
+				  .seen = s->want_draws ? s->seen : NULL, .penalty = s->want_draws ? s->penalty : NULL, .drawn = s->drawn };
 		if (s->m->eval(s->m->ctx, &v, e))
 			return -1;
 		s->stats.batches++;

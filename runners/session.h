@@ -35,6 +35,8 @@ struct session_hooks {
 	bool (*next)(void *ctx, uint32_t item, int32_t token);
 	/* After each batch: rows computed, rows expected (generation counts its maximum). Non-zero: stop with E_STOPPED. */
 	int (*progress)(void *ctx, double rows, double total);
+	/* An item with a penalty: sets the bits (seen_words of the vocabulary) of its prompt's and generated ids; they come cleared. */
+	void (*seen)(void *ctx, uint32_t item, uint32_t *bits);
 };
 
 struct session_stats {

@@ -76,6 +76,8 @@ struct session {
 	struct hit *hit;
 	float *logits;
 	struct draw *draw;
+	uint32_t *seen;                   /* seen and penalty: NULL where no item has one */
+	float *penalty;
 	int32_t *drawn;
 	bool want_logits, want_draws;
 	double done, total;

@@ -64,7 +64,11 @@ static void test_sampling(void)
 		{ "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"min_p\":0.05}", { true, 0.6, 0.95, 0.05, 20 }, NULL },
 		{ "{\"do_sample\":true,\"top_k\":0,\"top_p\":null,\"repetition_penalty\":1.0,\"num_beams\":1,\"bad_words_ids\":null,"
 		  "\"suppress_tokens\":[],\"max_new_tokens\":9}", { true, 1, 1, 0, 0 }, NULL },
-		{ "{\"repetition_penalty\":1.05}", { 0 }, "generation_config.json: 'repetition_penalty' is set, which --generation-config cannot apply" },
+		{ "{\"repetition_penalty\":1.05}", { true, 0, 1, 0, 0, 1.05 }, NULL }, /* greedy text has it too */
+		{ "{\"do_sample\":true,\"temperature\":0.7,\"top_p\":0.8,\"top_k\":20,\"repetition_penalty\":1.1}", { true, 0.7, 0.8, 0, 20, 1.1 }, NULL },
+		{ "{\"repetition_penalty\":0}", { 0 }, "'repetition_penalty' is no number from 0.01 to 10" },
+		{ "{\"presence_penalty\":1.5}", { 0 }, "generation_config.json: 'presence_penalty' is set, which --generation-config cannot apply" },
+		{ "{\"frequency_penalty\":0.5}", { 0 }, "'frequency_penalty' is set" },
 		{ "{\"num_beams\":4}", { 0 }, "'num_beams' is set" },
 		{ "{\"suppress_tokens\":[1]}", { 0 }, "'suppress_tokens' is set" },
 		{ "{\"do_sample\":1}", { 0 }, "'do_sample' is neither true nor false" },
@@ -82,7 +86,7 @@ static void test_sampling(void)
 			CHECK(rc == -1 && strstr(e.msg, cases[i].message), "%s: %s", cases[i].json ? cases[i].json : "no file", e.msg);
 		else
 			CHECK(rc == 0 && s.set == cases[i].want.set && s.temperature == cases[i].want.temperature && s.top_p == cases[i].want.top_p &&
-			      s.min_p == cases[i].want.min_p && s.top_k == cases[i].want.top_k, "%s: %s", cases[i].json, e.msg);
+			      s.min_p == cases[i].want.min_p && s.top_k == cases[i].want.top_k && s.repetition_penalty == cases[i].want.repetition_penalty, "%s: %s", cases[i].json, e.msg);
 	}
 }
 

@@ -161,6 +161,40 @@ static void test_many(void)
 	some_rows(gpu_cases(300, 20), 97, ROW_COARSE, "many");
 }
 
+/* Logits of a row of every kind behind a penalty, memcmp with the definition; gaps between rows stay. */
+static void test_penalise(void)
+{
+	static const int sizes[] = { 1, 31, 32, 33, 1000, 1023, 1024, 1025, 5000, 50257 };
+	static const float penalties[] = { 1.0f, 1.05f, 0.5f, 1.3f, 10.0f, 0.01f };
+	static const float odd[] = { 0.0f, -0.0f, __builtin_inff(), -__builtin_inff(), __builtin_nanf(""), 0x1p-149f, -0x1p-149f, 0x1.fffffep127f };
+	for (int a = 0; a < COUNT(sizes); a++) {
+		int v = sizes[a], ld = v + (int)below(4), n = 1 + (int)below(5);
+		size_t words = seen_words(v);
+		std::vector<float> x((size_t)n * (size_t)ld), p((size_t)n);
+		std::vector<uint32_t> seen((size_t)n * words);
+		for (float &f : x)
+			f = below(4) ? ((float)below(2001) - 1000.0f) * 0.01f : odd[below(COUNT(odd))];
+		for (float &f : p)
+			f = penalties[below(COUNT(penalties))];
+		for (uint32_t &s : seen)
+			s = below(3) ? (uint32_t)(test_rand(&rng) >> 32) : below(2) ? 0 : 0xffffffffu;
+		std::vector<float> want(x), got(x.size());
+		struct err e = {};
+		next_order();
+		void *dx = upload(x.data(), x.size() * sizeof(float)), *ds = upload(seen.data(), seen.size() * sizeof(uint32_t)),
+		     *dp = upload(p.data(), p.size() * sizeof(float));
+		gpu->ops->penalise(gpu, { (float *)dx, n, v, (size_t)ld }, (const uint32_t *)ds, (const float *)dp);
+		gpu->ops->get(gpu, got.data(), dx, got.size() * sizeof(float));
+		CHECK(gpu->ops->sync(gpu, &e) == 0, "%s", e.msg);
+		for (int i = 0; i < n; i++)
+			penalise_c(&want[(size_t)i * (size_t)ld], v, &seen[(size_t)i * words], p[(size_t)i]);
+		CHECK(!memcmp(got.data(), want.data(), got.size() * sizeof(float)), "%d rows of %d", n, v);
+		gpu->ops->release(gpu, dx);
+		gpu->ops->release(gpu, ds);
+		gpu->ops->release(gpu, dp);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -169,6 +203,7 @@ int main(int argc, char **argv)
 		{ "logits that hardly differ", test_close },
 		{ "a draw that equals a running sum", test_exact },
 		{ "many rows", test_many },
+		{ "repetition penalty", test_penalise },
 		{ nullptr, nullptr },
 	};
 	struct err e = {};

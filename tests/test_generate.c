@@ -4,20 +4,23 @@
  */
 #include "runners/generate.h"
 #include "runners/runner.h"
+#include "kernels/sample.h"
 #include "tests/test.h"
 
 static struct runner *model;
 
-static void open_model(void)
+static struct runner *open_model(int rows, int threads, bool alone)
 {
 	char dir[4096];
 	snprintf(dir, sizeof dir, "%s/suites/models/stories260k", test_srcdir());
-	struct runner_opts o = { .kind = "engine", .model = dir, .max_level = CPU_LEVELS - 1, .threads = 1 };
+	struct runner_opts o = { .kind = "engine", .model = dir, .max_level = CPU_LEVELS - 1, .threads = threads, .batch_rows = rows, .no_share = alone };
+	struct runner *r;
 	struct err e;
-	if (runner_open(&model, &o, &e)) {
+	if (runner_open(&r, &o, &e)) {
 		fprintf(stderr, "%s\n", e.msg);
 		exit(99);
 	}
+	return r;
 }
 
 /* What callbacks keep of answers. */
@@ -28,6 +31,8 @@ struct kept {
 	enum stop stop;
 	bool failed;
 	char why[300];
+	float logits[512]; /* of an ids request: one row, and the last log-probability */
+	double logprob;
 };
 
 static void keep(void *ctx, size_t i, const struct answer *a)
@@ -40,8 +45,13 @@ static void keep(void *ctx, size_t i, const struct answer *a)
 		return;
 	}
 	snprintf(k->text, sizeof k->text, "%.*s", (int)a->text.n, a->text.p);
+	if (a->logits)
+		memcpy(k->logits, a->logits, (size_t)(a->vocab < 512 ? a->vocab : 512) * sizeof *k->logits);
+	if (a->nlogprobs > 0)
+		k->logprob = a->logprobs[a->nlogprobs - 1];
 	k->nids = a->nids < 600 ? a->nids : 600;
-	memcpy(k->ids, a->ids, (size_t)k->nids * sizeof *k->ids);
+	if (k->nids > 0)
+		memcpy(k->ids, a->ids, (size_t)k->nids * sizeof *k->ids);
 	k->stop = a->stop;
 	k->ncontext = a->ncontext;
 	k->nused = a->nused;
@@ -167,11 +177,120 @@ static void test_many(void)
 	}
 }
 
+/* What a text with a penalty must be: the model's own logits of every prefix, the rule of transformers, the best or the draw. */
+static int penalised(const struct request *q, int32_t *ids)
+{
+	static struct kept k[1];
+	int32_t path[600];
+	const int32_t *prompt = q->context.ids;
+	int n = q->context.nids, len = n;
+	struct gen g;
+	gen_init(&g, &q->decode, prompt, n);
+	memcpy(path, prompt, (size_t)n * sizeof *path);
+	for (; len - n < q->decode.max_tokens; len++) {
+		int at = len - 1, best = 0;
+		bool seen[512] = { false };
+		struct request prefix = { .ask = ASK_IDS, .context = { .ids = path, .nids = len, .has_ids = true }, .logits_at = &at, .nlogits_at = 1 };
+		run(&prefix, 1, k);
+		for (int i = 0; i < len; i++) {
+			float *x = &k->logits[path[i]], p = (float)q->decode.repetition_penalty;
+			if (!seen[path[i]])
+				*x = *x > 0 ? *x / p : *x * p;
+			seen[path[i]] = true;
+		}
+		for (int i = 1; i < 512; i++)
+			best = k->logits[i] > k->logits[best] ? i : best;
+		struct draw d;
+		g.n = len - n;
+		gen_draw(&g, &d);
+		path[len] = d.scale > 0 ? sample_c(k->logits, 512, &d) : best;
+		if (path[len] == 2) { /* the model's end */
+			len++;
+			break;
+		}
+	}
+	memcpy(ids, path + n, (size_t)(len - n) * sizeof *ids);
+	g.n = 0;
+	gen_fini(&g);
+	return len - n;
+}
+
+static void test_penalty(void)
+{
+	/* N texts and, between them, what is asked of the model's own logits */
+	enum { N = 16, M = N + 4 };
+	static const int32_t prompt[] = { 1, 403, 407, 261, 378, 432, 400, 265, 411, 296, 299 };
+	static const double penalties[] = { 1.05, 1.3, 5, 0.5, 1, 0 };
+	static const int at[] = { 6 };
+	static struct request q[M];
+	static struct kept want[M], got[M];
+	int changed = 0;
+	for (int i = 0; i < M; i++) {
+		int n = 1 + i * 7 % 11;
+		if (i >= N) {
+			q[i] = (struct request){ .ask = ASK_IDS, .context = { .ids = prompt, .nids = 7, .has_ids = true }, .logits_at = at, .nlogits_at = 1 };
+			run(&q[i], 1, &want[i]);
+			continue;
+		}
+		q[i] = ask("", 20 + i * 5 % 31);
+		q[i].context = (struct prompt){ .ids = prompt, .nids = i % 3 ? n : 7, .has_ids = true };
+		if (i % 2) {
+			q[i].decode.temperature = 0.9;
+			q[i].decode.seed = (uint64_t)i;
+			q[i].decode.top_p = 0.95;
+		}
+		run(&q[i], 1, &got[i]);
+		double p = q[i].decode.repetition_penalty = penalties[i / 2 % 6];
+		if (p != 0 && p != 1)
+			want[i].nids = penalised(&q[i], want[i].ids);
+		else
+			want[i] = got[i]; /* neutral */
+		changed += want[i].nids != got[i].nids || memcmp(want[i].ids, got[i].ids, (size_t)want[i].nids * sizeof *want[i].ids) != 0;
+	}
+	CHECK(changed >= 8 && changed <= 12, "%d texts of 12 with a penalty differ", changed);
+	static const struct { int rows, threads; bool alone; } v[] = { { 0, 1, false }, { 1, 1, false }, { 7, 2, false }, { 64, 3, true } };
+	struct runner *own = model;
+	for (size_t k = 0; k < sizeof v / sizeof *v; k++) {
+		model = open_model(v[k].rows, v[k].threads, v[k].alone);
+		run(q, M, got);
+		for (int i = 0; i < N; i++)
+			CHECK(got[i].nids == want[i].nids && memcmp(got[i].ids, want[i].ids, (size_t)want[i].nids * sizeof *want[i].ids) == 0,
+			      "schedule %zu, text %d: %d tokens for %d", k, i, got[i].nids, want[i].nids);
+		for (int i = N; i < M; i++)
+			CHECK(memcmp(got[i].logits, want[i].logits, sizeof want[i].logits) == 0 && got[i].logprob == want[i].logprob, "schedule %zu: logits", k);
+		runner_close(model);
+	}
+	model = own;
+}
+
+/* Neutral values leave a journal's key as it was; others are of it, for greedy text too. */
+static void test_penalty_key(void)
+{
+	static const int32_t prompt[] = { 1, 403 };
+	static const double penalties[] = { 0, 1, 1.05, 1.1 };
+	struct keyed key[8];
+	struct err e = { 0 };
+	for (int i = 0; i < 8; i++) {
+		struct request q = ask("", 5);
+		q.context = (struct prompt){ .ids = prompt, .nids = 2, .has_ids = true };
+		q.decode.temperature = i / 4;
+		q.decode.repetition_penalty = penalties[i % 4];
+		CHECK(runner_key(model, &q, &key[i], &e) == 0, "%s", e.msg);
+	}
+	for (int i = 0; i < 8; i++)
+		for (int j = 0; j < i; j++)
+			CHECK((memcmp(key[i].key, key[j].key, sizeof key[i].key) == 0) == (i % 4 == 1 && j == i - 1), "keys %d and %d", j, i);
+}
+
 static void test_failures(void)
 {
 	static const int32_t bad[] = { 1, 512 };
 	struct request q[8];
 	static struct kept k[8];
+	struct request wrong = ask("Once", 5);
+	wrong.decode.repetition_penalty = 0.001;
+	run(&wrong, 1, k);
+	CHECK(k->failed && strstr(k->why, "repetition_penalty is 0.001"), "%s", k->why);
 	q[0] = ask("Once", 0);
 	q[1] = ask("Once", 512); /* no room for a prompt */
 	q[2] = ask("Once", 5);
@@ -215,11 +334,13 @@ int main(int argc, char **argv)
 		{ "the greedy story from BOS", test_story },
 		{ "stop strings", test_stops },
 		{ "many at once as one by one", test_many },
+		{ "repetition penalty", test_penalty },
+		{ "repetition penalty in the journal's key", test_penalty_key },
 		{ "what cannot be generated", test_failures },
 		{ "logits that are not numbers", test_nan },
 		{ NULL, NULL },
 	};
-	open_model();
+	model = open_model(0, 1, false);
 	int rc = test_main("generate", tests, argc, argv);
 	runner_close(model);
 	return rc;

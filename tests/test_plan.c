@@ -103,6 +103,19 @@ static void fake_states(struct fake *f, const struct eval *v)
 	}
 }
 
+/* A number that tells the penalty of a scored row and the ids it is for. */
+static uint64_t penalty_mark(struct fake *f, const struct eval *v, int k)
+{
+	uint64_t sum = 0;
+	if (!v->penalty)
+		return 0;
+	for (int i = 0; i < (int)seen_words(VOCAB) * 32; i++)
+		if (v->seen[(size_t)k * seen_words(VOCAB) + (size_t)i / 32] >> i % 32 & 1)
+			sum += 7 * (uint64_t)i + 1;
+	f->bad += (v->penalty[k] == 1) != (sum == 0);
+	return v->penalty[k] == 1 ? 0 : sum + (uint64_t)(v->penalty[k] * 64);
+}
+
 static int fake_eval(void *ctx, const struct eval *v, struct err *e)
 {
 	struct fake *f = ctx;
@@ -130,7 +143,7 @@ static int fake_eval(void *ctx, const struct eval *v, struct err *e)
 		uint64_t h = row_path(f, v, r);
 		answer_for(h, v->target[k], &v->out[k]);
 		if (v->draw) /* a token that tells from which draw it was */
-			v->drawn[k] = v->draw[k].scale == 0 ? -7 : (int32_t)((h + v->draw[k].counter[0] * 5 + v->draw[k].counter[1]) % VOCAB);
+			v->drawn[k] = v->draw[k].scale == 0 ? -7 : (int32_t)((h + v->draw[k].counter[0] * 5 + v->draw[k].counter[1] + penalty_mark(f, v, k)) % VOCAB);
 		if (v->logits)
 			for (int i = 0; i < VOCAB; i++)
 				v->logits[k * VOCAB + i] = (float)(h >> 20 & 0xffff) + (float)i;
@@ -195,6 +208,22 @@ static void on_draw(void *ctx, uint32_t item, struct draw *out)
 	*out = (struct draw){ .scale = 1, .counter = { (uint32_t)u->seen[item].ntoken, item } };
 }
 
+static void on_seen(void *ctx, uint32_t item, uint32_t *bits)
+{
+	struct run *u = ctx;
+	uint32_t id[2] = { item % VOCAB, (uint32_t)u->seen[item].ntoken % VOCAB };
+	u->seen[item].wrong += u->item[item].penalty == 0;
+	for (int i = 0; i < 2; i++)
+		bits[id[i] / 32] |= UINT32_C(1) << id[i] % 32;
+}
+
+/* penalty_mark of what on_seen set */
+static uint64_t seen_mark(const struct plan_item *it, uint32_t item, int ntoken)
+{
+	uint64_t a = item % VOCAB, b = (uint64_t)ntoken % VOCAB;
+	return it->penalty == 0 ? 0 : (uint64_t)(it->penalty * 64) + 7 * a + 1 + (a == b ? 0 : 7 * b + 1);
+}
+
 static bool on_next(void *ctx, uint32_t item, int32_t token)
 {
 	struct run *u = ctx;
@@ -207,7 +236,7 @@ static bool on_next(void *ctx, uint32_t item, int32_t token)
 	struct lse want;
 	answer_for(h, -1, &want);
 	if (it->draws)
-		want.argmax = (int32_t)((h + (uint32_t)s->ntoken * 5u + item) % VOCAB);
+		want.argmax = (int32_t)((h + (uint32_t)s->ntoken * 5u + item + seen_mark(it, item, s->ntoken)) % VOCAB);
 	s->wrong += s->ended || want.argmax != token;
 	s->token[s->ntoken++] = token;
 	s->ended = s->ntoken == it->growth + 1 || h % 37 == 0;
@@ -291,6 +320,8 @@ static void run_shape(const struct shape *sh, unsigned long long *rng)
 			item[i].first = n - 1;
 			item[i].growth = (int)(test_rand(rng) % 90);
 			item[i].draws = test_rand(rng) % 2;
+			if (item[i].draws && test_rand(rng) % 2)
+				item[i].penalty = 1.25f + (float)(i % 8);
 		} else if (test_rand(rng) % 5 == 0 && n > 5) {
 			item[i].open = true;
 			item[i].first = 0;
@@ -316,7 +347,7 @@ static void run_shape(const struct shape *sh, unsigned long long *rng)
 		u.seen[i].next = item[i].first;
 		u.seen[i].token = calloc((size_t)item[i].growth + 1, sizeof *u.seen[i].token);
 	}
-	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress };
+	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress, on_seen };
 	struct session_stats st;
 	struct err e = { 0 };
 	int rc = session_run(&f.m, &p, &h, &st, &e);
@@ -453,7 +484,7 @@ static void test_few_batches(void)
 	struct run u = { .item = item, .seen = calloc(160, sizeof *u.seen) };
 	for (int i = 0; i < 160; i++)
 		u.seen[i].next = 99;
-	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress };
+	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress, on_seen };
 	struct session_stats st;
 	struct err e;
 	CHECK(session_run(&f.m, &p, &h, &st, &e) == 0 && f.bad == 0, "run");
@@ -477,7 +508,7 @@ static size_t run_few_slots(const char *name, const struct plan_item *item, size
 		u.seen[i].next = item[i].first;
 		u.seen[i].token = calloc((size_t)item[i].growth + 1, sizeof *u.seen[i].token);
 	}
-	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress };
+	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress, on_seen };
 	struct session_stats st;
 	struct err e;
 	CHECK(session_run(&f.m, &p, &h, &st, &e) == 0 && f.bad == 0, "%s: run", name);
@@ -540,7 +571,7 @@ static void test_stopped(void)
 	struct fake f = { .kv = calloc(4 * KV_PAGE, sizeof *f.kv) };
 	f.m = (struct machine){ &f, fake_eval, fake_copy, VOCAB, 1, 1, 1, 2, 4, 0 };
 	struct run u = { .item = item, .seen = calloc(1, sizeof *u.seen), .stop_after = 1 };
-	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress };
+	struct session_hooks h = { &u, on_scored, on_draw, on_next, on_progress, on_seen };
 	struct err e;
 	CHECK(session_run(&f.m, &p, &h, NULL, &e) == -1 && e.code == E_STOPPED && f.batch == 1, "a progress function that says stop");
 	free(f.kv);

@@ -332,6 +332,48 @@ static void test_shares(void)
 	}
 }
 
+/* Ids whose bit is set, once each; rows with a penalty of 1 and whatever lies behind a row stay. */
+static void test_penalise(void)
+{
+	static const int sizes[] = { 1, 2, 31, 32, 33, 64, 1000, 4097 };
+	static const float penalties[] = { 1, 1.05f, 0.5f, 1.3f, 10, 0.01f };
+	static const float odd[] = { 0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 0x1.fffffep127f, -0x1.fffffep127f };
+	enum { ROWS = 9 };
+	const struct ops *o = device_ops(dev);
+	unsigned long long rng = test_seed();
+	struct err e = { 0 };
+	for (size_t a = 0; a < COUNT(sizes); a++) {
+		int v = sizes[a], ld = v + 3;
+		size_t words = ((size_t)v + 31) / 32;
+		float *x = malloc(sizeof *x * ROWS * (size_t)ld), *want = malloc(sizeof *want * ROWS * (size_t)ld), p[ROWS];
+		uint32_t *seen = calloc(ROWS * words, sizeof *seen);
+		for (int i = 0; i < ROWS; i++) {
+			p[i] = penalties[(size_t)i % COUNT(penalties)];
+			for (int j = 0; j < ld; j++) {
+				float *at = &x[i * ld + j];
+				*at = test_rand(&rng) % 4 ? (float)(int)(test_rand(&rng) % 2001) * 0.01f - 10 : odd[test_rand(&rng) % COUNT(odd)];
+				want[i * ld + j] = *at;
+				if (j >= v || test_rand(&rng) % 3)
+					continue;
+				seen[(size_t)i * words + (size_t)j / 32] |= UINT32_C(1) << j % 32;
+				if (p[i] != 1 && *at == *at)
+					want[i * ld + j] = *at > 0 ? *at / p[i] : *at * p[i];
+			}
+		}
+		o->penalise(dev, (struct mat){ x, ROWS, v, (size_t)ld }, seen, p);
+		CHECK(o->sync(dev, &e) == 0, "%s", e.msg);
+		CHECK(memcmp(x, want, sizeof *x * ROWS * (size_t)ld) == 0, "%d ids", v);
+		free(x);
+		free(want);
+		free(seen);
+	}
+	/* transformers: score / p where it is above 0, else score * p */
+	float x[4] = { 4, -4, 3, -3 }, p = 2;
+	uint32_t seen = 0x3;
+	o->penalise(dev, (struct mat){ x, 1, 4, 4 }, &seen, &p);
+	CHECK(o->sync(dev, &e) == 0 && x[0] == 2 && x[1] == -8 && x[2] == 3 && x[3] == -3, "%g %g %g %g", x[0], x[1], x[2], x[3]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -345,6 +387,7 @@ int main(int argc, char **argv)
 		{ "greedy, and rows with a NaN", test_greedy },
 		{ "a draw that equals a running sum", test_exact },
 		{ "shares of draws", test_shares },
+		{ "repetition penalty", test_penalise },
 		{ NULL, NULL },
 	};
 	struct device_opts o = { .name = "cpu", .threads = 2, .max_level = CPU_SCALAR };

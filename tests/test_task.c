@@ -450,9 +450,9 @@ static void test_requests(void)
 	set = (struct settings){ .profile = profile_find("native", NULL), .shots = 5, .seed = 1234, .multiturn = ON, .chat = true, .date = "2025-01-01T00:00:00" };
 	CU_ASSERT(str_is(settings_json(&a, &set, true, NULL), "{}"));
 	set = (struct settings){ .profile = profile_find("native", NULL), .seed = 0, .multiturn = OFF, .chat = true, .date = "2026-01-01", .system = "S\"\xc3\xa9",
-				 .max_tokens = 9, .generation_config = true, .sampling = { true, 0.75, 0.5, 0.125, 20 } };
+				 .max_tokens = 9, .generation_config = true, .sampling = { true, 0.75, 0.5, 0.125, 20, 1.25 } };
 	json = settings_json(&a, &set, true, NULL);
-	CHECK(str_is(json, "{\"date\":\"2026-01-01\",\"generation_config\":{\"min_p\":0.125,\"temperature\":0.75,\"top_k\":20,\"top_p\":0.5},\"max_tokens\":9,\"multiturn\":\"off\",\"seed\":0,\"system\":\"S\\\"\xc3\xa9\"}"), "%s", json.p);
+	CHECK(str_is(json, "{\"date\":\"2026-01-01\",\"generation_config\":{\"min_p\":0.125,\"repetition_penalty\":1.25,\"temperature\":0.75,\"top_k\":20,\"top_p\":0.5},\"max_tokens\":9,\"multiturn\":\"off\",\"seed\":0,\"system\":\"S\\\"\xc3\xa9\"}"), "%s", json.p);
 	set = (struct settings){ .profile = profile_find("native", NULL), .seed = -1, .max_tokens = 9 };
 	CU_ASSERT(str_is(settings_json(&a, &set, false, NULL), "{}"));
 	CU_ASSERT(str_is(settings_json(&a, &set, true, NULL), "{\"max_tokens\":9}"));
