@@ -222,10 +222,10 @@ void cuda_sample(struct CUstream_st *s, int32_t *out, struct mat logits, const s
 }
 
 /* A block has one row; the lanes of a warp read one word of `seen`. */
-static __global__ void __launch_bounds__(THREADS) penalise_rows(float *logits, size_t ld, int v, const uint32_t *seen, const float *penalty)
+static __global__ void __launch_bounds__(THREADS) penalise_rows(float *logits, size_t ld, int v, const uint32_t *seen, size_t words, const float *penalty)
 {
 	float *x = logits + (size_t)blockIdx.x * ld, p = penalty[blockIdx.x];
-	seen += (size_t)blockIdx.x * seen_words(v);
+	seen += (size_t)blockIdx.x * words;
 	for (int i = (int)threadIdx.x; p != 1.0f && i < v; i += THREADS) {
 		if (!(seen[i / 32] >> i % 32 & 1))
 			continue;
@@ -240,5 +240,5 @@ void cuda_penalise(struct CUstream_st *s, struct mat logits, const uint32_t *see
 {
 	assert(logits.d > 0 && logits.d <= INT32_MAX - THREADS);
 	if (logits.n > 0)
-		CU_LAUNCH(penalise_rows, (unsigned)logits.n, THREADS, 0, s, logits.p, logits.ld, logits.d, seen, penalty);
+		CU_LAUNCH(penalise_rows, (unsigned)logits.n, THREADS, 0, s, logits.p, logits.ld, logits.d, seen, seen_words(logits.d), penalty);
 }
