@@ -168,13 +168,13 @@ static inline void add(struct sym *s, size_t *n, int32_t id, size_t len)
 static int32_t affixed(const struct bpe *b, struct str *c, bool first, bool last, char *buf)
 {
 	size_t m = 0;
-	if (!first) {
+	if (!first && b->prefix.n) {
 		memcpy(buf, b->prefix.p, b->prefix.n);
 		m = b->prefix.n;
 	}
 	memcpy(buf + m, c->p, c->n);
 	m += c->n;
-	if (last) {
+	if (last && b->suffix.n) {
 		memcpy(buf + m, b->suffix.p, b->suffix.n);
 		m += b->suffix.n;
 	}
