@@ -43,7 +43,7 @@ plant() { # plant KIND FILE PROGRAM TEST TEXT WITH
 	built "$2" "$3" planted || { echo "$1: the planted $2.cu does not compile"; bad=1; return; }
 	tried planted "$4" $short
 	status=$?
-	if [ $status -eq 0 ] || ! grep -qE 'FAILED|ASSAY_SEED=|host: |tests/test_[a-z_]*\.cc:[0-9]+: ' "$tmp/out"; then
+	if [ $status -eq 0 ] || ! grep -qE 'FAILED|ASSAY_SEED=|AddressSanitizer|runtime error: |host: |tests/test_[a-z_]*\.cc:[0-9]+: ' "$tmp/out"; then
 		echo "$1: not caught in $2.cu by '$4' (exit $status)"
 		bad=1
 	else
