@@ -141,6 +141,7 @@ static inline size_t conv_state(const struct conv *c) { return (size_t)(c->width
  *   t = softplus(dt + dt_bias), clamped to [dt_min, dt_max];  g = exp(t * a[h]);  u_i = t * x_i     (dt.p NULL: g = a[h], u = x)
  *   S[j][i] = fma(g, S[j][i], B_j * u_i);  y_i = (fma chain over j of S[j][i] C_j), then fma(skip[h], x_i, y_i) unless skip is NULL
  * State: [heads][n][d]. Lightning attention is the case dt.p NULL: x values, B keys, C queries, a = exp(-slope). */
+enum { STATE_MOST = 2048 }; /* the most of n, and of dk below: what every device can hold of a channel */
 struct ssm {
 	int heads, d, n, groups;
 	const float *a, *dt_bias, *skip; /* device, [heads]; a is -exp(A_log) */

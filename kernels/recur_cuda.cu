@@ -198,6 +198,8 @@ static __global__ void scan_kernel(struct scan c)
 
 /* --- launches ---------------------------------------------------------------------------------------------------- */
 
+static_assert(STATE_MOST <= SHARED_FLOATS / 3, "the largest state and a channel fit into shared memory");
+
 static void scan(struct CUstream_st *s, struct scan *c)
 {
 	assert(c->n > 0 && c->n <= SHARED_FLOATS / 3 && c->d > 0 && c->y.p != c->x.p);
