@@ -336,6 +336,7 @@ static const struct {
 	{ "attention that looks ahead", OF("gemma3_text", ",\"intermediate_size\":32,\"use_bidirectional_attention\":true"), NULL,
 	  "'use_bidirectional_attention': the family gemma3 is known with the value false only" },
 	{ "an activation in a state", OF("qwen3_5_text", ",\"intermediate_size\":32,\"hidden_act\":\"gelu\""), NULL, "is known with silu only" },
+	{ "a state that no device holds", OF("qwen3_5_text", ",\"intermediate_size\":32,\"linear_key_head_dim\":4096"), NULL, "'linear_key_head_dim' is 4096, allowed is 1 to 2048" },
 	{ "multipliers that are infinite", OF("falcon_h1", ",\"intermediate_size\":32,\"mlp_multipliers\":[1,1e300]"), NULL, "'mlp_multipliers' holds 1e+300" },
 	{ "letters for layers", OF("exaone4", ",\"intermediate_size\":32,\"sliding_window\":4,\"sliding_window_pattern\":\"LLLG\""), NULL,
 	  "'sliding_window_pattern' is of type str" },
