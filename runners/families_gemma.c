@@ -4,31 +4,18 @@
 
 #include "kernels/base/dmath.h"
 
-static const struct role_name gemma_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
-};
-static const struct role_name gemma2_names[] = {
-	LLAMA_ENDS,
-	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
-	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
-	{ R_NORM2, "model.layers.{}.pre_feedforward_layernorm", 0 },
-	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
-	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
-	LLAMA_MLP(BIAS_NEVER),
-	{ R_END },
-};
+#define GEMMA2_NAMES \
+	LLAMA_ENDS, \
+	{ R_NORM1, "model.layers.{}.input_layernorm", 0 }, \
+	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 }, \
+	{ R_NORM2, "model.layers.{}.pre_feedforward_layernorm", 0 }, \
+	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 }, \
+	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), \
+	LLAMA_QK_NORMS, \
+	LLAMA_MLP(BIAS_NEVER)
+static const struct role_name gemma2_names[] = { GEMMA2_NAMES, { R_END } };
 static const struct role_name gemma4_names[] = {
-	LLAMA_ENDS,
-	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
-	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
-	{ R_NORM2, "model.layers.{}.pre_feedforward_layernorm", 0 },
-	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
-	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
-	LLAMA_MLP(BIAS_NEVER),
+	GEMMA2_NAMES,
 	{ R_GIVEN, "model.embed_tokens_per_layer", 0 },
 	{ R_GIVEN_OF, "model.per_layer_model_projection", BIAS_NEVER },
 	{ R_GIVEN_NORM, "model.per_layer_projection_norm", 0 },
@@ -46,7 +33,6 @@ static const struct role_name gemma4_names[] = {
 	{ R_POST_X, "model.layers.{}.post_feedforward_layernorm_2", 0 },
 	{ R_END },
 };
-static const char *const gemma_junk[] = { LLAMA_JUNK, NULL };
 
 static const struct key gemma_keys[] = {
 	{ { "query_pre_attn_scalar" }, K_NUM, CONFIG_AT(score_scale), 256, 1e-9, 1e9 },
@@ -159,9 +145,9 @@ const struct family families_gemma[] = {
 		.text = "Gemma 1: norms with 1 + weight, embeddings times sqrt(width)",
 		.architectures = { "GemmaForCausalLM" },
 		.model_types = { "gemma" },
-		.names = gemma_names,
+		.names = llama_names,
 		.prefix = "model.",
-		.junk = gemma_junk,
+		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 16 } },
 		.only = { { "use_bidirectional_attention", 0 } },
 		.derive = gemma_derive,
@@ -177,7 +163,7 @@ const struct family families_gemma[] = {
 		.model_types = { "gemma2" },
 		.names = gemma2_names,
 		.prefix = "model.",
-		.junk = gemma_junk,
+		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 4096 }, { "attn_logit_softcapping", 50 }, { "final_logit_softcapping", 30 } },
 		.only = { { "use_bidirectional_attention", 0 } },
 		.keys = gemma_keys,
@@ -196,7 +182,7 @@ const struct family families_gemma[] = {
 		.model_types = { "gemma3_text", "gemma3" },
 		.names = gemma2_names,
 		.prefix = "model.",
-		.junk = gemma_junk,
+		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 4096 }, { "rope_theta", 1000000 } },
 		.only = { { "use_bidirectional_attention", 0 } },
 		.keys = gemma3_keys,
@@ -217,7 +203,7 @@ const struct family families_gemma[] = {
 		.model_types = { "gemma4", "gemma4_text" },
 		.names = gemma4_names,
 		.prefix = "model.",
-		.junk = gemma_junk,
+		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "tie_word_embeddings", 1 }, { "head_dim", 256 }, { "num_key_value_heads", 4 }, { "sliding_window", 512 } },
 		.keys = gemma4_keys,
 		.derive = gemma4_derive,

@@ -2,7 +2,6 @@
  */
 #include "runners/families_int.h"
 
-static const char *const llama_junk[] = { LLAMA_JUNK, NULL };
 static const struct role_name neox_names[] = {
 	{ R_EMBED, "gpt_neox.embed_in", 0 },
 	{ R_FINAL_NORM, "gpt_neox.final_layer_norm", 0 },
@@ -158,10 +157,6 @@ static const struct role_name gptneo_names[] = {
 	{ R_UP, "transformer.h.{}.mlp.c_fc", BIAS_ALWAYS },
 	{ R_DOWN, "transformer.h.{}.mlp.c_proj", BIAS_ALWAYS },
 	{ R_END },
-};
-static const struct role_name nemotron_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP }, { R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP }, { R_END },
 };
 static const char *const gptneo_junk[] = { "transformer.h.{}.attn.attention.bias", "transformer.h.{}.attn.attention.masked_bias", NULL };
 
@@ -470,7 +465,7 @@ const struct family families_gpt[] = {
 		.text = "Nemotron 4 and Minitron: LayerNorm with 1 + weight, squared ReLU, partial rotary",
 		.architectures = { "NemotronForCausalLM" },
 		.model_types = { "nemotron" },
-		.names = nemotron_names,
+		.names = arcee_names,
 		.prefix = "model.",
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 } },
 		.act = "relu2",

@@ -64,7 +64,12 @@
 
 #define LLAMA_JUNK "model.layers.{}.self_attn.rotary_emb.inv_freq"
 
-extern const struct key granite_keys[], clip_keys[];
+/* What the rows of Llama's kin share. */
+#define LLAMA_KIN .prefix = "model.", .junk = llama_junk, .act = "silu", .norm = NORM_RMS, .gated = true
+
+extern const char *const llama_junk[];
+extern const struct role_name llama_names[], qwen2_names[], qwen3_names[], arcee_names[];
+extern const struct key granite_keys[], clip_keys[], ernie_keys[];
 int granite_derive(struct config *c, const struct source *s, struct err *e);
 int hunyuan_derive(struct config *c, const struct source *s, struct err *e);
 

@@ -4,21 +4,20 @@
 
 #include "kernels/base/dmath.h"
 
-static const struct role_name llama_names[] = {
+const struct role_name llama_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
 };
 static const struct role_name helium_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_NEVER), LLAMA_MLP(BIAS_MLP), { R_END },
 };
-static const struct role_name qwen2_names[] = {
+const struct role_name qwen2_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ALWAYS, BIAS_NEVER), LLAMA_MLP(BIAS_NEVER), { R_END },
 };
-static const struct role_name qwen3_names[] = {
+const struct role_name qwen3_names[] = {
 	LLAMA_ENDS,
 	LLAMA_NORMS,
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_END },
 };
@@ -27,8 +26,7 @@ static const struct role_name olmo2_names[] = {
 	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
 	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_END },
 };
@@ -37,15 +35,11 @@ static const struct role_name exaone4_names[] = {
 	{ R_POST1, "model.layers.{}.post_attention_layernorm", 0 },
 	{ R_POST2, "model.layers.{}.post_feedforward_layernorm", 0 },
 	LLAMA_ATTENTION(BIAS_NEVER, BIAS_NEVER),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_END },
 };
-static const struct role_name ernie_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_MLP), { R_END },
-};
-static const struct key ernie_keys[] = {
+const struct key ernie_keys[] = {
 	{ { "use_bias" }, K_BOOL, CONFIG_AT(attention_bias), 0, 0, 1 },
 	{ { "use_bias" }, K_BOOL, CONFIG_AT(mlp_bias), 0, 0, 1 },
 	{ { NULL } },
@@ -88,10 +82,10 @@ static const struct role_name glm4_names[] = {
 	{ R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_NEVER },
 	{ R_END },
 };
-static const char *const llama_junk[] = { LLAMA_JUNK, NULL };
+const char *const llama_junk[] = { LLAMA_JUNK, NULL };
 static const char *const mimo_junk[] = { "model.mtp_layers.*", NULL };
 
-static const struct role_name arcee_names[] = {
+const struct role_name arcee_names[] = {
 	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
 	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP }, { R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP }, { R_END },
 };
@@ -100,8 +94,7 @@ static const struct role_name apertus_names[] = {
 	{ R_NORM1, "model.layers.{}.attention_layernorm", 0 },
 	{ R_NORM2, "model.layers.{}.feedforward_layernorm", 0 },
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_QK_NORMS,
 	{ R_UP, "model.layers.{}.mlp.up_proj", BIAS_MLP },
 	{ R_DOWN, "model.layers.{}.mlp.down_proj", BIAS_MLP },
 	{ R_ACT, "model.layers.{}.mlp.act_fn", 0 },
@@ -116,10 +109,8 @@ static const struct role_name hunyuan_names[] = {
 	LLAMA_MLP(BIAS_MLP),
 	{ R_END },
 };
-static const struct role_name olmo_names[] = {
-	{ R_EMBED, "model.embed_tokens", 0 }, { R_HEAD, "lm_head", BIAS_NEVER },
-	/* norms without weights: the names are of no tensor */
-	{ R_FINAL_NORM, "model.norm", 0 }, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_NEVER), { R_END },
+static const struct role_name olmo_names[] = { /* norms without weights: the names are of no tensor */
+	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_NEVER), { R_END },
 };
 static const struct role_name internlm2_names[] = {
 	{ R_EMBED, "model.tok_embeddings", 0 },
@@ -163,8 +154,7 @@ static const struct role_name cohere_names[] = {
 	LLAMA_ENDS,
 	{ R_NORM1, "model.layers.{}.input_layernorm", 0 },
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 },
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_END },
 };
@@ -259,7 +249,7 @@ static int cohere_derive(struct config *c, const struct source *s, struct err *e
 }
 
 const struct key clip_keys[] = {
-	{ { "clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
+	{ { "clip_qkv", "attn_config.clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
 	{ { NULL } },
 };
 
@@ -318,12 +308,8 @@ const struct family families_llama[] = {
 		.architectures = { "LlamaForCausalLM", "LLaMAForCausalLM" },
 		.model_types = { "llama" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 	},
 	{
 		.name = "mistral",
@@ -331,12 +317,8 @@ const struct family families_llama[] = {
 		.architectures = { "MistralForCausalLM" },
 		.model_types = { "mistral" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 8 }, { "sliding_window", 4096 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.window = WINDOW_ALL,
 	},
 	{
@@ -345,12 +327,8 @@ const struct family families_llama[] = {
 		.architectures = { "Qwen2ForCausalLM" },
 		.model_types = { "qwen2" },
 		.names = qwen2_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.window = WINDOW_FLAG,
 	},
 	{
@@ -373,12 +351,8 @@ const struct family families_llama[] = {
 		.architectures = { "Qwen3ForCausalLM" },
 		.model_types = { "qwen3" },
 		.names = qwen3_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "head_dim", 128 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.qk_norm = QK_HEAD,
 		.window = WINDOW_FLAG,
 	},
@@ -388,13 +362,9 @@ const struct family families_llama[] = {
 		.architectures = { "SmolLM3ForCausalLM" },
 		.model_types = { "smollm3" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 2000000 }, { "num_key_value_heads", 4 }, { "tie_word_embeddings", 1 } },
 		.derive = smollm3_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.window = WINDOW_FLAG,
 		.nope = NOPE_LIST,
 	},
@@ -404,12 +374,8 @@ const struct family families_llama[] = {
 		.architectures = { "Olmo2ForCausalLM" },
 		.model_types = { "olmo2" },
 		.names = olmo2_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.qk_norm = QK_PROJECTION,
 	},
 	{
@@ -418,12 +384,8 @@ const struct family families_llama[] = {
 		.architectures = { "Exaone4ForCausalLM" },
 		.model_types = { "exaone4" },
 		.names = exaone4_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "sliding_window", 4096 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.qk_norm = QK_HEAD,
 		.window = WINDOW_PATTERN,
 		.window_pattern = 4,
@@ -435,27 +397,19 @@ const struct family families_llama[] = {
 		.architectures = { "SeedOssForCausalLM" },
 		.model_types = { "seed_oss" },
 		.names = seed_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "attention_bias", 1 }, { "num_key_value_heads", 8 }, { "head_dim", 128 } },
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 	},
 	{
 		.name = "ernie4_5",
 		.text = "ERNIE 4.5, dense: interleaved rotary pairs",
 		.architectures = { "Ernie4_5ForCausalLM", "Ernie4_5_ForCausalLM" },
 		.model_types = { "ernie4_5" },
-		.names = ernie_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		.names = llama_names,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
 		.keys = ernie_keys,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 	},
 	{
 		.name = "glm",
@@ -463,13 +417,9 @@ const struct family families_llama[] = {
 		.architectures = { "GlmForCausalLM" },
 		.model_types = { "glm" },
 		.names = glm_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "attention_bias", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 	},
 	{
 		.name = "glm4",
@@ -477,13 +427,9 @@ const struct family families_llama[] = {
 		.architectures = { "Glm4ForCausalLM" },
 		.model_types = { "glm4" },
 		.names = glm4_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1.5625e-7 }, { "partial_rotary_factor", 0.5 }, { "attention_bias", 1 }, { "num_key_value_heads", 2 }, { "head_dim", 128 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 	},
 	{
 		.name = "baichuan",
@@ -492,13 +438,9 @@ const struct family families_llama[] = {
 		.model_types = { "baichuan" },
 		.derive = baichuan_derive,
 		.names = baichuan_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qkv = QKV_PLAIN,
-		.gated = true,
 	},
 	{
 		.name = "phi3",
@@ -506,14 +448,10 @@ const struct family families_llama[] = {
 		.architectures = { "Phi3ForCausalLM" },
 		.model_types = { "phi3" },
 		.names = phi3_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qkv = QKV_PLAIN,
 		.window = WINDOW_ALL,
-		.gated = true,
 	},
 	{
 		.name = "granite",
@@ -521,14 +459,10 @@ const struct family families_llama[] = {
 		.architectures = { "GraniteForCausalLM" },
 		.model_types = { "granite" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 } },
 		.keys = granite_keys,
 		.derive = granite_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 	},
 	{
 		.name = "minicpm",
@@ -536,13 +470,9 @@ const struct family families_llama[] = {
 		.architectures = { "MiniCPMForCausalLM" },
 		.model_types = { "minicpm" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
 		.derive = minicpm_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 	},
 	{
 		.name = "arcee",
@@ -577,14 +507,10 @@ const struct family families_llama[] = {
 		.architectures = { "Ministral3ForCausalLM" },
 		.model_types = { "ministral3", "mistral3" },
 		.names = llama_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "num_key_value_heads", 8 }, { "head_dim", 128 } },
 		.derive = ministral3_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.window = WINDOW_ALL,
-		.gated = true,
 	},
 	{
 		.name = "hunyuan_dense",
@@ -592,15 +518,11 @@ const struct family families_llama[] = {
 		.architectures = { "HunYuanDenseV1ForCausalLM" },
 		.model_types = { "hunyuan_v1_dense" },
 		.names = hunyuan_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 } },
 		.only = { { "use_cla", 0 } },
 		.derive = hunyuan_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_HEAD_AFTER,
-		.gated = true,
 	},
 	{
 		.name = "olmo",
@@ -622,16 +544,12 @@ const struct family families_llama[] = {
 		.architectures = { "Olmo3ForCausalLM" },
 		.model_types = { "olmo3" },
 		.names = olmo2_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "sliding_window", 4096 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_PROJECTION,
 		.window = WINDOW_PATTERN,
 		.window_pattern = 4,
 		.local_rope = LOCAL_PLAIN,
-		.gated = true,
 	},
 	{
 		.name = "internlm2",
@@ -723,13 +641,9 @@ const struct family families_llama[] = {
 		.architectures = { "HeliumForCausalLM" },
 		.model_types = { "helium" },
 		.names = helium_names,
-		.prefix = "model.",
-		.junk = llama_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-8 }, { "rope_theta", 100000 }, { "head_dim", 128 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 	},
 	{ .name = NULL },
 };

@@ -43,7 +43,6 @@ static const struct role_name longcat_names[] = {
 	{ R_X_DOWN, "model.layers.{}.mlp.experts.{}.down_proj", BIAS_NEVER },
 	{ R_END },
 };
-static const char *const deepseek_junk[] = { LLAMA_JUNK, NULL };
 static const char *const longcat_junk[] = { "model.mtp.*", LLAMA_JUNK, NULL };
 
 /* A key that may be absent or one of two words; which: 0 or 1, -1 where it is absent. */
@@ -110,16 +109,12 @@ const struct family families_mla[] = {
 		.architectures = { "DeepseekV2ForCausalLM" },
 		.model_types = { "deepseek_v2" },
 		.names = deepseek_v2_names,
-		.prefix = "model.",
-		.junk = deepseek_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "head_dim", 64 }, { "intermediate_size", 11008 }, { "max_position_embeddings", 2048 },
 			      { "n_routed_experts", 64 }, { "moe_intermediate_size", 1407 }, { "n_shared_experts", 2 }, { "q_lora_rank", 1536 } },
 		.only = { { "norm_topk_prob", 0 }, { "partial_rotary_factor", 1 }, { "rope_interleave", 1 } },
 		.derive = deepseek_v2_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SOFTMAX, .steps_from_zero = true },
 	},
 	{
@@ -128,8 +123,7 @@ const struct family families_mla[] = {
 		.architectures = { "DeepseekV3ForCausalLM", "KimiK2ForCausalLM" },
 		.model_types = { "deepseek_v3", "kimi_k2" },
 		.names = deepseek_v3_names,
-		.prefix = "model.",
-		.junk = deepseek_junk,
+		LLAMA_KIN,
 		.beyond = "model.layers.",
 		.defaults = { { "norm_eps", 1e-6 }, { "head_dim", 64 }, { "intermediate_size", 18432 }, { "max_position_embeddings", 4096 },
 			      { "n_routed_experts", 256 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 2048 }, { "n_shared_experts", 1 },
@@ -137,10 +131,7 @@ const struct family families_mla[] = {
 			      { "topk_group", 4 }, { "q_lora_rank", 1536 } },
 		.only = { { "partial_rotary_factor", 1 } },
 		.derive = deepseek_v3_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20, .steps_from_zero = true },
 	},
 	{

@@ -138,7 +138,6 @@ static const struct role_name phimoe_names[] = {
 	{ R_END },
 };
 
-static const char *const moe_junk[] = { LLAMA_JUNK, NULL };
 static const char *const llama4_junk[] = { "vision_model.*", "multi_modal_projector.*", NULL };
 static const char *const ernie_junk[] = { "model.mtp_*", NULL };
 
@@ -221,11 +220,6 @@ static int llama4_derive(struct config *c, const struct source *s, struct err *e
 	return 0;
 }
 
-static const struct key dbrx_keys[] = {
-	{ { "attn_config.clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
-	{ { NULL } },
-};
-
 /* moe_normalize_expert_weights is the p of a norm; null: none. Weights over their sum are the softmax of the chosen. */
 static int dbrx_derive(struct config *c, const struct source *s, struct err *e)
 {
@@ -239,12 +233,6 @@ static int dbrx_derive(struct config *c, const struct source *s, struct err *e)
 		return err_set(e, E_UNSUPPORTED, "%s: 'ffn_config.moe_normalize_expert_weights' is known as 1 and null only", s->path);
 	return 0;
 }
-
-static const struct key ernie_keys[] = {
-	{ { "use_bias" }, K_BOOL, CONFIG_AT(attention_bias), 0, 0, 1 },
-	{ { "use_bias" }, K_BOOL, CONFIG_AT(mlp_bias), 0, 0, 1 },
-	{ { NULL } },
-};
 
 static int hunyuan_moe_derive(struct config *c, const struct source *s, struct err *e)
 {
@@ -278,13 +266,9 @@ const struct family families_moe[] = {
 		.architectures = { "MixtralForCausalLM" },
 		.model_types = { "mixtral" },
 		.names = mixtral_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1e6 }, { "num_key_value_heads", 8 }, { "num_local_experts", 8 }, { "num_experts_per_tok", 2 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.window = WINDOW_ALL,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_TOP },
 	},
 	{
@@ -293,15 +277,11 @@ const struct family families_moe[] = {
 		.architectures = { "Qwen2MoeForCausalLM" },
 		.model_types = { "qwen2_moe" },
 		.names = qwen2_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 16 }, { "qkv_bias", 1 }, { "intermediate_size", 5632 }, { "sliding_window", 4096 },
 			      { "num_experts", 60 }, { "num_experts_per_tok", 4 }, { "moe_intermediate_size", 1408 }, { "shared_expert_intermediate_size", 5632 } },
 		.derive = qwen2_moe_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.window = WINDOW_FLAG,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SOFTMAX },
 	},
 	{
@@ -310,16 +290,12 @@ const struct family families_moe[] = {
 		.architectures = { "Qwen3MoeForCausalLM" },
 		.model_types = { "qwen3_moe" },
 		.names = qwen3_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "num_key_value_heads", 4 }, { "intermediate_size", 6144 }, { "sliding_window", 4096 },
 			      { "num_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 768 } },
 		.derive = qwen3_moe_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_HEAD,
 		.window = WINDOW_FLAG,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SOFTMAX },
 	},
 	{
@@ -328,14 +304,10 @@ const struct family families_moe[] = {
 		.architectures = { "OlmoeForCausalLM" },
 		.model_types = { "olmoe" },
 		.names = qwen3_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "intermediate_size", 2048 }, { "num_experts", 64 }, { "num_experts_per_tok", 8 } },
 		.keys = clip_keys,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_PROJECTION,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SOFTMAX },
 	},
 	{
@@ -344,17 +316,13 @@ const struct family families_moe[] = {
 		.architectures = { "GptOssForCausalLM" },
 		.model_types = { "gpt_oss" },
 		.names = gpt_oss_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 150000 }, { "head_dim", 64 }, { "num_key_value_heads", 8 }, { "attention_bias", 1 },
 			      { "intermediate_size", 2880 }, { "sliding_window", 128 }, { "num_local_experts", 128 }, { "num_experts_per_tok", 4 },
 			      { "max_position_embeddings", 131072 } },
 		.derive = gpt_oss_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.window = WINDOW_PATTERN,
 		.window_pattern = 2,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_TOP, .layout = EXPERTS_IN_OUT, .interleaved = true },
 	},
 	{
@@ -382,14 +350,10 @@ const struct family families_moe[] = {
 		.architectures = { "GraniteMoeForCausalLM" },
 		.model_types = { "granitemoe" },
 		.names = granite_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "num_local_experts", 8 }, { "num_experts_per_tok", 2 } },
 		.keys = granite_keys,
 		.derive = granite_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_TOP, .layout = EXPERTS_OUT_IN },
 	},
 	{
@@ -400,7 +364,7 @@ const struct family families_moe[] = {
 		.names = dbrx_names,
 		.prefix = "transformer.",
 		.defaults = { { "norm_eps", 1e-5 }, { "attn_config.kv_n_heads", 1 }, { "intermediate_size", 3584 }, { "moe_num_experts", 4 }, { "ffn_config.moe_top_k", 1 } },
-		.keys = dbrx_keys,
+		.keys = clip_keys,
 		.derive = dbrx_derive,
 		.act = "silu",
 		.norm = NORM_LAYER_NOBIAS,
@@ -432,15 +396,11 @@ const struct family families_moe[] = {
 		.architectures = { "HunYuanMoEV1ForCausalLM", "HunYuanForCausalLM" },
 		.model_types = { "hunyuan_v1_moe" },
 		.names = hunyuan_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 }, { "num_experts", 1 }, { "moe_topk", 1 } },
 		.only = { { "use_cla", 0 }, { "use_mixed_mlp_moe", 1 } },
 		.derive = hunyuan_moe_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_HEAD_AFTER,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_TOP },
 	},
 	{
@@ -449,15 +409,11 @@ const struct family families_moe[] = {
 		.architectures = { "MiniMaxM2ForCausalLM" },
 		.model_types = { "minimax_m2" },
 		.names = minimax_m2_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 5e6 }, { "head_dim", 128 }, { "num_key_value_heads", 8 }, { "num_local_experts", 256 },
 			      { "num_experts_per_tok", 8 }, { "norm_topk_prob", 1 } },
 		.only = { { "use_qk_norm", 1 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_PROJECTION,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SIGMOID },
 	},
 	{
@@ -466,16 +422,12 @@ const struct family families_moe[] = {
 		.architectures = { "Glm4MoeForCausalLM" },
 		.model_types = { "glm4_moe" },
 		.names = glm4_moe_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.beyond = "model.layers.",
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 }, { "num_key_value_heads", 8 }, { "intermediate_size", 10944 },
 			      { "n_routed_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 1408 }, { "n_shared_experts", 1 },
 			      { "first_k_dense_replace", 1 }, { "norm_topk_prob", 1 } },
 		.derive = glm4_moe_derive,
-		.act = "silu",
-		.norm = NORM_RMS,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
 	},
 	{
@@ -484,15 +436,11 @@ const struct family families_moe[] = {
 		.architectures = { "Dots1ForCausalLM" },
 		.model_types = { "dots1" },
 		.names = dots1_names,
-		.prefix = "model.",
-		.junk = moe_junk,
+		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-6 }, { "intermediate_size", 10944 }, { "moe_intermediate_size", 1408 }, { "use_sliding_window", 1 },
 			      { "sliding_window", 4096 }, { "max_window_layers", 62 } },
-		.act = "silu",
-		.norm = NORM_RMS,
 		.qk_norm = QK_HEAD,
 		.window = WINDOW_FLAG,
-		.gated = true,
 		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
 	},
 	{
@@ -502,7 +450,7 @@ const struct family families_moe[] = {
 		.model_types = { "phimoe" },
 		.names = phimoe_names,
 		.prefix = "model.",
-		.junk = moe_junk,
+		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1e6 }, { "num_key_value_heads", 8 }, { "num_local_experts", 16 },
 			      { "num_experts_per_tok", 2 }, { "router_jitter_noise", 0.01 } },
 		.derive = phimoe_derive,

@@ -2,15 +2,11 @@
  */
 #include "runners/families_int.h"
 
-#define QK_NAMES \
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_norm", 0 }, \
-	{ R_K_NORM, "model.layers.{}.self_attn.k_norm", 0 }
-
 static const struct role_name qwen3_5_names[] = {
 	LLAMA_ENDS,
 	LLAMA_NORMS,
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	QK_NAMES,
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	DELTA_APART_NAMES,
 	{ R_END },
@@ -30,44 +26,27 @@ static const struct role_name mamba2_names[] = {
 	{ R_REC_SKIP, "backbone.layers.{}.mixer.D", 0 },
 	{ R_END },
 };
-static const struct role_name lfm2_names[] = {
-	{ R_EMBED, "model.embed_tokens", 0 },
-	{ R_FINAL_NORM, "model.embedding_norm", 0 },
-	{ R_HEAD, "lm_head", BIAS_NEVER },
-	{ R_NORM1, "model.layers.{}.operator_norm", 0 },
-	{ R_NORM2, "model.layers.{}.ffn_norm", 0 },
-	{ R_Q, "model.layers.{}.self_attn.q_proj", BIAS_NEVER },
-	{ R_K, "model.layers.{}.self_attn.k_proj", BIAS_NEVER },
-	{ R_V, "model.layers.{}.self_attn.v_proj", BIAS_NEVER },
-	{ R_O, "model.layers.{}.self_attn.out_proj", BIAS_NEVER },
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_layernorm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_layernorm", 0 },
-	{ R_GATE, "model.layers.{}.feed_forward.w1", BIAS_NEVER },
-	{ R_UP, "model.layers.{}.feed_forward.w3", BIAS_NEVER },
-	{ R_DOWN, "model.layers.{}.feed_forward.w2", BIAS_NEVER },
-	{ R_REC_IN, "model.layers.{}.conv.in_proj", BIAS_PRESENT },
-	{ R_REC_OUT, "model.layers.{}.conv.out_proj", BIAS_PRESENT },
-	{ R_REC_CONV, "model.layers.{}.conv.conv", 0 },
-	{ R_END },
-};
+#define LFM2_NAMES \
+	{ R_EMBED, "model.embed_tokens", 0 }, \
+	{ R_FINAL_NORM, "model.embedding_norm", 0 }, \
+	{ R_HEAD, "lm_head", BIAS_NEVER }, \
+	{ R_NORM1, "model.layers.{}.operator_norm", 0 }, \
+	{ R_NORM2, "model.layers.{}.ffn_norm", 0 }, \
+	{ R_Q, "model.layers.{}.self_attn.q_proj", BIAS_NEVER }, \
+	{ R_K, "model.layers.{}.self_attn.k_proj", BIAS_NEVER }, \
+	{ R_V, "model.layers.{}.self_attn.v_proj", BIAS_NEVER }, \
+	{ R_O, "model.layers.{}.self_attn.out_proj", BIAS_NEVER }, \
+	{ R_Q_NORM, "model.layers.{}.self_attn.q_layernorm", 0 }, \
+	{ R_K_NORM, "model.layers.{}.self_attn.k_layernorm", 0 }, \
+	{ R_GATE, "model.layers.{}.feed_forward.w1", BIAS_NEVER }, \
+	{ R_UP, "model.layers.{}.feed_forward.w3", BIAS_NEVER }, \
+	{ R_DOWN, "model.layers.{}.feed_forward.w2", BIAS_NEVER }, \
+	{ R_REC_IN, "model.layers.{}.conv.in_proj", BIAS_PRESENT }, \
+	{ R_REC_OUT, "model.layers.{}.conv.out_proj", BIAS_PRESENT }, \
+	{ R_REC_CONV, "model.layers.{}.conv.conv", 0 }
+static const struct role_name lfm2_names[] = { LFM2_NAMES, { R_END } };
 static const struct role_name lfm2_moe_names[] = {
-	{ R_EMBED, "model.embed_tokens", 0 },
-	{ R_FINAL_NORM, "model.embedding_norm", 0 },
-	{ R_HEAD, "lm_head", BIAS_NEVER },
-	{ R_NORM1, "model.layers.{}.operator_norm", 0 },
-	{ R_NORM2, "model.layers.{}.ffn_norm", 0 },
-	{ R_Q, "model.layers.{}.self_attn.q_proj", BIAS_NEVER },
-	{ R_K, "model.layers.{}.self_attn.k_proj", BIAS_NEVER },
-	{ R_V, "model.layers.{}.self_attn.v_proj", BIAS_NEVER },
-	{ R_O, "model.layers.{}.self_attn.out_proj", BIAS_NEVER },
-	{ R_Q_NORM, "model.layers.{}.self_attn.q_layernorm", 0 },
-	{ R_K_NORM, "model.layers.{}.self_attn.k_layernorm", 0 },
-	{ R_GATE, "model.layers.{}.feed_forward.w1", BIAS_NEVER },
-	{ R_UP, "model.layers.{}.feed_forward.w3", BIAS_NEVER },
-	{ R_DOWN, "model.layers.{}.feed_forward.w2", BIAS_NEVER },
-	{ R_REC_IN, "model.layers.{}.conv.in_proj", BIAS_PRESENT },
-	{ R_REC_OUT, "model.layers.{}.conv.out_proj", BIAS_PRESENT },
-	{ R_REC_CONV, "model.layers.{}.conv.conv", 0 },
+	LFM2_NAMES,
 	{ R_ROUTER, "model.layers.{}.feed_forward.gate", BIAS_NEVER },
 	{ R_ROUTER_BIAS, "model.layers.{}.feed_forward.expert_bias", BIAS_PRESENT },
 	{ R_X_GATE, "model.layers.{}.feed_forward.experts.{}.w1", BIAS_NEVER },
@@ -90,7 +69,7 @@ static const struct role_name qwen3_next_names[] = {
 	LLAMA_ENDS,
 	LLAMA_NORMS,
 	LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION),
-	QK_NAMES,
+	LLAMA_QK_NORMS,
 	LLAMA_MLP(BIAS_NEVER),
 	{ R_REC_QKVZ, "model.layers.{}.linear_attn.in_proj_qkvz", BIAS_NEVER },
 	{ R_REC_BA, "model.layers.{}.linear_attn.in_proj_ba", BIAS_NEVER },

@@ -6,12 +6,6 @@
  */
 #include "runners/families_int.h"
 
-static const struct role_name qwen2_vl_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_ATTENTION(BIAS_ALWAYS, BIAS_NEVER), LLAMA_MLP(BIAS_NEVER), { R_END },
-};
-static const struct role_name qwen3_vl_names[] = {
-	LLAMA_ENDS, LLAMA_NORMS, LLAMA_QK_NORMS, LLAMA_ATTENTION(BIAS_ATTENTION, BIAS_ATTENTION), LLAMA_MLP(BIAS_NEVER), { R_END },
-};
 
 /* Of all experts in one tensor, or each one's own as 8-bit files have them. */
 #define EITHER_EXPERTS \
@@ -78,7 +72,7 @@ const struct family families_vision[] = {
 		.text = "Qwen 2 VL and 2.5 VL, text: Qwen 2",
 		.architectures = { "Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration" },
 		.model_types = { "qwen2_vl", "qwen2_5_vl", "qwen2_vl_text", "qwen2_5_vl_text" },
-		.names = qwen2_vl_names,
+		.names = qwen2_names,
 		.prefix = "model.",
 		.junk = vision_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1000000 }, { "num_key_value_heads", 8 }, { "sliding_window", 4096 }, { "max_window_layers", 80 } },
@@ -92,7 +86,7 @@ const struct family families_vision[] = {
 		.text = "Qwen 3 VL, dense, text: Qwen 3",
 		.architectures = { "Qwen3VLForConditionalGeneration" },
 		.model_types = { "qwen3_vl", "qwen3_vl_text" },
-		.names = qwen3_vl_names,
+		.names = qwen3_names,
 		.prefix = "model.",
 		.junk = vision_junk,
 		.defaults = { { "norm_eps", 1e-6 }, { "rope_theta", 500000 }, { "head_dim", 128 } },
