@@ -47,6 +47,7 @@ struct piece {
 	int every;
 	int64_t base, row_step, col_step, bias_base; /* in values */
 	struct scaling scale; /* F8_E4M3 and MXFP4 */
+	bool unit;            /* each row is divided by its length, and becomes floats */
 };
 
 void bind_plan(struct ops *out, struct device *dev); /* the device's operations, such that they allocate and copy nothing */

@@ -8,9 +8,26 @@
 
 #include <stdio.h>
 
+#include "kernels/base/dmath.h"
 #include "runners/bind_values.h"
 
 #define STAGE_BYTES (1u << 20) /* rows are packed in blocks of about this size */
+
+static enum dtype piece_type(const struct piece *p)
+{
+	return p->unit ? DT_F32 : value_type(p->w);
+}
+
+static void unit_row(float *v, size_t k)
+{
+	double sum = 0;
+	for (size_t i = 0; i < k; i++)
+		sum += (double)v[i] * v[i];
+	double length = sum > 0 ? dm_pow(sum, 0.5) : 0;
+	length = length > 1e-7 ? length : 1e-7;
+	for (size_t i = 0; i < k; i++)
+		v[i] = (float)(v[i] / length);
+}
 
 /* Copies rows `from`.. of the piece into the stage, widened if need be. */
 static void stage_rows(struct binder *b, const struct linear *w, const struct piece *p, int from, int rows)
@@ -33,15 +50,17 @@ static void stage_rows(struct binder *b, const struct linear *w, const struct pi
 			}
 		}
 	}
+	for (int r = 0; r < rows && p->unit; r++)
+		unit_row((float *)b->stage + (size_t)r * k, k);
 }
 
 static int pack(struct binder *b, struct linear *w, const struct piece *p, struct err *e)
 {
 	const struct ops *ops = b->m->ops;
-	enum dtype dt = value_type(p->w);
-	size_t size = dtype_size(dt);
+	size_t size = dtype_size(value_type(p->w));
 	int step = (int)(STAGE_BYTES / ((size_t)w->k * dtype_size(w->dt)) / 32 * 32);
-	bool direct = !is_packed(p->w) && p->col_step == 1 && p->every == 1 && p->row_step == w->k && dt == w->dt && (uintptr_t)p->w->data % size == 0;
+	bool direct = !is_packed(p->w) && !p->unit && p->col_step == 1 && p->every == 1 && p->row_step == w->k && value_type(p->w) == w->dt &&
+		      (uintptr_t)p->w->data % size == 0;
 
 	if (step < 32)
 		step = 32;
@@ -87,10 +106,10 @@ static void random_linear(struct binder *b, const struct linear *w)
 int bind_linear_of(struct binder *b, struct linear *w, int n, int k, const struct piece *p, int npieces, struct err *e)
 {
 	struct model *m = b->m;
-	enum dtype dt = value_type(p[0].w);
+	enum dtype dt = piece_type(&p[0]);
 	bool bias = false;
 	for (int i = 0; i < npieces; i++) {
-		if (value_type(p[i].w) != dt)
+		if (piece_type(&p[i]) != dt)
 			dt = DT_F32;
 		bias |= p[i].bias != NULL;
 	}

@@ -16,9 +16,7 @@
 #include <stdlib.h>
 
 #include "kernels/base/arena.h"
-#include "kernels/base/dmath.h"
 #include "kernels/base/log.h"
-#include "runners/bind_values.h"
 
 #define WARN_TENSORS 8 /* unknown tensors named one by one */
 
@@ -27,66 +25,29 @@ static int embed_width(const struct config *c)
 	return c->embed_width ? c->embed_width : c->width;
 }
 
-/* The head's rows divided by their lengths, as floats. */
-static int normed_head(struct binder *b, const struct tensor *t, struct err *e)
-{
-	size_t k = (size_t)embed_width(b->c);
-	struct tensor *f = ARENA_NEW(&b->m->arena, struct tensor);
-	*f = *t;
-	f->dtype = ST_F32;
-	f->bytes = (size_t)t->count * sizeof(float);
-	struct piece p = { .w = f, .rows = b->c->vocab, .every = 1, .row_step = (int64_t)k, .col_step = 1 };
-	if (b->plan)
-		return bind_linear_of(b, &b->m->head, b->c->vocab, (int)k, &p, 1, e);
-	if (bind_finite(b, t, e) != 0)
-		return -1;
-	float *v = xmalloc(f->bytes);
-	for (size_t i = 0; i < (size_t)t->count; i++)
-		v[i] = value_at(t->data + i * dtype_size(value_type(t)), value_type(t));
-	for (size_t r = 0; r < (size_t)t->shape[0]; r++) {
-		double sum = 0;
-		for (size_t i = 0; i < k; i++)
-			sum += (double)v[r * k + i] * v[r * k + i];
-		double length = sum > 0 ? dm_pow(sum, 0.5) : 0;
-		length = length > 1e-7 ? length : 1e-7;
-		for (size_t i = 0; i < k; i++)
-			v[r * k + i] = (float)(v[r * k + i] / length);
-	}
-	f->data = (const unsigned char *)v;
-	int rc = bind_linear_of(b, &b->m->head, b->c->vocab, (int)k, &p, 1, e);
-	free(v);
-	return rc;
-}
-
 /* The head is a tensor of its own, or the embedding once more. */
 static int load_head(struct binder *b, struct err *e)
 {
-	const struct role_name *head = bind_role(b, R_HEAD, 0);
-	int width = embed_width(b->c);
 	const struct config *c = b->c;
+	const struct role_name *head = bind_role(b, R_HEAD, 0);
+	int width = embed_width(c);
 	const struct tensor *table = b->embed, *own = head && !b->random ? bind_find(b, head->name, 0, ".weight") : NULL;
-
-	if (b->random && head && !c->tied)
-		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "", e);
+	bool apart = own || (b->random && head && !c->tied);
+	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = width, .col_step = 1 };
 
 	if (own && c->tied && own->bytes == table->bytes && (b->plan || memcmp(own->data, table->data, own->bytes) == 0)) {
 		b->params -= (double)own->count; /* written twice, one parameter */
-		own = NULL;
+		apart = false;
 	} else if (own && c->tied && c->tied_given) {
 		return err_set(e, E_FORMAT, "%s: tensor '%s' differs from the embedding, but %s has 'tie_word_embeddings' true",
 			       bind_file(b, own), own->name.p, c->path);
-	} else if (!own && head && !c->tied && c->tied_given) {
+	} else if (!apart && head && !c->tied && c->tied_given) {
 		return bind_missing(b, head->name, 0, ".weight", ", but config.json has 'tie_word_embeddings' false", e);
 	}
-	if (own && c->head_normed && bind_need(b, &own, head->name, 0, ".weight", c->vocab, width, 0, "vocab_size, hidden_size", e) != 0)
+	if (apart ? bind_piece(b, &p, R_HEAD, 0, c->vocab, width, "vocab_size, hidden_size", e) != 0 :
+		    head && bind_bias(b, &p, head, 0, "vocab_size", e) != 0)
 		return -1;
-	if (c->head_normed && !b->random)
-		return normed_head(b, own ? own : table, e);
-	if (own)
-		return bind_linear(b, &b->m->head, R_HEAD, 0, c->vocab, width, "vocab_size, hidden_size", e);
-	struct piece p = { .w = table, .rows = c->vocab, .every = 1, .row_step = width, .col_step = 1 };
-	if (head && bind_bias(b, &p, head, 0, "vocab_size", e) != 0)
-		return -1;
+	p.unit = c->head_normed;
 	return bind_linear_of(b, &b->m->head, c->vocab, width, &p, 1, e);
 }
 
