@@ -190,8 +190,6 @@ int config_rope_dims(struct config *c, struct err *e)
 				return err_set(e, E_FORMAT, "%s: 'short_factor' and 'long_factor' need %d values, one for each rotated pair", c->path,
 					       dims / 2);
 		r->dims = dims;
-		if (t == 0)
-			c->rotary_dim = dims;
 	}
 	for (int i = 0; i < c->layers && c->family->local_rope != LOCAL_SAME; i++)
 		c->table[i] = c->slides[i];

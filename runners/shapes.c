@@ -55,7 +55,7 @@ int shape_config(struct config *c, const char *name, struct err *e)
 	c->layers = s->layers;
 	c->heads = s->heads;
 	c->kv_heads = s->kv_heads;
-	c->head_dim = c->rotary_dim = s->width / s->heads;
+	c->head_dim = s->width / s->heads;
 	c->max_positions = s->max_positions;
 	c->act = ACT_SILU;
 	c->norm_eps = s->norm_eps;

@@ -97,14 +97,14 @@ static void test_defaults(void)
 
 	CU_ASSERT_FATAL(load(&c, LLAMA(""), NULL, &e) == 0);
 	CU_ASSERT(!strcmp(c.family->name, "llama") && c.vocab == 512 && c.width == 64 && c.layers == 4 && c.heads == 8);
-	CU_ASSERT(c.kv_heads == 8 && c.head_dim == 8 && c.inner == 172 && c.max_positions == 0 && c.rotary_dim == 8);
+	CU_ASSERT(c.kv_heads == 8 && c.head_dim == 8 && c.inner == 172 && c.max_positions == 0 && c.rope[0].dims == 8);
 	CU_ASSERT(c.norm_eps == 1e-6 && c.rope[0].theta == 10000 && c.rope[0].type == ROPE_PLAIN && c.act == ACT_SILU);
 	CU_ASSERT(!c.attention_bias && !c.mlp_bias && !c.tied && !c.tied_given && c.window == 0 && !c.parallel);
 	CU_ASSERT(c.bos == -1 && c.neos == 0);
 
 	CU_ASSERT_FATAL(load(&c, NEOX(""), NULL, &e) == 0);
 	CU_ASSERT(!strcmp(c.family->name, "gpt_neox") && c.attention_bias && c.parallel && c.norm_eps == 1e-5);
-	CU_ASSERT(c.rotary_dim == 2 && c.act == ACT_GELU_ERF && c.rope[0].theta == 10000);
+	CU_ASSERT(c.rope[0].dims == 2 && c.act == ACT_GELU_ERF && c.rope[0].theta == 10000);
 }
 
 static void test_values(void)
@@ -145,9 +145,9 @@ static void test_values(void)
 	CU_ASSERT_FATAL(load(&c, LLAMA(",\"rope_parameters\":{\"rope_theta\":1234.5,\"rope_type\":\"default\"},\"dtype\":\"float16\""), NULL, &e) == 0);
 	CU_ASSERT(c.rope[0].theta == 1234.5 && c.rope[0].type == ROPE_PLAIN && !strcmp(c.dtype, "float16"));
 	CU_ASSERT_FATAL(load(&c, NEOX(",\"rope_parameters\":{\"rope_theta\":77,\"partial_rotary_factor\":0.5}"), NULL, &e) == 0);
-	CU_ASSERT(c.rope[0].theta == 77 && c.rotary_dim == 4);
+	CU_ASSERT(c.rope[0].theta == 77 && c.rope[0].dims == 4);
 	CU_ASSERT_FATAL(load(&c, NEOX(",\"rotary_pct\":1.0,\"rotary_emb_base\":100,\"use_parallel_residual\":false,\"hidden_act\":\"gelu_fast\""), NULL, &e) == 0);
-	CU_ASSERT(c.rope[0].theta == 100 && c.rotary_dim == 8 && !c.parallel && c.act == ACT_GELU_TANH);
+	CU_ASSERT(c.rope[0].theta == 100 && c.rope[0].dims == 8 && !c.parallel && c.act == ACT_GELU_TANH);
 
 	/* model_type where architectures is missing */
 	CU_ASSERT_FATAL(load(&c, "{\"model_type\":\"gpt_neox\",\"vocab_size\":5,\"hidden_size\":8,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
@@ -236,7 +236,7 @@ static void test_silence(void)
 	CU_ASSERT_FATAL(load(&c, OF("apertus", ",\"intermediate_size\":32"), NULL, &e) == 0);
 	CU_ASSERT(c.rope[0].type == ROPE_LLAMA3 && c.rope[0].theta == 12000000 && c.rope[0].original_positions == 8192);
 	CU_ASSERT_FATAL(load(&c, OF("glm4", ",\"intermediate_size\":32"), NULL, &e) == 0);
-	CU_ASSERT(c.attention_bias && c.kv_heads == 2 && c.head_dim == 128 && c.rotary_dim == 64);
+	CU_ASSERT(c.attention_bias && c.kv_heads == 2 && c.head_dim == 128 && c.rope[0].dims == 64);
 	CU_ASSERT_FATAL(load(&c, OF("starcoder2", ",\"intermediate_size\":32"), NULL, &e) == 0);
 	CU_ASSERT(c.kv_heads == 2 && c.attention_bias && c.window == 0 && c.tied);
 }
@@ -389,8 +389,8 @@ static void test_damage(void)
 		if (load(&c, text, NULL, &e) == 0) {
 			double freq[512];
 			opened++;
-			CHECK(c.layers >= 1 && c.layers <= CONFIG_MAX_LAYERS && c.heads % c.kv_heads == 0 && c.rotary_dim <= c.head_dim, "accepted: %s", text);
-			ropetable_frequencies(freq, &c.rope[0], c.rotary_dim, false);
+			CHECK(c.layers >= 1 && c.layers <= CONFIG_MAX_LAYERS && c.heads % c.kv_heads == 0 && c.rope[0].dims <= c.head_dim, "accepted: %s", text);
+			ropetable_frequencies(freq, &c.rope[0], c.rope[0].dims, false);
 		} else {
 			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
 		}

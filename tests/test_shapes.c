@@ -67,7 +67,7 @@ static void test_published(void)
 		SAME(max_positions);
 		SAME(act);
 		SAME(norm_eps);
-		SAME(rotary_dim);
+		SAME(rope[0].dims);
 		SAME(attention_bias);
 		SAME(mlp_bias);
 		SAME(parallel);
