@@ -221,10 +221,10 @@ int bind_floats(struct binder *b, float **out, const float *host, size_t n, stru
 	return 0;
 }
 
-int bind_host(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, const char *why, struct err *e)
+int bind_host(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, const char *why, struct err *e)
 {
 	const struct tensor *t;
-	if (bind_need(b, &t, name, layer, suffix, n, 0, 0, why, e) != 0 || bind_finite(b, t, e) != 0)
+	if (bind_need(b, &t, bind_role(b, role, layer)->name, layer, suffix, n, 0, 0, why, e) != 0 || bind_finite(b, t, e) != 0)
 		return -1;
 	*out = ARENA_ARRAY(&b->m->arena, (size_t)n, float);
 	for (int i = 0; i < n; i++)
@@ -232,29 +232,37 @@ int bind_host(struct binder *b, float **out, const char *name, int layer, const 
 	return 0;
 }
 
-int bind_vector(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, float plus, const char *why,
-		struct err *e)
+int bind_vector(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, float plus, const char *why, struct err *e)
 {
 	const struct tensor *t;
-	if (bind_need(b, &t, name, layer, suffix, n, 0, 0, why, e) != 0)
+	if (bind_need(b, &t, bind_role(b, role, layer)->name, layer, suffix, n, 0, 0, why, e) != 0)
 		return -1;
 	if (!(*out = bind_alloc(b, (size_t)n * sizeof(float), e)))
 		return -1;
 	return bind_put(b, *out, t, 0, (size_t)n, plus, e);
 }
 
+int bind_single(const struct binder *b, double *out, const struct tensor *t, struct err *e)
+{
+	if (t->count != 1 || (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16))
+		return err_set(e, E_FORMAT, "%s: tensor '%s' is no single value of F32, F16 or BF16", bind_file(b, t), t->name.p);
+	if (bind_finite(b, t, e) != 0)
+		return -1;
+	*out = value_at(t->data, value_type(t));
+	return 0;
+}
+
 int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int n, const char *why, struct err *e)
 {
-	const struct role_name *r = bind_role(b, role, layer);
 	enum norm_kind kind = b->f->norm;
-	if (!r)
+	if (!family_role(b->f, role))
 		return 0;
 	out->present = true;
 	if (kind == NORM_LAYER_PLAIN)
 		return 0;
-	if (bind_vector(b, &out->w, r->name, layer, ".weight", n, b->f->norm_plus_one ? 1.0f : 0.0f, why, e) != 0)
+	if (bind_vector(b, &out->w, role, layer, ".weight", n, b->f->norm_plus_one ? 1.0f : 0.0f, why, e) != 0)
 		return -1;
-	return kind == NORM_LAYER ? bind_vector(b, &out->b, r->name, layer, ".bias", n, 0.0f, why, e) : 0;
+	return kind == NORM_LAYER ? bind_vector(b, &out->b, role, layer, ".bias", n, 0.0f, why, e) : 0;
 }
 
 int bind_table(struct binder *b, struct table *out, enum role role, int rows, int width, const char *why, struct err *e)

@@ -76,11 +76,21 @@ int bind_finite(const struct binder *b, const struct tensor *t, struct err *e); 
 
 /* Device memory of the model's own; zeroed. */
 void *bind_alloc(struct binder *b, size_t bytes, struct err *e);
-/* A vector as floats: host (in the model's arena) or device; `plus` is added to each value. */
-int bind_host(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, const char *why, struct err *e);
-int bind_vector(struct binder *b, float **out, const char *name, int layer, const char *suffix, int n, float plus, const char *why, struct err *e);
+/* A role's vector as floats: host (in the model's arena) or device; `plus` is added to each value. */
+int bind_host(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, const char *why, struct err *e);
+int bind_vector(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, float plus, const char *why, struct err *e);
+int bind_single(const struct binder *b, double *out, const struct tensor *t, struct err *e); /* the value of a tensor that has one */
 int bind_floats(struct binder *b, float **out, const float *host, size_t n, struct err *e); /* to the device */
 int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int n, const char *why, struct err *e);
+
+static inline struct piece piece_rows(const struct piece *all, int row0, int rows, int n0)
+{
+	struct piece p = *all;
+	p.row0 = row0;
+	p.rows = rows;
+	p.n0 = n0;
+	return p;
+}
 
 /* Weight (and bias, where the row's rule says so) of a role, as `rows` outputs of k inputs. */
 int bind_piece(struct binder *b, struct piece *p, enum role role, int layer, int rows, int k, const char *why, struct err *e);

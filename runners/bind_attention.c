@@ -18,15 +18,9 @@ static int grouped(struct binder *b, struct linear *out, const struct piece *all
 	struct piece *p = xcalloc((size_t)c->kv_heads * 3, sizeof *p);
 	for (int j = 0; j < c->kv_heads; j++) {
 		int row = j * (g + 2) * d;
-		const struct { int row0, rows, n0; } part[3] = {
-			{ row, g * d, j * g * d }, { row + g * d, d, q + j * d }, { row + (g + 1) * d, d, q + kv + j * d },
-		};
-		for (int i = 0; i < 3; i++) {
-			p[3 * j + i] = *all;
-			p[3 * j + i].row0 = part[i].row0;
-			p[3 * j + i].rows = part[i].rows;
-			p[3 * j + i].n0 = part[i].n0;
-		}
+		p[3 * j] = piece_rows(all, row, g * d, j * g * d);
+		p[3 * j + 1] = piece_rows(all, row + g * d, d, q + j * d);
+		p[3 * j + 2] = piece_rows(all, row + (g + 1) * d, d, q + kv + j * d);
 	}
 	int rc = bind_linear_of(b, out, q + 2 * kv, c->width, p, 3 * c->kv_heads, e);
 	free(p);
@@ -42,12 +36,8 @@ static int sharded(struct binder *b, struct linear *out, const struct piece *all
 	if (q % 4 || b->c->kv_heads != b->c->heads)
 		return err_set(e, E_RANGE, "%s: 'n_head' %d times %d channels, which four shards do not divide, or heads that share keys", b->c->path,
 			       b->c->heads, b->c->head_dim);
-	for (int i = 0; i < 12; i++) {
-		p[i] = *all;
-		p[i].row0 = i * rows;
-		p[i].rows = rows;
-		p[i].n0 = order[i % 3] * q + i / 3 * rows;
-	}
+	for (int i = 0; i < 12; i++)
+		p[i] = piece_rows(all, i * rows, rows, order[i % 3] * q + i / 3 * rows);
 	return bind_linear_of(b, out, 3 * q, b->c->width, p, 12, e);
 }
 
@@ -60,12 +50,8 @@ static int with_gates(struct binder *b, struct linear *out, const struct piece p
 	p[0] = part[1];
 	p[1] = part[2];
 	for (int h = 0; h < c->heads; h++)
-		for (int gate = 0; gate < 2; gate++) {
-			p[n] = part[0];
-			p[n].row0 = (2 * h + gate) * d;
-			p[n].rows = d;
-			p[n++].n0 = h * d + (gate ? q + 2 * kv : 0);
-		}
+		for (int gate = 0; gate < 2; gate++)
+			p[n++] = piece_rows(&part[0], (2 * h + gate) * d, d, h * d + (gate ? q + 2 * kv : 0));
 	int rc = bind_linear_of(b, out, 2 * q + 2 * kv, c->width, p, n, e);
 	free(p);
 	return rc;
@@ -126,11 +112,10 @@ static int bind_qk_norm(struct binder *b, struct norm *out, enum role role, int 
 /* Logits of the sinks, in units of log2. */
 static int bind_sinks(struct binder *b, struct block *k, int layer, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, R_SINKS);
 	float *host;
-	if (!r)
+	if (!family_role(b->f, R_SINKS))
 		return 0;
-	if (bind_host(b, &host, r->name, layer, "", b->c->heads, "num_attention_heads", e) != 0)
+	if (bind_host(b, &host, R_SINKS, layer, "", b->c->heads, "num_attention_heads", e) != 0)
 		return -1;
 	for (int i = 0; i < b->c->heads; i++)
 		host[i] = (float)(host[i] * 1.4426950408889634);
@@ -141,7 +126,8 @@ int bind_attention(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	const struct config *c = b->c;
 
-	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 || (!c->kv_back[layer] && bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, layer_kv_heads(c, layer), e) != 0) ||
+	if (bind_qk_norm(b, &k->q_norm, R_Q_NORM, layer, c->heads, e) != 0 ||
+	    (!c->kv_back[layer] && bind_qk_norm(b, &k->k_norm, R_K_NORM, layer, layer_kv_heads(c, layer), e) != 0) ||
 	    bind_sinks(b, k, layer, e) != 0 || bind_qkv(b, &k->qkv, layer, e) != 0)
 		return -1;
 	return bind_linear(b, &k->out, R_O, layer, c->width, c->heads * layer_head_dim(c, layer), "hidden_size, num_attention_heads x head_dim", e);

@@ -10,11 +10,10 @@
 static int router_norm(struct binder *b, struct norm *out, int layer, struct err *e)
 {
 	int width = b->c->width;
-	const struct role_name *r = bind_role(b, R_ROUTER_NORM, layer);
 	double root = dm_pow(width, -0.5);
 	float *w;
 
-	if (bind_host(b, &w, r->name, layer, "", width, "hidden_size", e) != 0)
+	if (bind_host(b, &w, R_ROUTER_NORM, layer, "", width, "hidden_size", e) != 0)
 		return -1;
 	for (int i = 0; i < width; i++)
 		w[i] = (float)((b->random ? 1 : (double)w[i]) * root);

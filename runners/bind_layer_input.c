@@ -2,8 +2,6 @@
  */
 #include "runners/bind.h"
 
-#include "runners/bind_values.h"
-
 int bind_given(struct binder *b, struct err *e)
 {
 	const struct config *c = b->c;
@@ -20,13 +18,10 @@ static int layer_scale(struct binder *b, struct block *k, int layer, struct err 
 {
 	const struct role_name *r = family_role(b->f, R_SCALE);
 	const struct tensor *t = r && !b->random ? bind_find(b, r->name, layer, "") : NULL;
-	if (!t)
-		return 0;
-	if (t->count != 1 || (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16))
-		return err_set(e, E_FORMAT, "%s: tensor '%s' is no single value of F32, F16 or BF16", bind_file(b, t), t->name.p);
-	if (bind_finite(b, t, e) != 0)
+	double scale = 1;
+	if (t && bind_single(b, &scale, t, e) != 0)
 		return -1;
-	k->scale = value_at(t->data, value_type(t));
+	k->scale = (float)scale;
 	return 0;
 }
 

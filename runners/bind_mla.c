@@ -24,9 +24,9 @@ static int bind_down(struct binder *b, struct mla *k, int layer, struct err *e)
 	if (bind_piece(b, &p[n], R_MLA_KV_A, layer, kv, b->c->width, WHY_KV_A, e) != 0)
 		return -1;
 	p[n++].n0 = c->q_rank;
-	if (c->q_rank && bind_vector(b, &k->q_norm, bind_role(b, R_MLA_Q_NORM, layer)->name, layer, ".weight", c->q_rank, 0.0f, "q_lora_rank", e) != 0)
+	if (c->q_rank && bind_vector(b, &k->q_norm, R_MLA_Q_NORM, layer, ".weight", c->q_rank, 0.0f, "q_lora_rank", e) != 0)
 		return -1;
-	if (bind_vector(b, &k->kv_norm, bind_role(b, R_MLA_KV_NORM, layer)->name, layer, ".weight", c->kv_rank, 0.0f, "kv_lora_rank", e) != 0)
+	if (bind_vector(b, &k->kv_norm, R_MLA_KV_NORM, layer, ".weight", c->kv_rank, 0.0f, "kv_lora_rank", e) != 0)
 		return -1;
 	return bind_linear_of(b, &k->down, c->q_rank + kv, b->c->width, p, n, e);
 }
@@ -42,14 +42,8 @@ static int bind_queries(struct binder *b, struct mla *k, int layer, struct err *
 		return -1;
 	p = xcalloc(2 * (size_t)heads, sizeof *p);
 	for (int h = 0; h < heads; h++) {
-		struct piece *nope = &p[h], *rope = &p[heads + h];
-		*nope = *rope = all;
-		nope->row0 = h * d;
-		nope->rows = c->nope;
-		nope->n0 = h * c->nope;
-		rope->row0 = h * d + c->nope;
-		rope->rows = c->rope;
-		rope->n0 = h * c->rope;
+		p[h] = piece_rows(&all, h * d, c->nope, h * c->nope);
+		p[heads + h] = piece_rows(&all, h * d + c->nope, c->rope, h * c->rope);
 	}
 	int rc = bind_linear_of(b, &k->nope, heads * c->nope, from, p, heads, e);
 	if (rc == 0)
@@ -71,13 +65,10 @@ static int bind_heads(struct binder *b, struct mla *k, int layer, struct err *e)
 	if (bind_piece(b, &all, R_MLA_KV_B, layer, heads * d, c->kv_rank, WHY_KV_B, e) != 0)
 		return -1;
 	for (int h = 0; h < heads; h++) {
-		struct piece key = all, value = all;
+		struct piece key = piece_rows(&all, 0, c->kv_rank, 0), value = piece_rows(&all, h * d + c->nope, c->value, 0);
 		key.base = (int64_t)h * d * c->kv_rank;
-		key.rows = c->kv_rank;
 		key.row_step = 1;
 		key.col_step = c->kv_rank;
-		value.row0 = h * d + c->nope;
-		value.rows = c->value;
 		if (bind_linear_of(b, &k->key[h], c->kv_rank, c->nope, &key, 1, e) != 0 ||
 		    bind_linear_of(b, &k->value[h], c->value, c->kv_rank, &value, 1, e) != 0)
 			return -1;

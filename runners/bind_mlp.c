@@ -2,7 +2,6 @@
 #include "runners/bind.h"
 
 #include "kernels/base/dmath.h"
-#include "runners/bind_values.h"
 
 int bind_gate_up(struct binder *b, struct linear *w, struct gate_up r, int layer, int inner, const char *why, struct err *e)
 {
@@ -29,14 +28,8 @@ static int bind_xielu(struct binder *b, struct block *k, int layer, struct err *
 		const struct tensor *t = bind_find(b, r->name, layer, names[i]);
 		if (!t && i < 2)
 			return bind_missing(b, r->name, layer, names[i], "", e);
-		if (t && t->count != 1)
-			return err_set(e, E_FORMAT, "%s: tensor '%s' is no single value", bind_file(b, t), t->name.p);
-		if (t && t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16)
-			return err_set(e, E_UNSUPPORTED, "%s: tensor '%s' is of another type than F32, F16 and BF16", bind_file(b, t), t->name.p);
-		if (t && bind_finite(b, t, e) != 0)
+		if (t && bind_single(b, &v[i], t, e) != 0)
 			return -1;
-		if (t)
-			v[i] = value_at(t->data, value_type(t));
 	}
 	k->act[0] = (float)dm_log1p(dm_exp(v[0]));
 	k->act[1] = (float)(v[2] + dm_log1p(dm_exp(v[1])));

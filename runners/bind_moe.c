@@ -133,7 +133,7 @@ static int bind_choice(struct binder *b, struct moe_block *x, int layer, int exp
 		if (bind_need(b, &t, r->name, layer, "", 1, experts, 0, WHY_ROUTER, e) != 0 || !(p = bind_alloc(b, (size_t)experts * sizeof *p, e)) ||
 		    bind_put(b, p, t, 0, (size_t)experts, 0.0f, e) != 0)
 			return -1;
-	} else if (bind_vector(b, &p, r->name, layer, "", experts, 0.0f, WHY_ROUTER, e) != 0) {
+	} else if (bind_vector(b, &p, R_ROUTER_BIAS, layer, "", experts, 0.0f, WHY_ROUTER, e) != 0) {
 		return -1;
 	}
 	x->rule.bias = p;
@@ -143,10 +143,9 @@ static int bind_choice(struct binder *b, struct moe_block *x, int layer, int exp
 /* What the weights of each expert are multiplied by. */
 static int bind_scales(struct binder *b, struct moe_block *x, int layer, struct err *e)
 {
-	const struct role_name *r = bind_role(b, R_ROUTER_SCALE, layer);
-	if (!r)
+	if (!family_role(b->f, R_ROUTER_SCALE))
 		return 0;
-	if (bind_host(b, &x->scale, r->name, layer, "", b->c->moe.experts, "experts", e) != 0)
+	if (bind_host(b, &x->scale, R_ROUTER_SCALE, layer, "", b->c->moe.experts, "experts", e) != 0)
 		return -1;
 	for (int i = 0; i < b->c->moe.experts && b->random; i++)
 		x->scale[i] = 1;

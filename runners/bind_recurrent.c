@@ -30,7 +30,7 @@ static int bind_conv(struct binder *b, struct recurrent *r, int layer, int d, in
 	free(w);
 	r->conv = (struct conv){ .d = d, .width = width, .w = device, .silu = silu };
 	if (rc == 0 && bias) {
-		rc = bind_vector(b, &device, n->name, layer, ".bias", d, 0.0f, "channels", e);
+		rc = bind_vector(b, &device, R_REC_CONV, layer, ".bias", d, 0.0f, "channels", e);
 		r->conv.b = device;
 	}
 	return rc;
@@ -40,24 +40,16 @@ static int bind_conv(struct binder *b, struct recurrent *r, int layer, int d, in
 static int bind_decay(struct binder *b, float **a, float **dt, int layer, int heads, const char *why, struct err *e)
 {
 	float *log_a;
-	if (bind_host(b, &log_a, bind_role(b, R_REC_LOG_A, layer)->name, layer, "", heads, why, e) != 0)
+	if (bind_host(b, &log_a, R_REC_LOG_A, layer, "", heads, why, e) != 0)
 		return -1;
 	for (int h = 0; h < heads; h++)
 		log_a[h] = (float)-dm_exp(log_a[h]);
 	if (bind_floats(b, a, log_a, (size_t)heads, e) != 0)
 		return -1;
-	return bind_vector(b, dt, bind_role(b, R_REC_DT, layer)->name, layer, "", heads, 0.0f, why, e);
+	return bind_vector(b, dt, R_REC_DT, layer, "", heads, 0.0f, why, e);
 }
 
 /* ---- gated delta rule ---- */
-
-static void part(struct piece *p, const struct piece *all, int row0, int rows, int n0)
-{
-	*p = *all;
-	p->row0 = row0;
-	p->rows = rows;
-	p->n0 = n0;
-}
 
 /* in_proj_qkvz [key head][q, k, its v, its z], in_proj_ba [key head][its b, its a] (qwen3_next) */
 static int fused_in(struct binder *b, struct recurrent *r, int layer, int n, struct err *e)
@@ -70,12 +62,12 @@ static int fused_in(struct binder *b, struct recurrent *r, int layer, int n, str
 		 bind_piece(b, &ba, R_REC_BA, layer, 2 * d->value_heads, b->c->width, "2 linear_num_value_heads, hidden_size", e) != 0 ? -1 : 0;
 	for (int h = 0; rc == 0 && h < d->key_heads; h++) {
 		struct piece *one = p + 6 * h;
-		part(&one[0], &qkvz, h * step, d->key_dim, n0[0] + h * d->key_dim);
-		part(&one[1], &qkvz, h * step + d->key_dim, d->key_dim, n0[1] + h * d->key_dim);
-		part(&one[2], &qkvz, h * step + 2 * d->key_dim, vd, n0[2] + h * vd);
-		part(&one[3], &qkvz, h * step + 2 * d->key_dim + vd, vd, n0[3] + h * vd);
-		part(&one[4], &ba, 2 * h * each, each, n0[3] + v + h * each);
-		part(&one[5], &ba, (2 * h + 1) * each, each, n0[3] + v + d->value_heads + h * each);
+		one[0] = piece_rows(&qkvz, h * step, d->key_dim, n0[0] + h * d->key_dim);
+		one[1] = piece_rows(&qkvz, h * step + d->key_dim, d->key_dim, n0[1] + h * d->key_dim);
+		one[2] = piece_rows(&qkvz, h * step + 2 * d->key_dim, vd, n0[2] + h * vd);
+		one[3] = piece_rows(&qkvz, h * step + 2 * d->key_dim + vd, vd, n0[3] + h * vd);
+		one[4] = piece_rows(&ba, 2 * h * each, each, n0[3] + v + h * each);
+		one[5] = piece_rows(&ba, (2 * h + 1) * each, each, n0[3] + v + d->value_heads + h * each);
 	}
 	if (rc == 0)
 		rc = bind_linear_of(b, &r->in, n, b->c->width, p, 6 * d->key_heads, e);
@@ -91,7 +83,7 @@ static int bind_delta(struct binder *b, struct recurrent *r, int layer, struct e
 	struct piece p[4];
 	float *a, *dt;
 
-	if (family_role(b->f, R_REC_QKVZ) && (b->random || bind_has(b, R_REC_QKVZ, layer) || !family_role(b->f, R_REC_QKV))) {
+	if (family_role(b->f, R_REC_QKVZ) && (bind_has(b, R_REC_QKVZ, layer) || !family_role(b->f, R_REC_QKV))) {
 		if (fused_in(b, r, layer, n, e) != 0)
 			return -1;
 	} else {
@@ -107,7 +99,7 @@ static int bind_delta(struct binder *b, struct recurrent *r, int layer, struct e
 	}
 	if (bind_conv(b, r, layer, 2 * qk + v, d->conv, false, true, e) != 0 ||
 	    bind_decay(b, &a, &dt, layer, d->value_heads, "linear_num_value_heads", e) != 0 ||
-	    bind_vector(b, &r->norm, bind_role(b, R_REC_NORM, layer)->name, layer, ".weight", d->value_dim, 0.0f, "linear_value_head_dim", e) != 0 ||
+	    bind_vector(b, &r->norm, R_REC_NORM, layer, ".weight", d->value_dim, 0.0f, "linear_value_head_dim", e) != 0 ||
 	    bind_linear(b, &r->out, R_REC_OUT, layer, b->c->width, v, "hidden_size, heads of linear layers", e) != 0)
 		return -1;
 	r->delta = (struct delta){ d->key_heads, d->value_heads, d->key_dim, d->value_dim, a, dt };
@@ -131,8 +123,8 @@ static int bind_mamba(struct binder *b, struct recurrent *r, int layer, struct e
 
 	if (bind_linear(b, &r->in, R_REC_IN, layer, inner + mixed + m->heads, b->c->width, "heads and groups of state, hidden_size", e) != 0 ||
 	    bind_conv(b, r, layer, mixed, m->conv, m->conv_bias, true, e) != 0 || bind_decay(b, &a, &dt, layer, m->heads, "heads of state", e) != 0 ||
-	    bind_vector(b, &skip, bind_role(b, R_REC_SKIP, layer)->name, layer, "", m->heads, 0.0f, "heads of state", e) != 0 ||
-	    (m->norm && bind_vector(b, &r->norm, bind_role(b, R_REC_NORM, layer)->name, layer, ".weight", inner, 0.0f, "heads x channels of state", e) != 0))
+	    bind_vector(b, &skip, R_REC_SKIP, layer, "", m->heads, 0.0f, "heads of state", e) != 0 ||
+	    (m->norm && bind_vector(b, &r->norm, R_REC_NORM, layer, ".weight", inner, 0.0f, "heads x channels of state", e) != 0))
 		return -1;
 	r->ssm = (struct ssm){ m->heads, m->dim, m->state, m->groups, a, dt, skip, (float)m->dt_min, (float)m->dt_max };
 	return bind_linear(b, &r->out, R_REC_OUT, layer, b->c->width, inner, "hidden_size, heads x channels of state", e);
@@ -160,7 +152,7 @@ static int bind_lightning(struct binder *b, struct recurrent *r, int layer, stru
 	p[np - 1].n0 = 3 * n;
 	for (int h = 0; rc == 0 && h < c->heads; h++)
 		for (int k = 0; k < 3; k++)
-			part(&p[3 * h + k], &all, (3 * h + k) * d, d, k * n + h * d);
+			p[3 * h + k] = piece_rows(&all, (3 * h + k) * d, d, k * n + h * d);
 	if (rc == 0)
 		rc = bind_linear_of(b, &r->in, 4 * n, c->width, p, np, e);
 	free(p);
@@ -169,7 +161,7 @@ static int bind_lightning(struct binder *b, struct recurrent *r, int layer, stru
 		a[h] = (float)dm_exp(-slope);
 	}
 	if (rc != 0 || bind_floats(b, &decay, a, (size_t)c->heads, e) != 0 ||
-	    bind_vector(b, &r->norm, bind_role(b, R_REC_NORM, layer)->name, layer, ".weight", n, 0.0f, "num_attention_heads x head_dim", e) != 0)
+	    bind_vector(b, &r->norm, R_REC_NORM, layer, ".weight", n, 0.0f, "num_attention_heads x head_dim", e) != 0)
 		return -1;
 	r->ssm = (struct ssm){ .heads = c->heads, .d = d, .n = d, .groups = c->heads, .a = decay };
 	return bind_linear(b, &r->out, R_REC_OUT, layer, c->width, n, "hidden_size, num_attention_heads x head_dim", e);
