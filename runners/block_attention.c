@@ -27,10 +27,10 @@ void attention_parts(struct parts *p, const struct model *m, size_t rows)
 /* A norm with weights of its own for each head. */
 static void normalise_own(const struct forward *f, struct mat x, int heads, const struct norm *w)
 {
-	size_t d = (size_t)(x.d / heads);
+	int d = x.d / heads;
 	for (int h = 0; h < heads; h++) {
-		struct mat one = { x.p + (size_t)h * d, x.n, (int)d, x.ld };
-		struct norm own = { w->w + (size_t)h * d, w->b ? w->b + (size_t)h * d : NULL, true };
+		struct mat one = columns(x, h * d, d);
+		struct norm own = { w->w + h * d, w->b ? w->b + h * d : NULL, true };
 		forward_norm(f, one, one, &own);
 	}
 }
@@ -67,8 +67,8 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 	bool own = !c->kv_back[layer];
 	int d = layer_head_dim(c, layer), hk = layer_kv_heads(c, layer), nq = c->heads * d, nk = own ? hk * d : 0, ld = k->qkv.n;
 	struct mat qkv = rows_of(f->qkv, b->n, ld, ld), att = rows_of(f->att, b->n, nq, nq);
-	struct mat q = rows_of(f->qkv, b->n, nq, ld), key = rows_of(f->qkv + nq, b->n, nk, ld), val = rows_of(f->qkv + nq + nk, b->n, nk, ld);
-	struct mat turned = rows_of(f->qkv, b->n, nq + nk, ld); /* queries and keys lie side by side */
+	struct mat q = columns(qkv, 0, nq), key = columns(qkv, nq, nk), val = columns(qkv, nq + nk, nk);
+	struct mat turned = columns(qkv, 0, nq + nk); /* queries and keys lie side by side */
 	struct attend a = scores(m, layer);
 	bool rotary = c->position == POSITION_ROPE && !c->nope[layer];
 	bool after = c->qk_norm == QK_HEAD_AFTER || c->qk_norm == QK_PLAIN;
@@ -97,7 +97,7 @@ void block_attention(const struct forward *f, struct mat y, struct mat x, const 
 		m->ops->kv_write(m->dev, kv, key, val, b);
 	m->ops->attend(m->dev, att, q, c->heads, kv, &a, b);
 	if (c->gated_attention) {
-		struct mat gate = rows_of(f->qkv + nq + 2 * nk, b->n, nq, ld);
+		struct mat gate = columns(qkv, nq + 2 * nk, nq);
 		m->ops->act(m->dev, gate, gate, att, ACT_SIGMOID, NULL);
 		att = gate;
 	}

@@ -39,7 +39,7 @@ void block_layer_input(const struct forward *f, struct mat x, struct mat h, int 
 	const struct config *c = &m->cfg;
 	const struct block *k = &m->block[layer];
 	int w = c->layer_input, all = c->layers * w;
-	struct mat gate = rows_of(f->tokens, x.n, w, w), given = rows_of(f->given + layer * w, x.n, w, all);
+	struct mat gate = rows_of(f->tokens, x.n, w, w), given = columns(rows_of(f->given, x.n, all, all), layer * w, w);
 
 	m->ops->linear(m->dev, gate, x, &k->give);
 	m->ops->act(m->dev, gate, gate, given, c->act, NULL);

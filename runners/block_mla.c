@@ -46,11 +46,6 @@ void mla_parts(struct parts *p, const struct model *m, size_t rows)
 	PART(p, mla.v, most * heads * (size_t)a->value, float);
 }
 
-static struct mat columns(struct mat m, int from, int d)
-{
-	return (struct mat){ m.p + from, m.n, d, m.ld };
-}
-
 static struct mat rows_from(struct mat m, int at, int n)
 {
 	return (struct mat){ m.p + (size_t)at * m.ld, n, m.d, m.ld };

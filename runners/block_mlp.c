@@ -18,11 +18,11 @@ void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer)
 	const struct model *m = f->m;
 	const struct block *k = &m->block[layer];
 	int inner = k->inner, ld = k->up.n;
-	struct mat all = rows_of(f->up, x.n, ld, ld), gate = rows_of(f->up, x.n, inner, ld), up = { 0 };
+	struct mat all = rows_of(f->up, x.n, ld, ld), gate = columns(all, 0, inner), up = { 0 };
 
 	m->ops->linear(m->dev, all, x, &k->up);
 	if (m->cfg.family->gated)
-		up = rows_of(f->up + inner, x.n, inner, ld);
+		up = columns(all, inner, inner);
 	if (m->cfg.gate_scale != 1)
 		m->ops->scale(m->dev, gate, (float)m->cfg.gate_scale);
 	m->ops->act(m->dev, gate, gate, up, m->cfg.act, k->act);

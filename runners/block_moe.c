@@ -157,11 +157,11 @@ static void expert(const struct forward *f, int n, const struct linear *up, cons
 	const struct model *m = f->m;
 	const struct moe_scratch *s = &f->moe;
 	int width = m->cfg.width, inner = down->k, ld = up->n;
-	struct mat gate = rows_of(s->up, n, inner, ld), second = { 0 };
+	struct mat all = rows_of(s->up, n, ld, ld), gate = columns(all, 0, inner), second = { 0 };
 
-	m->ops->linear(m->dev, rows_of(s->up, n, ld, ld), rows_of(s->in, n, width, width), up);
+	m->ops->linear(m->dev, all, rows_of(s->in, n, width, width), up);
 	if (m->cfg.family->gated)
-		second = rows_of(s->up + inner, n, inner, ld);
+		second = columns(all, inner, inner);
 	m->ops->act(m->dev, gate, gate, second, m->cfg.moe.act, m->cfg.moe.act_p);
 	m->ops->linear(m->dev, rows_of(s->out, n, width, width), gate, down);
 }

@@ -26,11 +26,6 @@ void recurrent_parts(struct parts *p, const struct model *m, size_t rows)
 	PART(p, inner, rows * inner, float);
 }
 
-static struct mat columns(struct mat m, int from, int d)
-{
-	return (struct mat){ m.p + from, m.n, d, m.ld };
-}
-
 /* The gated delta rule (qwen3_next): queries and keys brought to length 1, output normed by head and gated by z. */
 void block_delta(const struct forward *f, struct mat y, struct mat x, const struct layer_states *s, const struct batch *b, int layer)
 {

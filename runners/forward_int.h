@@ -71,6 +71,11 @@ static inline struct mat rows_of(float *p, int n, int d, int ld)
 	return (struct mat){ p, n, d, (size_t)ld };
 }
 
+static inline struct mat columns(struct mat m, int from, int d)
+{
+	return (struct mat){ m.p + from, m.n, d, m.ld };
+}
+
 /* y = norm(x) with the family's kind of norm; y may be x */
 void forward_norm(const struct forward *f, struct mat y, struct mat x, const struct norm *w);
 void forward_norm_parts(const struct forward *f, struct mat y, struct mat x, int parts, const struct norm *w); /* each piece of a row by itself */

@@ -77,37 +77,33 @@ static const char *const towers[] = {
 	"model.embed_vision.*", "model.embed_audio.*", "model.vision_embed_tokens.*", "image_newline", "model.image_newline", "mtp.*", "talker.*", "token2wav.*",
 };
 
-/* A row's pattern, in this checkpoint's layout. */
-static bool is_junk(const struct binder *b, const char *pattern, struct str name)
+/* A tensor's name without what this checkpoint's layout has in front, and what the row calls it without what the layout lacks. False: it
+ * begins otherwise. */
+static bool bare(const struct binder *b, struct str *name, const char **row)
 {
 	size_t n = strlen(b->begin);
-	if (family_match(pattern, name))
-		return true;
-	if (name.n < n || memcmp(name.p, b->begin, n))
+	if (!str_starts(*name, str_of(b->begin)))
 		return false;
-	name.p += n;
-	name.n -= n;
-	return family_match(b->strip && !strncmp(pattern, b->f->prefix, b->strip) ? pattern + b->strip : pattern, name);
+	name->p += n;
+	name->n -= n;
+	if (b->strip && !strncmp(*row, b->f->prefix, b->strip))
+		*row += b->strip;
+	return true;
+}
+
+static bool is_junk(const struct binder *b, const char *pattern, struct str name)
+{
+	return family_match(pattern, name) || (bare(b, &name, &pattern) && family_match(pattern, name));
 }
 
 /* Is it of a layer behind the last one, where the family has such? */
 static bool is_beyond(const struct binder *b, struct str name)
 {
 	const char *start = b->f->beyond;
-	size_t i, from;
 	int64_t layer = 0;
-	if (!start)
+	if (!start || !bare(b, &name, &start) || !str_starts(name, str_of(start)))
 		return false;
-	if (b->strip && !strncmp(start, b->f->prefix, b->strip))
-		start += b->strip;
-	size_t begin = strlen(b->begin);
-	if (name.n < begin || memcmp(name.p, b->begin, begin) != 0)
-		return false;
-	name.p += begin;
-	name.n -= begin;
-	i = from = strlen(start);
-	if (name.n < from || memcmp(name.p, start, from) != 0)
-		return false;
+	size_t from = strlen(start), i = from;
 	for (; i < name.n && name.p[i] >= '0' && name.p[i] <= '9' && i < from + 9; i++)
 		layer = 10 * layer + (name.p[i] - '0');
 	return i > from && i < name.n && name.p[i] == '.' && layer >= b->c->layers;
@@ -284,16 +280,13 @@ int model_plan(struct model **out, const char *dir, struct device *dev, struct e
 
 int model_read(struct model *m, struct err *e)
 {
-	struct model *fresh = xcalloc(1, sizeof *fresh);
+	struct model *planned = xmalloc(sizeof *planned);
 
-	fresh->cfg = m->cfg;
-	fresh->dev = m->dev;
-	fresh->files = m->files;
-	m->files = NULL;
-	struct model old = *m;
-	*m = *fresh;
-	*fresh = old;
-	model_close(fresh);
+	*planned = *m;
+	*m = (struct model){ .dev = planned->dev, .files = planned->files };
+	m->cfg = planned->cfg;
+	planned->files = NULL;
+	model_close(planned);
 	arena_init(&m->arena);
 	return bind_all(m, false, e);
 }
