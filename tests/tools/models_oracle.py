@@ -11,8 +11,6 @@ models that passed, short case and long, into the lines of FILE (tests/golden/fa
 failed. numpy only.
 """
 import argparse
-import gzip
-import importlib.util
 import json
 import os
 import shutil
@@ -20,6 +18,7 @@ import sys
 import tempfile
 
 import models_compare
+import models_files
 
 
 def masks():
@@ -30,11 +29,6 @@ def masks():
         return ["scalar"]
     need = {"scalar": [], "avx2": ["avx2", "fma"], "avx512": ["avx512f"], "avx512bf16": ["avx512_bf16"]}
     return [m for m, f in need.items() if all(x in flags for x in f)]
-
-
-# The reference ran transformers' eager attention, which counts falcon's ALiBi twice (in its mask and in its scores); the model and
-# transformers' default attention have it once, and so has assay, unless config.json says that the model is to be run eagerly.
-ALSO = {"falcon-rw": {"_attn_implementation": "eager"}}
 
 
 def with_keys(folder, keys):
@@ -50,13 +44,14 @@ def with_keys(folder, keys):
 
 
 def one(opts, make, name):
-    expected = json.load(gzip.open(os.path.join(opts.oracle, "expected", name + ".json.gz")))
+    expected = models_files.expected(opts.oracle, name)
     row = {"name": name, "fp32": expected["hf_fp32_max_rel_err"]}
     folder = os.path.join(opts.models, name)
     made = not os.path.exists(os.path.join(folder, "config.json"))
     if made:
-        make.write_model(make.load_spec(name, opts.oracle), opts.models)
-    run = with_keys(folder, ALSO[name]) if name in ALSO else folder
+        make.write_model(models_files.spec(opts.oracle, name), opts.models)
+    also = models_files.ALSO.get(name)
+    run = with_keys(folder, also) if also else folder
     try:
         row.update(models_compare.compare(opts.assay, run, expected["cases"], row["fp32"], ["--threads", "2"]))
         if opts.invariance:
@@ -95,10 +90,8 @@ def main():
     p.add_argument("--clean", action="store_true")
     p.add_argument("--json", action="store_true")
     opts = p.parse_args()
-    spec = importlib.util.spec_from_file_location("make_models", os.path.join(opts.oracle, "make_models.py"))
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    names = sorted(f[:-5] for f in os.listdir(os.path.join(opts.oracle, "specs")) if f.endswith(".json"))
+    make = models_files.maker(opts.oracle)
+    names = models_files.names(opts.oracle)
     wanted = [n for n in opts.only.split(",") if n]
     for n in wanted:
         if n not in names:

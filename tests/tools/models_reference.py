@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
@@ -265,13 +266,20 @@ def mxfp4(config, t):
     return {k: v for k, v in config.items() if k != "quantization_config"}, out
 
 
-def e4m3_values():
-    return np.array(
-        [
-            (-1) ** (c >> 7) * ((c & 7) * 2.0**-9 if c & 120 == 0 else (8 + (c & 7)) * 2.0 ** ((c >> 3 & 15) - 10))
-            for c in range(256)
-        ]
-    )
+E4M3 = np.array(
+    [(-1) ** (c >> 7) * ((c & 7) * 2.0**-9 if c & 120 == 0 else (8 + (c & 7)) * 2.0 ** ((c >> 3 & 15) - 10)) for c in range(256)]
+)
+
+
+def decode(t, raw):
+    """A tensor's bytes as float64."""
+    if t["dtype"] == "BF16":
+        a = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    elif t["dtype"] == "F8_E4M3":
+        a = E4M3[np.frombuffer(raw, np.uint8)]
+    else:
+        a = np.frombuffer(raw, {"F64": "<f8", "F32": "<f4", "F16": "<f2", "U8": "u1"}[t["dtype"]])
+    return a.astype(np.float64).reshape(t["shape"])
 
 
 def fp8(config, t):
@@ -554,3 +562,32 @@ class Reference:
 
     def run32(self, ids):
         return self.run(self.m32, ids, FLOAT32).double().numpy()
+
+
+# ---- what is asked of it ----
+
+
+def ids_of(seed, n, vocab):
+    return [1] + [int(x) for x in np.random.RandomState(zlib.crc32(seed.encode())).randint(3, vocab, n - 1)]
+
+
+def case(model, ids):
+    """What the reference gives for the ids, as in expected/NAME.json.gz, and all its logits, float64 and fp32."""
+    a, b = model.run64(ids), model.run32(ids)
+    if not np.isfinite(a).all():
+        raise RuntimeError("the reference is not finite")
+    z = a - a.max(1, keepdims=True)
+    lp = z - np.log(np.exp(z).sum(1, keepdims=True))
+    n = len(ids)
+    at = sorted({0, 1, 31, 64, n // 2, n - 2, n - 1})
+    return (
+        {
+            "ids": ids,
+            "logits_at": at,
+            "logits": [a[i].tolist() for i in at],
+            "logprobs": [float(lp[i, ids[i + 1]]) for i in range(n - 1)],
+            "argmax": a.argmax(1).tolist(),
+        },
+        a,
+        b,
+    )

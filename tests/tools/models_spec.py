@@ -11,14 +11,13 @@ which is copied. Needs numpy, torch and transformers 5.24.
 """
 import argparse
 import gzip
-import importlib.util
 import json
 import os
 import shutil
-import zlib
 
 import numpy as np
 
+import models_files
 import models_reference as ref
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,43 +46,30 @@ def arranged(shapes, experts):
     return out
 
 
-def case(model, ids):
-    a, b = model.run64(ids), model.run32(ids)
-    z = a - a.max(1, keepdims=True)
-    lp = z - np.log(np.exp(z).sum(1, keepdims=True))
-    n, top = len(ids), np.sort(a, 1)
-    at = sorted({0, 1, 31, 64, n // 2, n - 2, n - 1})
-    return {"ids": ids, "logits_at": at, "logits": [a[i].tolist() for i in at], "logprobs": [float(lp[i, ids[i + 1]]) for i in range(n - 1)],
-            "argmax": a.argmax(1).tolist()}, np.abs(a - b).max() / np.abs(a).max(), (top[:, -1] - top[:, -2]).min()
-
-
 def one(opts, make, name, entry):
     config = entry["config"]
     shapes = arranged(ref.released(name, config), entry.get("experts"))
     tensors = [describe(k, s, entry.get("dtype", "BF16"), entry.get("norms", 1.0)) for k, s in sorted(shapes.items())]
-    arrays = {}
-    for t in tensors:
-        raw = make.tensor_bytes(name, t)
-        a = np.frombuffer(raw, {"BF16": "<u2", "F16": "<f2", "F32": "<f4"}[t["dtype"]])
-        a = (a.astype(np.uint32) << 16).view(np.float32) if t["dtype"] == "BF16" else a
-        arrays[t["name"]] = a.astype(np.float64).reshape(t["shape"])
-    model = ref.Reference(name, config, arrays)
+    model = ref.Reference(name, config, {t["name"]: ref.decode(t, make.tensor_bytes(name, t)) for t in tensors})
     text = config.get("text_config", config)
-    cases = []
+    cases, fp32, margin = [], 0.0, np.inf
     for n in (70, 300):
-        rs = np.random.RandomState(zlib.crc32((name + str(n)).encode()))
-        cases.append(case(model, [1] + [int(x) for x in rs.randint(3, text["vocab_size"], n - 1)]))
+        case, a, b = ref.case(model, ref.ids_of(name + str(n), n, text["vocab_size"]))
+        top = np.sort(a, 1)
+        cases.append(case)
+        fp32 = max(fp32, np.abs(a - b).max() / np.abs(a).max())
+        margin = min(margin, (top[:, -1] - top[:, -2]).min())
     if model.narrow or model.unread:
         print("%s: narrower than float64: %s; not read: %s" % (name, sorted(model.narrow)[:4], model.unread[:4]))
     spec = {"name": name, "config": config, "shards": 1, "tensors": tensors}
     spec["sha256"] = make.write_model(spec, os.path.join(opts.out, "models"), check=False)
-    expected = {"name": name, "reference": "transformers %s float64" % ref.transformers.__version__, "hf_fp32_max_rel_err": float("%.3g" % max(c[1] for c in cases)),
-                "argmax_margin_min": float("%.3g" % min(c[2] for c in cases)), "cases": [c[0] for c in cases]}
+    expected = {"name": name, "reference": "transformers %s float64" % ref.transformers.__version__, "hf_fp32_max_rel_err": float("%.3g" % fp32),
+                "argmax_margin_min": float("%.3g" % margin), "cases": cases}
     make.dump(os.path.join(opts.out, "specs", name + ".json"), spec)
     with gzip.open(os.path.join(opts.out, "expected", name + ".json.gz"), "wt") as f:
         json.dump(expected, f)
     print("%-20s %d tensors, fp32 %.1e, smallest margin %.1e, largest logit %.1f" % (
-        name, len(tensors), expected["hf_fp32_max_rel_err"], expected["argmax_margin_min"], max(np.abs(c[0]["logits"]).max() for c in cases)))
+        name, len(tensors), expected["hf_fp32_max_rel_err"], expected["argmax_margin_min"], max(np.abs(c["logits"]).max() for c in cases)))
 
 
 def main():
@@ -95,9 +81,7 @@ def main():
     for d in "specs", "expected":
         os.makedirs(os.path.join(opts.out, d), exist_ok=True)
     shutil.copy(os.path.join(opts.oracle, "make_models.py"), opts.out)
-    spec = importlib.util.spec_from_file_location("make_models", os.path.join(opts.out, "make_models.py"))
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
+    make = models_files.maker(opts.out)
     more = json.load(open(os.path.join(HERE, "models_more.json")))
     for name in opts.names or more:
         one(opts, make, name, {**more[more[name]["like"]], **more[name]} if "like" in more[name] else more[name])

@@ -14,18 +14,17 @@ import argparse
 import copy
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import re
 import shutil
 import sys
-import zlib
 
 import numpy as np
 
 import models_compare
 import models_configs
+import models_files
 
 VERSION = 1
 MAX_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "model_max_length")
@@ -93,16 +92,6 @@ class Values:
             t["dtype"] = dtype
         return dict(t, name=name, shape=list(shape))
 
-    def decode(self, t, raw, e4m3):
-        kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "U8": "u1"}
-        if t["dtype"] == "BF16":
-            a = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
-        elif t["dtype"] == "F8_E4M3":
-            a = e4m3[np.frombuffer(raw, np.uint8)]
-        else:
-            a = np.frombuffer(raw, kinds[t["dtype"]])
-        return a.astype(np.float64).reshape(t["shape"])
-
 
 def with_scales(tensors, values, scale, block):
     """The scales of tensors that the spec stores as e4m3: by block (weight_scale_inv), by channel or tensor (weight_scale)."""
@@ -111,13 +100,12 @@ def with_scales(tensors, values, scale, block):
         out.append(t)
         if t["dtype"] != "F8_E4M3":
             continue
+        like = values.by_name[plain(t["name"] + "_scale_inv")]
         if scale == "block":
-            like = values.by_name[plain(t["name"] + "_scale_inv")]
             out.append(
                 dict(like, name=t["name"] + "_scale_inv", shape=[-(-t["shape"][0] // block[0]), -(-t["shape"][1] // block[1])])
             )
         else:
-            like = values.by_name[plain(t["name"] + "_scale_inv")]
             out.append(
                 dict(
                     like,
@@ -141,11 +129,6 @@ def compressed(kind):
     }
 
 
-def ids_of(seed, n, vocab, first):
-    rs = np.random.RandomState(zlib.crc32(seed.encode()))
-    return [first] + [int(x) for x in rs.randint(3, vocab, n - 1)]
-
-
 def make_variant(opts, make, spec, variant, changes, folder):
     """Writes folder/{config.json,model.safetensors,expected.json.gz}."""
     import models_reference as ref
@@ -163,8 +146,7 @@ def make_variant(opts, make, spec, variant, changes, folder):
     if scale != "block":
         config["quantization_config"] = compressed(scale)
     seed = name + "/" + variant
-    e4m3 = ref.e4m3_values()
-    arrays = {t["name"]: values.decode(t, make.tensor_bytes(seed, t), e4m3) for t in tensors}
+    arrays = {t["name"]: ref.decode(t, make.tensor_bytes(seed, t)) for t in tensors}
     model = ref.Reference(name, config, arrays)
     if changes.get("@v5"):
         saved = json.loads(model.m32.config.to_json_string(use_diff=True))
@@ -177,23 +159,9 @@ def make_variant(opts, make, spec, variant, changes, folder):
     vocab = text_of(config).get("padded_vocab_size") or text_of(config)["vocab_size"]
     cases, err, top = [], 0.0, 0.0
     for n in (70, length):
-        ids = ids_of(seed + models_configs.SALT.get(seed, "") + str(n), n, vocab, 1)
-        a, b = model.run64(ids), model.run32(ids)
+        case, a, b = ref.case(model, ref.ids_of(seed + models_configs.SALT.get(seed, "") + str(n), n, vocab))
+        cases.append(case)
         err, top = max(err, np.abs(a - b).max()), max(top, np.abs(a).max())
-        if not np.isfinite(a).all():
-            raise RuntimeError("the reference is not finite")
-        z = a - a.max(1, keepdims=True)
-        lp = z - np.log(np.exp(z).sum(1, keepdims=True))
-        at = sorted({0, 1, 31, 64, n // 2, n - 2, n - 1})
-        cases.append(
-            {
-                "ids": ids,
-                "logits_at": at,
-                "logits": [a[i].tolist() for i in at],
-                "argmax": a.argmax(1).tolist(),
-                "logprobs": [float(lp[i, ids[i + 1]]) for i in range(n - 1)],
-            }
-        )
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     make.dump(folder + "/config.json", config)
@@ -249,7 +217,7 @@ def one(opts, make, spec, variant, changes):
             done = {}
         if done.get("key") != key_of(spec, changes):
             done = make_variant(opts, make, spec, variant, changes, folder)
-    except SkipVariant as e:
+    except SkipVariant:
         return None
     except Exception as e:  # whatever transformers raises: the variant is none of its configs
         return dict(row, reference="%s: %s" % (type(e).__name__, re.sub(r"\s+", " ", str(e))[:160]))
@@ -266,10 +234,9 @@ def one(opts, make, spec, variant, changes):
 def check(opts, make, spec):
     import models_reference as ref
 
-    values, e4m3 = Values(make, spec), ref.e4m3_values()
-    expected = json.load(gzip.open(os.path.join(opts.oracle, "expected", spec["name"] + ".json.gz")))
+    expected = models_files.expected(opts.oracle, spec["name"])
     arrays = {
-        t["name"]: values.decode(t, make.tensor_bytes(spec["name"], t), e4m3)
+        t["name"]: ref.decode(t, make.tensor_bytes(spec["name"], t))
         for t in spec["tensors"]
         if t["dtype"] not in ("BOOL", "I64")
     }
@@ -290,17 +257,15 @@ def main():
     p.add_argument("--check", action="store_true")
     p.add_argument("--json", action="store_true")
     opts = p.parse_args()
-    spec_ = importlib.util.spec_from_file_location("make_models", os.path.join(opts.oracle, "make_models.py"))
-    make = importlib.util.module_from_spec(spec_)
-    spec_.loader.exec_module(make)
-    names = sorted(f[:-5] for f in os.listdir(os.path.join(opts.oracle, "specs")) if f.endswith(".json"))
+    make = models_files.maker(opts.oracle)
+    names = models_files.names(opts.oracle)
     only = [x.split("/") for x in opts.only.split(",") if x]
     rows, failed = [], 0
     for name in names:
         wanted = [x for x in only if x[0] == name]
         if only and not wanted:
             continue
-        spec = make.load_spec(name, opts.oracle)
+        spec = models_files.spec(opts.oracle, name)
         if opts.check:
             worst = check(opts, make, spec)
             failed += not worst < 1e-7
