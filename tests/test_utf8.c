@@ -25,7 +25,7 @@ static bool next_line(const char **p, const char *kind, char line[2048])
 }
 
 static const char *const names[] = { "space", "digit", "alpha", "alnum", "upper", "lower", "punct",
-					   "decimal", "numeric", "titled", "printable", "assigned" };
+					   "decimal", "numeric", "titled", "printable", "idstart", "idpart", "assigned" };
 enum { ASSIGNED = sizeof names / sizeof *names - 1 };
 static unsigned char prop[ASSIGNED + 1][0x110000];
 
@@ -73,11 +73,23 @@ static bool changed(uint32_t c)
 	return c == 0x19b || c == 0x264 || c == 0x10fc || (c >= 0xa7f2 && c <= 0xa7f4) || c == 0xab69;
 }
 
+static bool starts_id(uint32_t cp)
+{
+	char s[4];
+	return uni_is_identifier((struct str){ s, utf8_put(cp, s) });
+}
+
+static bool in_id(uint32_t cp)
+{
+	char s[5] = "a";
+	return uni_is_identifier((struct str){ s, 1 + utf8_put(cp, s + 1) });
+}
+
 static void test_props(void)
 {
 	static bool (*const fn[])(uint32_t) = { uni_is_space, uni_is_digit, uni_is_alpha, uni_is_alnum,
 						uni_is_upper, uni_is_lower, uni_is_punct, uni_is_decimal,
-						uni_is_numeric, uni_is_title, uni_is_printable };
+						uni_is_numeric, uni_is_title, uni_is_printable, starts_id, in_id };
 	load();
 	for (int k = 0; k < ASSIGNED; k++) {
 		int bad = 0;

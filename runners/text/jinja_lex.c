@@ -301,11 +301,6 @@ static int number(struct lexer *l)
 	return 0;
 }
 
-static bool name_start(uint32_t cp)
-{
-	return cp == '_' || uni_is_alpha(cp);
-}
-
 static bool name_part(uint32_t cp)
 {
 	if (cp < 0x80)
@@ -315,25 +310,17 @@ static bool name_part(uint32_t cp)
 
 static int name(struct lexer *l, bool *found)
 {
-	size_t i = l->i;
-	bool first = true, good = true;
-	while (i < l->s.n) {
-		size_t k = i;
-		uint32_t cp = utf8_next(l->s, &k);
-		if (!name_part(cp))
-			break;
-		if (first && !name_start(cp))
-			good = false;
-		first = false;
-		i = k;
-	}
-	*found = i > l->i;
+	size_t end = l->i;
+	for (size_t k = end; k < l->s.n && name_part(utf8_next(l->s, &k));)
+		end = k;
+	struct str s = { l->s.p + l->i, end - l->i };
+	*found = s.n > 0;
 	if (!*found)
 		return 0;
-	if (!good)
+	if (!uni_is_identifier(s))
 		return fail(l, "invalid character in identifier");
-	add(l, T_NAME, (struct str){ l->s.p + l->i, i - l->i });
-	advance(l, i);
+	add(l, T_NAME, s);
+	advance(l, end);
 	return 0;
 }
 

@@ -123,13 +123,7 @@ static int m_isprintable(struct jx *x, struct value s, struct value *arg, struct
 
 static int m_isidentifier(struct jx *x, struct value s, struct value *arg, struct value *out)
 {
-	bool good = s.s.n > 0;
-	for (size_t i = 0; i < s.s.n && good;) {
-		bool first = i == 0;
-		uint32_t cp = utf8_next(s.s, &i);
-		good = cp == '_' || uni_is_alpha(cp) || (!first && uni_is_alnum(cp));
-	}
-	*out = v_bool(good);
+	*out = v_bool(uni_is_identifier(s.s));
 	return 0;
 }
 

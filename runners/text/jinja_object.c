@@ -77,6 +77,11 @@ static bool view_truth(const void *o)
 	return ((const struct o_view *)o)->dict.dict->n != 0;
 }
 
+static bool view_hashable(const void *o) /* the other two are like sets */
+{
+	return ((const struct o_view *)o)->what == 'v';
+}
+
 static void generator_repr(struct buf *out, const void *o, struct vwalk *w)
 {
 	const struct o_generator *g = o;
@@ -118,16 +123,16 @@ static void function_repr(struct buf *out, const void *o, struct vwalk *w)
 	buf_printf(out, type ? "<class '%s'>" : "<function %s>", f->name);
 }
 
-const struct vobject_type jinja_range_type = { "range", range_repr, range_truth, range_equal };
-const struct vobject_type jinja_namespace_type = { "Namespace", namespace_repr, NULL, NULL };
-const struct vobject_type jinja_macro_type = { "Macro", macro_repr, NULL, NULL };
-const struct vobject_type jinja_cycler_type = { "Cycler", plain_repr, NULL, NULL };
-const struct vobject_type jinja_joiner_type = { "Joiner", plain_repr, NULL, NULL };
-const struct vobject_type jinja_view_type = { "dict view", view_repr, view_truth, NULL };
-const struct vobject_type jinja_generator_type = { "generator", generator_repr, NULL, NULL };
-const struct vobject_type jinja_loop_type = { "LoopContext", loop_repr, NULL, NULL };
-const struct vobject_type jinja_bound_type = { "builtin_function_or_method", bound_repr, NULL, NULL };
-const struct vobject_type jinja_function_type = { "function", function_repr, NULL, NULL };
+const struct vobject_type jinja_range_type = { "range", range_repr, range_truth, range_equal, NULL };
+const struct vobject_type jinja_namespace_type = { "Namespace", namespace_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_macro_type = { "Macro", macro_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_cycler_type = { "Cycler", plain_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_joiner_type = { "Joiner", plain_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_view_type = { "dict view", view_repr, view_truth, NULL, view_hashable };
+const struct vobject_type jinja_generator_type = { "generator", generator_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_loop_type = { "LoopContext", loop_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_bound_type = { "builtin_function_or_method", bound_repr, NULL, NULL, NULL };
+const struct vobject_type jinja_function_type = { "function", function_repr, NULL, NULL, NULL };
 
 /* ---- binding arguments ---- */
 
@@ -240,6 +245,8 @@ static int call_dict(struct jx *x, const struct args *a, struct value *out)
 			v_set_key(x->a, *out, a->pos[0].dict->v[i].key, a->pos[0].dict->v[i].val);
 	} else if (a->npos) {
 		int rc;
+		if (a->pos[0].type == V_UNDEFINED) /* which is asked for its keys */
+			return jx_undef_fail(x, a->pos[0]);
 		if (jx_iter(x, a->pos[0], &it))
 			return -1;
 		for (size_t i = 0; (rc = jx_next(x, &it, &item)) > 0; i++) {

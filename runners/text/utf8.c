@@ -278,6 +278,23 @@ bool uni_is_printable(uint32_t cp)
 	return cp < 0x80 ? cp >= 0x20 && cp < 0x7f : !(uni_props(cp) & (UNI_C | UNI_Z));
 }
 
+static bool in_identifier(uint32_t cp, bool first)
+{
+	uint64_t p = uni_props(cp);
+	if (((p & (UNI_L | UNI_NL)) && !IN(id_never, cp)) || IN(id_start, cp))
+		return !first || !IN(id_not_first, cp);
+	return !first && ((p & (UNI_MN | UNI_MC | UNI_ND | UNI_PC)) || IN(id_part, cp));
+}
+
+bool uni_is_identifier(struct str s)
+{
+	size_t i = 0;
+	bool good = s.n > 0 && in_identifier(utf8_next(s, &i), true);
+	while (good && i < s.n)
+		good = in_identifier(utf8_next(s, &i), false);
+	return good;
+}
+
 static bool is_cased(uint32_t cp)
 {
 	return uni_props(cp) & (UNI_UPPERCASE | UNI_LOWERCASE | UNI_LT);

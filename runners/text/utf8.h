@@ -32,6 +32,7 @@ bool uni_is_title(uint32_t cp);      /* category Lt */
 bool uni_is_decimal(uint32_t cp);    /* str.isdecimal */
 bool uni_is_numeric(uint32_t cp);    /* str.isnumeric */
 bool uni_is_printable(uint32_t cp);  /* str.isprintable */
+bool uni_is_identifier(struct str s); /* str.isidentifier */
 
 struct str uni_lower(struct arena *a, struct str s);      /* str.lower(), full mapping (final sigma too) */
 struct str uni_upper(struct arena *a, struct str s);      /* str.upper(), full mapping (ß -> SS) */

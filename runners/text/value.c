@@ -127,6 +127,10 @@ static bool hashable(struct value v, struct vwalk *w)
 {
 	if (v.type == V_LIST || v.type == V_DICT)
 		return false;
+	if (v.type == V_OBJECT) {
+		const struct vobject_type *type = ((const struct vobject *)v.obj)->type;
+		return !type->hashable || type->hashable(v.obj);
+	}
 	if (v.type != V_TUPLE)
 		return true;
 	if (!v_walk_in(w, v.list->n))

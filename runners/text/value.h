@@ -124,6 +124,7 @@ struct vobject_type {
 	void (*repr)(struct buf *out, const void *obj, struct vwalk *w);
 	bool (*truth)(const void *obj);
 	bool (*equal)(const void *a, const void *b, struct vwalk *w); /* both of this type */
+	bool (*hashable)(const void *obj);                         /* NULL: always */
 };
 struct vobject {
 	const struct vobject_type *type;

@@ -383,6 +383,17 @@ Answer: {{answer}}
 {{ 01 }}
 {{ 1_0.5e1 }}|{{ 0x_f }}|{{ 0b11 }}|{{ 00_0 }}|{{ 1e5 }}|{{ 1.e }}
 {{ 'ꟗ'.isupper() }}|{{ '一'.isnumeric() }}|{{ 'ß'.casefold() }}|{{ 'ᏸᎠ'.casefold() }}|{{ 'ŉ'|title }}
+{{ d.items() in d.keys() }}
+{{ d.keys() in d }}
+{{ d.values() in d.keys() }}|{{ d.items() in d.items() }}|{{ {d.values(): 2}|length }}|{{ d[d.items()] is defined }}
+{{ [d.items()]|unique|list }}
+{{ {(1, d.items()): 2} }}
+{{ namespace(missing) }}
+{{ dict(missing, a=1) }}
+{{ namespace('') }}|{{ namespace([('a', 2)]).a }}|{{ dict(['ab']) }}
+{{ 'a\u0301'.isidentifier() }}|{{ '\u0301a'.isidentifier() }}|{{ 'a\u00b2'.isidentifier() }}|{{ 'a\u203f'.isidentifier() }}|{{ '\u2118'.isidentifier() }}|{{ ''.isidentifier() }}
+{% set á = 3 %}{{ á }}
+{% set a² = 3 %}{{ a² }}
 """
 
 

@@ -60,11 +60,19 @@ def simple(name, pairs):
 
 def tables():
     cat = {c: u.category(chr(c)) for c in ALL}
+    start = {c for c in ALL if chr(c).isidentifier()}
+    part = {c for c in ALL if ('a' + chr(c)).isidentifier()}
+    letters = {c for c in ALL if cat[c][0] == 'L' or cat[c] == 'Nl'}
+    others = {c for c in ALL if cat[c] in ('Mn', 'Mc', 'Nd', 'Pc')}
     print('/* utf8_tables.h - how Python maps case, and its digits; Unicode 16, made by tests/golden/make_utf8.py. */')
     print('#ifndef ASSAY_UTF8_TABLES_H\n#define ASSAY_UTF8_TABLES_H\n\n#include "runners/text/uniprop.h"\n')
     for name, what, s in (
         ('digit_no', 'characters of category No with a digit value', [c for c in ALL if chr(c).isdigit() and cat[c] != 'Nd']),
         ('numeric_other', 'characters of other categories than N* with a numeric value', [c for c in ALL if chr(c).isnumeric() and cat[c][0] != 'N']),
+        ('id_start', 'other characters than letters and Nl that may begin an identifier', start - letters),
+        ('id_part', 'characters of other categories that may stand in one', part - letters - others - start),
+        ('id_not_first', 'letters that may not begin one', (part & letters) - start),
+        ('id_never', 'letters that may not stand in one', letters - part),
     ):
         print('/* %s */\nstatic const uint32_t %s[][2] = {' % (what, name))
         r = ['{ 0x%04x, 0x%04x },' % tuple(x) for x in ranges(s)]
@@ -104,7 +112,7 @@ def hexs(s):
 def golden():
     for name, f in (('space', str.isspace), ('digit', str.isdigit), ('alpha', str.isalpha), ('alnum', str.isalnum),
                     ('upper', str.isupper), ('lower', str.islower), ('punct', lambda x: u.category(x)[0] == 'P'), ('decimal', str.isdecimal),
-                    ('numeric', str.isnumeric), ('titled', lambda x: u.category(x) == 'Lt'), ('printable', str.isprintable)):
+                    ('numeric', str.isnumeric), ('titled', lambda x: u.category(x) == 'Lt'), ('printable', str.isprintable), ('idstart', str.isidentifier), ('idpart', lambda x: ('a' + x).isidentifier())):
         for lo, hi in ranges(c for c in ALL if f(chr(c))):
             print('range', name, '%x %x' % (lo, hi))
     for lo, hi in ranges(ALL):
