@@ -139,14 +139,12 @@ static int read_token(const struct tokconf *c, struct value v, const char *what,
 	bool *to[] = { &out->single_word, &out->lstrip, &out->rstrip, &out->special, &out->normalized };
 	*out = (struct addtok){ .special = v.type == V_STR };
 	if (!s || s->type != V_STR)
-		return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s must be a string or an object with content",
-			       c->dir.p, what);
+		return err_set(e, E_FORMAT, "%s/%s: %s must be a string or an object with content", c->dir.p, c->name, what);
 	out->content = s->s;
 	for (int k = 0; v.type == V_DICT && k < 5; k++) {
 		const struct value *f = v_getc(v, flags[k]);
 		if (f && f->type != V_BOOL)
-			return err_set(e, E_FORMAT, "%s/tokenizer_config.json: %s: %s must be true or false", c->dir.p,
-				       what, flags[k]);
+			return err_set(e, E_FORMAT, "%s/%s: %s: %s must be true or false", c->dir.p, c->name, what, flags[k]);
 		*to[k] = f ? f->b : k == 4 ? !out->special : false;
 		out->said = f != NULL; /* of the last, normalized */
 	}
@@ -365,11 +363,19 @@ static struct value joined(struct tokenizer *t, const struct value *first, struc
  * objects are special tokens. */
 static int read_map(struct tokenizer *t, struct tokconf *c, struct js *j, struct err *e)
 {
-	struct tokconf map = { .dir = c->dir, .config = v_dict(&t->a) };
+	struct tokconf map = { .dir = c->dir, .name = "special_tokens_map.json", .config = v_dict(&t->a) };
+	struct addtok tok;
+	bool given;
 	if (read_keys(t, &map, j, e) < 0)
 		return -1;
+	for (int k = 0; k < SP_KEYS; k++)
+		if (tokconf_token(&map, tok_special_keys[k], &tok, &given, e) < 0)
+			return -1;
 	struct value all = v_dict(&t->a);
 	const struct value *extra = v_getc(map.config, "extra_special_tokens");
+	for (size_t i = 0; extra && extra->type == V_LIST && i < extra->list->n; i++)
+		if (tokconf_extra(&map, extra->list->v[i], &tok, e) < 0)
+			return -1;
 	set_tokens(t, all, map.config, false);
 	if (extra)
 		set_tokens(t, c->specific, *extra, true);
@@ -422,7 +428,7 @@ static void rename_extra(struct tokenizer *t, struct tokconf *c)
 int tokconf_load(struct tokenizer *t, struct tokconf *c, const char *dir, bool model, struct err *e)
 {
 	struct js j;
-	*c = (struct tokconf){ .dir = str_of(dir), .config = v_dict(&t->a) };
+	*c = (struct tokconf){ .dir = str_of(dir), .name = "tokenizer_config.json", .config = v_dict(&t->a) };
 	int rc = small_file(t, c, 0, "tokenizer_config.json", &j, e);
 	if (rc < 0 || (rc && read_keys(t, c, &j, e) < 0))
 		return -1;

@@ -25,6 +25,7 @@ struct addtok {
 /* What tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json say. */
 struct tokconf {
 	struct str dir;                /* the folder, for messages */
+	const char *name;              /* and the file in it */
 	struct str file[4];            /* the bytes of the four, for the digest */
 	struct value config;           /* tokenizer_config.json, the wanted keys */
 	struct value specific, extra;  /* named tokens beside the seven of tok_special_keys: by key; a list */

@@ -422,6 +422,9 @@ static void test_decoder(void)
 	tokenizer_close(t);
 	put("tokenizer_config.json", "{\"added_tokens_decoder\":{\"1\":3}}", 32);
 	refuses("a token that is a number", "tokenizer_config.json: added_tokens_decoder: '1' must be an object");
+	put("tokenizer_config.json", "{}", 2);
+	put("special_tokens_map.json", "{\"eos_token\":3}", 15);
+	refuses("a number in the map", "special_tokens_map.json: eos_token must be a string");
 	arena_fini(&a);
 }
 
