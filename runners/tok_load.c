@@ -37,61 +37,74 @@ int tok_char_byte(uint32_t cp)
 
 /* ---- merges ---- */
 
-/* Merges are looked up in batches: left, right and result of each, so that memory is waited for together. */
+/* Sides of merges are looked up in batches, so that memory is waited for together. */
 enum { BATCH = 64, AHEAD = 16 };
 struct batch {
-	struct str s[BATCH][3];
-	uint32_t hash[BATCH][3];
+	struct str s[BATCH][2];
+	uint32_t hash[BATCH][2];
 	const char *at[BATCH]; /* in the file, for messages */
-	char *text; /* the results */
-	size_t used, cap;
 	int n;
+	int32_t made; /* by the last merge */
+	char text[2 * TOK_MAX_TOKEN];
 };
 
 static int batch_add(struct tokenizer *t, struct js *j, struct batch *m, struct str l, struct str r, uint32_t rank,
 		     struct err *e)
 {
-	struct bpe *b = &t->bpe;
 	if (l.n > TOK_MAX_TOKEN || r.n > TOK_MAX_TOKEN)
 		return js_fail(j, e, "merge %u has a side longer than %d bytes", rank, TOK_MAX_TOKEN);
-	if (r.n < b->prefix.n)
+	if (r.n < t->bpe.prefix.n)
 		return js_fail(j, e, "merge %u: '%.*s' is shorter than continuing_subword_prefix", rank, str_shown(r), r.p);
-	char *p = m->text + m->used;
-	memcpy(p, l.p, l.n);
-	memcpy(p + l.n, r.p + b->prefix.n, r.n - b->prefix.n);
-	struct str *s = m->s[m->n];
-	s[0] = l;
-	s[1] = r;
-	s[2] = (struct str){ p, l.n + r.n - b->prefix.n };
-	m->used += s[2].n;
+	m->s[m->n][0] = l;
+	m->s[m->n][1] = r;
 	m->at[m->n] = j->p;
-	for (int k = 0; k < 3; k++)
-		m->hash[m->n][k] = str_hash(s[k].p, s[k].n);
+	for (int k = 0; k < 2; k++)
+		m->hash[m->n][k] = str_hash(m->s[m->n][k].p, m->s[m->n][k].n);
 	m->n++;
 	return 0;
+}
+
+/* The token that l and r make together: nearly always the one that the merge before made, or the next one. */
+static int32_t made_id(const struct vocab *v, struct batch *m, struct str l, struct str r)
+{
+	for (uint32_t id = (uint32_t)m->made; id <= (uint32_t)m->made + 1 && id < v->ntok; id++) {
+		struct str s = v->tok[id];
+		if (s.p && s.n == l.n + r.n && !memcmp(s.p, l.p, l.n) && !memcmp(s.p + l.n, r.p, r.n))
+			return (int32_t)id;
+	}
+	memcpy(m->text, l.p, l.n);
+	memcpy(m->text + l.n, r.p, r.n);
+	return vocab_find(v, (struct str){ m->text, l.n + r.n });
+}
+
+static int not_there(struct js *j, size_t rank, const char *fault, struct str s, struct err *e)
+{
+	return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", rank, fault, str_shown(s), s.p);
 }
 
 /* Looks the batch up and appends its merges to out[*n]. */
 static int batch_run(struct tokenizer *t, struct js *j, struct batch *m, struct merge *out, size_t *n, struct err *e)
 {
-	static const char *const fault[] = { "names", "names", "makes" };
-	vocab_warm(&t->voc, m->hash[0], 3 * (size_t)m->n);
+	size_t prefix = t->bpe.prefix.n;
+	vocab_warm(&t->voc, m->hash[0], 2 * (size_t)m->n);
 	for (int i = 0; i < m->n; i++) {
-		int32_t id[3];
-		for (int k = 0; k < 3; k++) {
-			struct str s = m->s[i][k];
-			id[k] = vocab_find_hashed(&t->voc, s, m->hash[i][k]);
-			if (id[k] >= 0)
-				continue;
+		struct str l = m->s[i][0], r = m->s[i][1];
+		int32_t left = vocab_find_hashed(&t->voc, l, m->hash[i][0]), right = vocab_find_hashed(&t->voc, r, m->hash[i][1]);
+		if (left < 0 || right < 0) {
 			j->p = m->at[i];
-			return js_fail(j, e, "merge %zu %s '%.*s', which is not in the vocabulary", *n, fault[k],
-				       str_shown(s), s.p);
+			return not_there(j, *n, "names", left < 0 ? l : r, e);
 		}
-		out[*n] = (struct merge){ (uint64_t)(uint32_t)id[0] << 32 | (uint32_t)id[1], (uint32_t)*n, id[2] };
+		r = (struct str){ r.p + prefix, r.n - prefix };
+		int32_t made = made_id(&t->voc, m, l, r);
+		if (made < 0) {
+			j->p = m->at[i];
+			return not_there(j, *n, "makes", (struct str){ m->text, l.n + r.n }, e);
+		}
+		out[*n] = (struct merge){ (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (uint32_t)*n, made };
 		++*n;
+		m->made = made;
 	}
 	m->n = 0;
-	m->used = 0;
 	return 0;
 }
 
@@ -149,8 +162,6 @@ static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
 	struct batch *m = xcalloc(1, sizeof *m);
 	bool first = true;
 	int rc = js_open(j, '[', e), more = 0;
-	m->cap = 4 * TOK_MAX_TOKEN;
-	m->text = xmalloc(m->cap);
 	while (rc == 0 && (more = js_item(j, &first, e)) > 0) {
 		struct str l, r;
 		size_t rank = n + (size_t)m->n;
@@ -165,7 +176,7 @@ static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
 		if (rc == 0)
 			rc = rank < TOK_MAX_ID ? batch_add(t, j, m, l, r, (uint32_t)rank, e)
 					       : js_fail(j, e, "too many merges");
-		if (rc == 0 && (m->n == BATCH || m->used + 2 * TOK_MAX_TOKEN > m->cap))
+		if (rc == 0 && m->n == BATCH)
 			rc = batch_run(t, j, m, v, &n, e);
 	}
 	if (more < 0)
@@ -175,7 +186,6 @@ static int read_merges(struct tokenizer *t, struct js *j, struct err *e)
 	if (rc == 0)
 		index_merges(t, v, n);
 	free(v);
-	free(m->text);
 	free(m);
 	return rc;
 }
