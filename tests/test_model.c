@@ -1,13 +1,11 @@
 /* test_model.c - checkpoints through the whole forward pass.
  *
- *   accuracy    tiny models (tests/golden/models, made by make_models.py) and, where the oracle folder's checkpoints are at
- *               hand (ASSAY_ORACLE_MODELS: a folder made by its make_models.py), every model of a family that is known,
- *               against float64 logits: max |difference| / max |logit| at most 1e-5 or twice PyTorch's own fp32 error
+ *   accuracy    tiny models (tests/golden/models, made by make_models.py) against float64 logits: max |difference| / max |logit|
+ *               at most 1e-5 (every family: test_families.c, and `make check-models`)
  *   invariance  the same bits whatever the batch, the order of sequences, the threads, the instruction set
  *   bits        SHA-256 over all log-probabilities of the two small trained models, committed
  *   refusals    what a checkpoint may get wrong, each with its sentence
  */
-#include <dirent.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -18,23 +16,6 @@
 #include "runners/text/json.h"
 #include "tests/machine.h"
 #include "tests/test.h"
-
-static struct str read_text(struct arena *a, const char *path) /* the file, or what gzip unpacks of it */
-{
-	char cmd[9100];
-	struct buf b = { 0 };
-	char piece[65536];
-	size_t n;
-	snprintf(cmd, sizeof cmd, "gzip -dcf '%s' 2>/dev/null", path);
-	FILE *f = popen(cmd, "r");
-	while (f && (n = fread(piece, 1, sizeof piece, f)))
-		buf_add(&b, piece, n);
-	if (f)
-		pclose(f);
-	struct str s = arena_str(a, b.p ? b.p : "", b.n);
-	buf_fini(&b);
-	return s;
-}
 
 static double number(struct value v)
 {
@@ -107,58 +88,6 @@ static void test_golden(void)
 		machine_close(&k);
 		arena_fini(&a);
 	}
-}
-
-/* Every model of the oracle whose family is known. */
-static void test_oracle(void)
-{
-	const char *models = getenv("ASSAY_ORACLE_MODELS"), *oracle = test_shared("oracle");
-	DIR *d = models ? opendir(models) : NULL;
-	int known = 0, unknown = 0;
-
-	if (!d || !oracle) {
-		SKIP("ASSAY_ORACLE_MODELS names no folder of checkpoints");
-		if (d)
-			closedir(d);
-		return;
-	}
-	printf("\n    %-18s %-10s %12s %12s %12s", "model", "family", "logits", "PyTorch fp32", "log-probs");
-	for (struct dirent *ent; (ent = readdir(d));) {
-		char dir[4400], path[9000];
-		struct machine k;
-		struct arena a;
-		struct err e = { 0 };
-		struct value v;
-		double logit_err = 0, logprob_err = 0;
-
-		if (ent->d_name[0] == '.')
-			continue;
-		snprintf(dir, sizeof dir, "%s/%.200s", models, ent->d_name);
-		snprintf(path, sizeof path, "%s/models/expected/%.200s.json.gz", oracle, ent->d_name);
-		int rc = machine_open(&k, dir, 1, cpu_best(), 1, &e);
-		if (rc != 0) {
-			unknown += e.code == E_UNSUPPORTED;
-			CHECK(e.code == E_UNSUPPORTED, "%s: %s", ent->d_name, e.msg);
-			machine_close(&k);
-			continue;
-		}
-		arena_init(&a);
-		if (json_parse(&a, read_text(&a, path), path, &v, &e) == 0) {
-			const struct value *cases = v_getc(v, "cases");
-			double hf = number(*v_getc(v, "hf_fp32_max_rel_err"));
-			for (size_t i = 0; i < cases->list->n; i++)
-				compare(&k, cases->list->v[i], &logit_err, &logprob_err);
-			printf("\n    %-18s %-10s %12.2g %12.2g %12.2g", ent->d_name, model_info(k.m)->family, logit_err, hf, logprob_err);
-			CHECK(logit_err <= (2 * hf > 1e-5 ? 2 * hf : 1e-5), "%s: error %.3g", ent->d_name, logit_err);
-			known++;
-		} else {
-			CHECK(0, "%s: %s", ent->d_name, e.msg);
-		}
-		arena_fini(&a);
-		machine_close(&k);
-	}
-	closedir(d);
-	printf("\n    %d models of known families, %d of others ", known, unknown);
 }
 
 /* ---- invariance ---- */
@@ -656,7 +585,6 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "logits of tiny models", test_golden },
-		{ "logits of the oracle's models", test_oracle },
 		{ "bits: batches, threads, instruction sets", test_invariance },
 		{ "bits: mixed sequences", test_mixed },
 		{ "bits: trained models", test_bits },
