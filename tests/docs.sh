@@ -32,7 +32,7 @@ for k in $keys; do
 	grep -q "^.It Cm $k " "$tmp/man" || fail "suite key $k is not in the man page"
 	grep -q "\`$k\`" suites/README.md || fail "suite key $k is not in suites/README.md"
 done
-for t in suites models metrics filters families numerics profiles devices tokenizers; do
+for t in suites models metrics filters families numerics profiles devices tokenizers shapes; do
 	"$assay" list "$t" >"$tmp/list" || fail "assay list $t failed"
 	[ -s "$tmp/list" ] || fail "assay list $t shows nothing"
 	"$assay" list "$t" --json | sed -n 1p | grep -q '^{"name":' || fail "assay list $t --json shows no objects"
@@ -41,6 +41,13 @@ done
 for f in README.md suites/README.md CONTRIBUTING.md; do
 	grep -oE '(^|[ `(])assay [a-z]+' "$f" | sed 's/.*assay //' | sort -u | while read -r c; do
 		echo "$commands" | grep -qx "$c" || case $c in is|a|the|and|does|runs|in|to|has|writes|itself|as|weighs|of|office) ;; *) echo "$f: 'assay $c' is no command" ;; esac
+	done >"$tmp/missing"
+	[ -s "$tmp/missing" ] && { cat "$tmp/missing"; bad=1; }
+done
+# and only files that are there (x stands for a name of the reader's, NAME for any)
+for f in *.md suites/README.md; do
+	grep -oE '`(kernels|runners|harness|tests|suites)/[A-Za-z0-9_./*-]+`' "$f" | tr -d '`' | grep -vE 'NAME|[_/]x[._]' | sort -u | while read -r p; do
+		ls -d $p >/dev/null 2>&1 || [ -f "$p.c" ] || echo "$f: there is no $p"
 	done >"$tmp/missing"
 	[ -s "$tmp/missing" ] && { cat "$tmp/missing"; bad=1; }
 done
