@@ -27,7 +27,7 @@ def masks():
         flags = open("/proc/cpuinfo").read().split()
     except OSError:
         return ["scalar"]
-    need = {"scalar": [], "avx2": ["avx2", "fma"], "avx512": ["avx512f"], "avx512bf16": ["avx512_bf16"]}
+    need = {"scalar": [], "neon": ["asimd"], "avx2": ["avx2", "fma"], "avx512": ["avx512f"], "avx512bf16": ["avx512_bf16"]}
     return [m for m, f in need.items() if all(x in flags for x in f)]
 
 
