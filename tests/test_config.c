@@ -239,6 +239,10 @@ static void test_silence(void)
 	CU_ASSERT(c.attention_bias && c.kv_heads == 2 && c.head_dim == 128 && c.rope[0].dims == 64);
 	CU_ASSERT_FATAL(load(&c, OF("starcoder2", ",\"intermediate_size\":32"), NULL, &e) == 0);
 	CU_ASSERT(c.kv_heads == 2 && c.attention_bias && c.window == 0 && c.tied);
+	CU_ASSERT_FATAL(load(&c, OF("qwen3_next", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.kv_heads == 2 && c.moe.normalise && c.moe.experts == 512 && c.moe.k == 10);
+	CU_ASSERT_FATAL(load(&c, OF("qwen3_5_text", ",\"intermediate_size\":32"), NULL, &e) == 0);
+	CU_ASSERT(c.kv_heads == 4 && c.head_dim == 256);
 }
 
 static const struct {
