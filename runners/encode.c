@@ -187,7 +187,8 @@ static int check_ids(const struct encoder *en, const int32_t *ids, int n, struct
 {
 	for (int i = 0; i < n; i++)
 		if (ids[i] < 0 || ids[i] >= en->vocab)
-			return err_set(e, E_RANGE, "token %d at position %d is outside the model's vocabulary of %d", ids[i], i, en->vocab);
+			return err_set(e, E_RANGE, "token %d at position %d is outside the vocabulary of %d that the model's config.json gives", ids[i], i,
+				       en->vocab);
 	return 0;
 }
 
