@@ -133,13 +133,7 @@ static double number(struct value v)
 
 static void write_file(const char *dir, const char *name, const struct buf *b)
 {
-	char path[4400];
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	FILE *f = fopen(path, "wb");
-	if (!f || fwrite(b->p, 1, b->n, f) != b->n || fclose(f) != 0) {
-		perror(path);
-		exit(99);
-	}
+	test_write(dir, name, b->p, b->n);
 }
 
 static const struct {

@@ -127,6 +127,22 @@ static inline char *test_tmpdir(void)
 	return path;
 }
 
+static inline void test_write(const char *dir, const char *name, const void *p, size_t n)
+{
+	char path[4400];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "wb");
+	if (!f || fwrite(p, 1, n, f) != n || fclose(f) != 0) {
+		perror(path);
+		exit(99);
+	}
+}
+
+static inline void test_put(const char *dir, const char *name, const char *text)
+{
+	test_write(dir, name, text, strlen(text));
+}
+
 static inline void test_rmdir(const char *path)
 {
 	char cmd[4200];

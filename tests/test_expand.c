@@ -31,16 +31,15 @@ static void put_tensor(const char *name, const char *dtype, const char *shape, c
 /* Writes what was put and opens it. */
 static void open_binder(enum quant method, int block_rows, int block_cols)
 {
-	char path[4400];
 	struct err e = { 0 };
+	struct buf all = { 0 };
 	buf_putc(&head, '}');
-	snprintf(path, sizeof path, "%s/model.safetensors", dir);
-	FILE *f = fopen(path, "wb");
 	for (int i = 0; i < 8; i++)
-		putc((int)(head.n >> (8 * i) & 255), f);
-	fwrite(head.p, 1, head.n, f);
-	fwrite(data.p, 1, data.n, f);
-	fclose(f);
+		buf_putc(&all, (char)(head.n >> (8 * i) & 255));
+	buf_add(&all, head.p, head.n);
+	buf_add(&all, data.p, data.n);
+	test_write(dir, "model.safetensors", all.p, all.n);
+	buf_fini(&all);
 	buf_fini(&head);
 	buf_fini(&data);
 	head = data = (struct buf){ 0 };

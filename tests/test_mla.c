@@ -4,25 +4,8 @@
  * Numbers against float64 are test_families.c's.
  */
 #include <string.h>
-#include <unistd.h>
 
-#include "kernels/base/arena.h"
-#include "tests/checkpoint.h"
-#include "tests/machine.h"
-
-#include "runners/config.h"
-#include "runners/families.h"
-
-static struct arena arena;
-static char *dir;
-
-static void put_text(const char *name, const char *text)
-{
-	struct buf b = { 0 };
-	buf_add(&b, text, strlen(text));
-	write_file(dir, name, &b);
-	buf_fini(&b);
-}
+#include "tests/family_cases.h"
 
 /* ---- config.json ---- */
 
@@ -57,7 +40,7 @@ static void test_read(void)
 	static struct config c;
 	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
 		struct err e = { 0 };
-		put_text("config.json", accepted[i].config);
+		test_put(dir, "config.json", accepted[i].config);
 		CHECK(config_load(&c, dir, &e) == 0, "%s: %s", accepted[i].config, e.msg);
 		CHECK(c.mla.q_rank == accepted[i].q_rank && c.mla.kv_rank == accepted[i].kv_rank && c.mla.nope == accepted[i].nope &&
 		      c.mla.rope == accepted[i].rope && c.mla.value == accepted[i].value && c.rope[0].dims == c.mla.rope,
@@ -69,9 +52,7 @@ static void test_read(void)
 	}
 }
 
-static const struct {
-	const char *config, *message;
-} refused[] = {
+static const struct refused refused[] = {
 	{ "{" V3 ",\"kv_lora_rank\":1000,\"qk_rope_head_dim\":26}", "a cached key of 1026 channels" },
 	{ "{" V3 ",\"kv_lora_rank\":0}", "'kv_lora_rank' is 0" },
 	{ "{" V3 ",\"q_lora_rank\":0}", "'q_lora_rank' is 0" },
@@ -93,50 +74,13 @@ static const struct {
 
 static void test_refused(void)
 {
-	static struct config c;
-	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-		struct err e = { 0 };
-		put_text("config.json", refused[i].config);
-		CHECK(config_load(&c, dir, &e) == -1, "%s: accepted", refused[i].config);
-		CHECK(strstr(e.msg, refused[i].message) && strstr(e.msg, "config.json"), "%s: message is: %s", refused[i].config, e.msg);
-	}
+	check_refused(refused, sizeof refused / sizeof refused[0]);
 }
 
 /* ---- whole models ---- */
 
-static struct value golden(const char *name)
-{
-	char path[5000];
-	struct value g = VNONE;
-	struct err e = { 0 };
-	snprintf(path, sizeof path, "%s/tests/golden/families/%s.json", test_srcdir(), name);
-	CHECK(json_load(&arena, path, 1 << 24, &g, &e) == 0, "%s", e.msg);
-	return g;
-}
-
-/* The golden model, with one piece of its config.json replaced. */
-static void write_changed(const char *model, const char *from, const char *to)
-{
-	struct buf text = { 0 }, changed = { 0 };
-	write_checkpoint(dir, golden(model));
-	json_write(&text, *v_getc(golden(model), "config"), 0, -1);
-	buf_putc(&text, 0);
-	char *at = strstr(text.p, from);
-	CHECK(at != NULL, "%s: no %s in %s", model, from, text.p);
-	if (at) {
-		buf_add(&changed, text.p, (size_t)(at - text.p));
-		buf_add(&changed, to, strlen(to));
-		buf_add(&changed, at + strlen(from), strlen(at) - strlen(from));
-		write_file(dir, "config.json", &changed);
-	}
-	buf_fini(&text);
-	buf_fini(&changed);
-}
-
 /* What config.json says otherwise than the tensors. */
-static const struct {
-	const char *model, *from, *to, *message;
-} contrary[] = {
+static const struct contrary contrary[] = {
 	{ "deepseek-v3", "\"kv_lora_rank\": 40", "\"kv_lora_rank\": 41", "self_attn.kv_a_proj_with_mqa.weight' has shape [56, 80]" },
 	{ "deepseek-v3", "\"q_lora_rank\": 36", "\"q_lora_rank\": 35", "self_attn.q_a_proj.weight' has shape [36, 80]" },
 	{ "deepseek-v3", "\"q_lora_rank\": 36", "\"q_lora_rank\": null", "layers.0.self_attn.q_proj.weight' is missing" },
@@ -150,14 +94,7 @@ static const struct {
 
 static void test_contrary(void)
 {
-	for (size_t i = 0; i < sizeof contrary / sizeof contrary[0]; i++) {
-		struct machine k;
-		struct err e = { 0 };
-		write_changed(contrary[i].model, contrary[i].from, contrary[i].to);
-		CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == -1, "%s with %s: opened", contrary[i].model, contrary[i].to);
-		CHECK(strstr(e.msg, contrary[i].message), "%s with %s: message is: %s", contrary[i].model, contrary[i].to, e.msg);
-		machine_close(&k);
-	}
+	check_contrary(contrary, sizeof contrary / sizeof contrary[0]);
 }
 
 /* Counted by hand from the shapes of deepseek-v3's tiny model: 3 layers, the first without experts; 4 of 16 experts for a row. */
@@ -203,53 +140,28 @@ static void test_sizes(void)
 
 /* ---- random weights ---- */
 
-/* What config.json in dir says, with random weights: the same numbers in calls of `step` rows. */
-static void run_random(struct lse *out, const int32_t *ids, int n, int step, const char *what)
-{
-	static struct config c;
-	struct device_opts o = { "cpu", 2, cpu_best() };
-	struct machine k = { 0 };
-	struct err e = { 0 };
-	int rc = config_load(&c, dir, &e) != 0 || device_open(&k.dev, &o, &e) != 0 || model_random(&k.m, &c, DT_BF16, k.dev, &e) != 0 ||
-		 cache_open(&k.cache, k.m, PAGES, 0, &e) != 0 || forward_open(&k.f, k.m, step, step, 1, PAGES, &e) != 0;
-	CHECK(rc == 0, "%s: %s", what, e.msg);
-	if (rc == 0 && run(&k, ids, n, step, out, NULL) == 0)
-		for (int j = 0; j < n; j++)
-			CHECK(out[j].argmax >= 0, "%s: row %d is not finite", what, j);
-	machine_close(&k);
-}
-
 static void test_random(void)
 {
 	static const char *const models[] = { "deepseek-v2-lite", "deepseek-v2", "deepseek-v3", "kimi-k2", "longcat-flash" };
-	static struct lse out[2][100];
 	static int32_t ids[100];
 	for (int i = 0; i < 100; i++)
 		ids[i] = i * 3;
 	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-		struct buf text = { 0 };
-		json_write(&text, *v_getc(golden(models[i]), "config"), 0, -1);
-		write_file(dir, "config.json", &text);
-		buf_fini(&text);
-		run_random(out[0], ids, 100, 100, models[i]);
-		run_random(out[1], ids, 100, 7, models[i]);
-		CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0, "%s: calls of 100 rows and of 7 differ", models[i]);
+		write_config(models[i]);
+		check_random(models[i], ids, 100, 7);
 	}
 }
 
 /* So many heads that a call's rows are taken in pieces: 2^24 floats of queries are 66 rows. */
 static void test_pieces(void)
 {
-	static struct lse out[2][70];
 	static int32_t ids[70];
 	for (int i = 0; i < 70; i++)
 		ids[i] = i * 5 % 64;
-	put_text("config.json", "{\"model_type\":\"deepseek_v2\",\"vocab_size\":64,\"hidden_size\":16,\"num_hidden_layers\":1,\"num_attention_heads\":4096,"
+	test_put(dir, "config.json", "{\"model_type\":\"deepseek_v2\",\"vocab_size\":64,\"hidden_size\":16,\"num_hidden_layers\":1,\"num_attention_heads\":4096,"
 		 "\"intermediate_size\":16,\"first_k_dense_replace\":1,\"num_experts_per_tok\":1,\"q_lora_rank\":null,\"kv_lora_rank\":60,"
 		 "\"qk_nope_head_dim\":1,\"qk_rope_head_dim\":2,\"v_head_dim\":1}");
-	run_random(out[0], ids, 70, 70, "4096 heads");
-	run_random(out[1], ids, 70, 33, "4096 heads");
-	CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0, "calls of 70 rows and of 33 differ");
+	check_random("4096 heads", ids, 70, 33);
 }
 
 int main(int argc, char **argv)
@@ -263,10 +175,5 @@ int main(int argc, char **argv)
 		{ "rows in pieces", test_pieces },
 		{ NULL, NULL },
 	};
-	arena_init(&arena);
-	dir = test_tmpdir();
-	int rc = test_main("mla", tests, argc, argv);
-	test_rmdir(dir);
-	arena_fini(&arena);
-	return rc;
+	return cases_main("mla", tests, argc, argv);
 }

@@ -317,8 +317,7 @@ static void write_model(const struct edit *x)
 		{ "lm_head.weight", 5, 4 },
 		{ "extra", 1, 0 },
 	};
-	struct buf head = { 0 }, data = { 0 }, all = { 0 };
-	char path[4400];
+	struct buf head = { 0 }, data = { 0 }, all = { 0 }, config = { 0 };
 
 	buf_putc(&head, '{');
 	for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; i++) {
@@ -344,16 +343,11 @@ static void write_model(const struct edit *x)
 		buf_putc(&all, (char)(head.n >> (8 * i) & 255));
 	buf_add(&all, head.p, head.n);
 	buf_add(&all, data.p, data.n);
-	snprintf(path, sizeof path, "%s/model.safetensors", tmp);
-	FILE *f = fopen(path, "wb");
-	if (!f || fwrite(all.p, 1, all.n, f) != all.n || fclose(f) != 0)
-		exit(99);
-	snprintf(path, sizeof path, "%s/config.json", tmp);
-	if (!(f = fopen(path, "wb")))
-		exit(99);
-	fprintf(f, "{\"architectures\":[\"LlamaForCausalLM\"],\"vocab_size\":5,\"hidden_size\":4,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
+	test_write(tmp, "model.safetensors", all.p, all.n);
+	buf_printf(&config, "{\"architectures\":[\"LlamaForCausalLM\"],\"vocab_size\":5,\"hidden_size\":4,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
 		   "\"intermediate_size\":3%s}", x->more ? x->more : "");
-	fclose(f);
+	test_write(tmp, "config.json", config.p, config.n);
+	buf_fini(&config);
 	buf_fini(&head);
 	buf_fini(&data);
 	buf_fini(&all);

@@ -5,28 +5,13 @@
  * Numbers against float64 are test_families.c's; routing by itself is test_route.c's.
  */
 #include <string.h>
-#include <unistd.h>
 
-#include "kernels/base/arena.h"
-#include "tests/checkpoint.h"
-#include "tests/machine.h"
+#include "tests/family_cases.h"
 
-#include "runners/config.h"
 #include "runners/model_int.h"
 
 #define SEQUENCES 5
 #define LENGTH 300 /* SEQUENCES * LENGTH is more than an expert takes at once */
-
-static struct arena arena;
-static char *dir;
-
-static void put_text(const char *name, const char *text)
-{
-	struct buf b = { 0 };
-	buf_add(&b, text, strlen(text));
-	write_file(dir, name, &b);
-	buf_fini(&b);
-}
 
 /* ---- config.json ---- */
 
@@ -68,7 +53,7 @@ static void test_read(void)
 	struct err e = { 0 };
 	for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
 		char layers[7] = "";
-		put_text("config.json", accepted[i].config);
+		test_put(dir, "config.json", accepted[i].config);
 		CHECK(config_load(&c, dir, &e) == 0, "%s: %s", accepted[i].config, e.msg);
 		for (int l = 0; l < 6; l++)
 			layers[l] = c.ff[l] == FF_MOE ? 'x' : c.ff[l] == FF_BESIDE ? 'b' : '.';
@@ -78,9 +63,7 @@ static void test_read(void)
 	}
 }
 
-static const struct {
-	const char *config, *message;
-} refused[] = {
+static const struct refused refused[] = {
 	{ "{" MIXTRAL ",\"num_local_experts\":2,\"num_experts_per_tok\":3}", "3 experts of 2 for a token cannot be" },
 	{ "{\"model_type\":\"mixtral\",\"vocab_size\":64,\"hidden_size\":32,\"num_hidden_layers\":1,\"num_attention_heads\":8}",
 	  "'moe_intermediate_size' and 'intermediate_size' are missing" },
@@ -112,13 +95,7 @@ static const struct {
 
 static void test_refused(void)
 {
-	static struct config c;
-	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-		struct err e = { 0 };
-		put_text("config.json", refused[i].config);
-		CHECK(config_load(&c, dir, &e) == -1, "%s: accepted", refused[i].config);
-		CHECK(strstr(e.msg, refused[i].message) && strstr(e.msg, "config.json"), "%s: message is: %s", refused[i].config, e.msg);
-	}
+	check_refused(refused, sizeof refused / sizeof refused[0]);
 }
 
 /* Random damage: read, and then within bounds, or refused with a sentence. */
@@ -137,7 +114,7 @@ static void test_damage(void)
 			size_t at = test_rand(&seed) % n;
 			text[at] = test_rand(&seed) % 4 ? "0123456789-.eE[]{},:\"ntf"[test_rand(&seed) % 24] : (char)(1 + test_rand(&seed) % 255);
 		}
-		put_text("config.json", text);
+		test_put(dir, "config.json", text);
 		if (config_load(&c, dir, &e) != 0) {
 			CHECK(e.msg[0] && e.code != E_NONE, "no message for: %s", text);
 			continue;
@@ -156,20 +133,8 @@ static void test_damage(void)
 
 /* ---- whole models ---- */
 
-static struct value golden(const char *name)
-{
-	char path[5000];
-	struct value g = VNONE;
-	struct err e = { 0 };
-	snprintf(path, sizeof path, "%s/tests/golden/families/%s.json", test_srcdir(), name);
-	CHECK(json_load(&arena, path, 1 << 24, &g, &e) == 0, "%s", e.msg);
-	return g;
-}
-
 /* What config.json says otherwise than the tensors. */
-static const struct {
-	const char *model, *from, *to, *message;
-} contrary[] = {
+static const struct contrary contrary[] = {
 	{ "qwen2-moe", "\"num_experts\": 12", "\"num_experts\": 13", "model.layers.0.mlp.gate.weight' has shape [12, 64]" },
 	{ "qwen2-moe", "\"moe_intermediate_size\": 36", "\"moe_intermediate_size\": 40", "model.layers.0.mlp.experts.0.gate_proj.weight' has shape [36, 64]" },
 	{ "qwen2-moe", "\"shared_expert_intermediate_size\": 84", "\"shared_expert_intermediate_size\": 85", "shared_expert.gate_proj.weight' has shape [84, 64]" },
@@ -182,35 +147,9 @@ static const struct {
 	{ "minimax-m2", "\"num_local_experts\": 12", "\"num_local_experts\": 11", "block_sparse_moe.gate.weight' has shape [12, 64]" },
 };
 
-/* The golden model, with one piece of its config.json replaced. */
-static void write_changed(const char *model, const char *from, const char *to)
-{
-	struct buf text = { 0 }, changed = { 0 };
-	write_checkpoint(dir, golden(model));
-	json_write(&text, *v_getc(golden(model), "config"), 0, -1);
-	buf_putc(&text, 0);
-	char *at = strstr(text.p, from);
-	CHECK(at != NULL, "%s: no %s in %s", model, from, text.p);
-	if (at) {
-		buf_add(&changed, text.p, (size_t)(at - text.p));
-		buf_add(&changed, to, strlen(to));
-		buf_add(&changed, at + strlen(from), strlen(at) - strlen(from));
-		write_file(dir, "config.json", &changed);
-	}
-	buf_fini(&text);
-	buf_fini(&changed);
-}
-
 static void test_contrary(void)
 {
-	for (size_t i = 0; i < sizeof contrary / sizeof contrary[0]; i++) {
-		struct machine k;
-		struct err e = { 0 };
-		write_changed(contrary[i].model, contrary[i].from, contrary[i].to);
-		CHECK(machine_open(&k, dir, 1, cpu_best(), 1, &e) == -1, "%s with %s: opened", contrary[i].model, contrary[i].to);
-		CHECK(strstr(e.msg, contrary[i].message), "%s with %s: message is: %s", contrary[i].model, contrary[i].to, e.msg);
-		machine_close(&k);
-	}
+	check_contrary(contrary, sizeof contrary / sizeof contrary[0]);
 }
 
 /* Layers behind the last one: those of a model cut short by its configuration. */
@@ -333,33 +272,16 @@ static void test_failures(void)
 	machine_close(&k);
 }
 
-/* Random weights of the shape of each golden model: finite numbers, the same twice. */
+/* Random weights of the shape of each golden model. */
 static void test_random(void)
 {
 	static const char *const models[] = { "mixtral", "qwen2-moe", "gpt-oss-mxfp4", "llama4-text", "dbrx", "glm4-moe" };
-	static struct config c;
-	static struct lse out[2][64];
 	static int32_t ids[64];
 	for (int i = 0; i < 64; i++)
 		ids[i] = i * 3;
 	for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-		struct buf text = { 0 };
-		json_write(&text, *v_getc(golden(models[i]), "config"), 0, -1);
-		write_file(dir, "config.json", &text);
-		buf_fini(&text);
-		for (int again = 0; again < 2; again++) {
-			struct device_opts o = { "cpu", 1, cpu_best() };
-			struct machine k = { 0 };
-			struct err e = { 0 };
-			int rc = config_load(&c, dir, &e) != 0 || device_open(&k.dev, &o, &e) != 0 || model_random(&k.m, &c, DT_BF16, k.dev, &e) != 0 ||
-				 cache_open(&k.cache, k.m, PAGES, 0, &e) != 0 || forward_open(&k.f, k.m, 64, 64, 1, PAGES, &e) != 0;
-			CHECK(rc == 0, "%s: %s", models[i], e.msg);
-			if (rc == 0 && run(&k, ids, 64, 64, out[again], NULL) == 0)
-				for (int j = 0; j < 64; j++)
-					CHECK(out[again][j].argmax >= 0, "%s: row %d is not finite", models[i], j);
-			machine_close(&k);
-		}
-		CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0, "%s: two models of the same random weights differ", models[i]);
+		write_config(models[i]);
+		check_random(models[i], ids, 64, 9);
 	}
 }
 
@@ -376,10 +298,5 @@ int main(int argc, char **argv)
 		{ "random weights", test_random },
 		{ NULL, NULL },
 	};
-	arena_init(&arena);
-	dir = test_tmpdir();
-	int rc = test_main("moe", tests, argc, argv);
-	test_rmdir(dir);
-	arena_fini(&arena);
-	return rc;
+	return cases_main("moe", tests, argc, argv);
 }

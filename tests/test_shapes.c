@@ -37,22 +37,13 @@ static const struct published {
 	  494032768, 1 },
 };
 
-static void put_config(const char *json)
-{
-	char path[4400];
-	snprintf(path, sizeof path, "%s/config.json", dir);
-	FILE *f = fopen(path, "wb");
-	if (!f || fputs(json, f) < 0 || fclose(f) != 0)
-		exit(99);
-}
-
 static void test_published(void)
 {
 	static struct config c, want;
 	for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
 		const struct published *p = &published[i];
 		struct err e = { 0 };
-		put_config(p->json);
+		test_put(dir, "config.json", p->json);
 		CHECK(config_load(&want, dir, &e) == 0, "%s", e.msg);
 		CHECK(shape_config(&c, p->name, &e) == 0, "%s", e.msg);
 #define SAME(field) CHECK(c.field == want.field, "%s: " #field " is %g, published %g", p->name, (double)c.field, (double)want.field)
@@ -159,7 +150,7 @@ static void test_random(void)
 		CHECK(config_load(&c, path, &e) == 0, "%s", e.msg);
 		check_answers(&c, models[i]);
 	}
-	put_config("{\"architectures\":[\"GPT2LMHeadModel\"],\"vocab_size\":397,\"activation_function\":\"gelu_new\",\"n_embd\":96,\"n_head\":4,"
+	test_put(dir, "config.json", "{\"architectures\":[\"GPT2LMHeadModel\"],\"vocab_size\":397,\"activation_function\":\"gelu_new\",\"n_embd\":96,\"n_head\":4,"
 		   "\"n_layer\":3,\"n_positions\":320,\"layer_norm_epsilon\":1e-05}");
 	CHECK(config_load(&c, dir, &e) == 0, "%s", e.msg); /* learned positions, [in, out], biases everywhere */
 	check_answers(&c, "gpt2");
