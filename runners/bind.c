@@ -228,7 +228,7 @@ int bind_host(struct binder *b, float **out, enum role role, int layer, const ch
 		return -1;
 	*out = ARENA_ARRAY(&b->m->arena, (size_t)n, float);
 	for (int i = 0; i < n; i++)
-		(*out)[i] = b->random ? 0.0f : value_at(t->data + (size_t)i * dtype_size(value_type(t)), value_type(t));
+		(*out)[i] = b->random ? 1.0f : value_at(t->data + (size_t)i * dtype_size(value_type(t)), value_type(t));
 	return 0;
 }
 

@@ -106,7 +106,7 @@ int bind_given(struct binder *b, struct err *e);                                
 int bind_layer_input(struct binder *b, struct block *k, int layer, struct err *e); /* and of a layer */
 int bind_mla(struct binder *b, struct block *k, int layer, struct err *e);        /* bind_mla.c */
 int bind_slopes(struct binder *b, struct err *e);                                /* of the whole model */
-int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_mlp.c */
+int bind_mlp(struct binder *b, struct block *k, int layer, int inner, struct err *e); /* bind_mlp.c */
 int bind_moe(struct binder *b, struct block *k, int layer, struct err *e);       /* bind_moe.c */
 int bind_beside(struct binder *b, struct block *k, int layer, struct err *e);    /* bind_beside.c */
 

@@ -16,7 +16,7 @@ static int router_norm(struct binder *b, struct norm *out, int layer, struct err
 	if (bind_host(b, &w, R_ROUTER_NORM, layer, "", width, "hidden_size", e) != 0)
 		return -1;
 	for (int i = 0; i < width; i++)
-		w[i] = (float)((b->random ? 1 : (double)w[i]) * root);
+		w[i] = (float)(w[i] * root);
 	out->present = true;
 	return bind_floats(b, &out->w, w, (size_t)width, e);
 }

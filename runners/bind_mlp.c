@@ -38,11 +38,11 @@ static int bind_xielu(struct binder *b, struct block *k, int layer, struct err *
 	return 0;
 }
 
-int bind_mlp(struct binder *b, struct block *k, int layer, struct err *e)
+int bind_mlp(struct binder *b, struct block *k, int layer, int inner, struct err *e)
 {
 	if (b->c->act == ACT_XIELU && family_role(b->f, R_ACT) && bind_xielu(b, k, layer, e) != 0)
 		return -1;
-	if (bind_gate_up(b, &k->up, (struct gate_up){ R_GATE, R_UP, R_GATE_UP }, layer, k->inner, WHY_MLP, e) != 0)
+	if (bind_gate_up(b, &k->up, (struct gate_up){ R_GATE, R_UP, R_GATE_UP }, layer, inner, WHY_MLP, e) != 0)
 		return -1;
-	return bind_linear(b, &k->down, R_DOWN, layer, b->c->width, k->inner, "hidden_size, intermediate_size", e);
+	return bind_linear(b, &k->down, R_DOWN, layer, b->c->width, inner, "hidden_size, intermediate_size", e);
 }

@@ -145,11 +145,7 @@ static int bind_scales(struct binder *b, struct moe_block *x, int layer, struct 
 {
 	if (!family_role(b->f, R_ROUTER_SCALE))
 		return 0;
-	if (bind_host(b, &x->scale, R_ROUTER_SCALE, layer, "", b->c->moe.experts, "experts", e) != 0)
-		return -1;
-	for (int i = 0; i < b->c->moe.experts && b->random; i++)
-		x->scale[i] = 1;
-	return 0;
+	return bind_host(b, &x->scale, R_ROUTER_SCALE, layer, "", b->c->moe.experts, "experts", e);
 }
 
 static int bind_shared(struct binder *b, struct moe_block *x, int layer, struct err *e)
@@ -183,7 +179,7 @@ int bind_moe(struct binder *b, struct block *k, int layer, struct err *e)
 	b->active *= (double)c->k / all;
 	b->expert = 0;
 	bool apart = b->f->moe.layout == EXPERTS_APART ||
-		     (!b->random && family_role(b->f, R_X_GATE_UP) && family_role(b->f, R_X_UP) && bind_has(b, R_X_UP, layer));
+		     (!b->random && family_role(b->f, R_X_GATE_UP) && bind_has(b, R_X_UP, layer));
 	int rc = apart ? bind_apart(b, x, layer, e) : bind_stacked(b, x, layer, e);
 	b->active = active;
 	return rc;

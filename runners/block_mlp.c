@@ -17,7 +17,7 @@ void block_mlp(const struct forward *f, struct mat y, struct mat x, int layer)
 {
 	const struct model *m = f->m;
 	const struct block *k = &m->block[layer];
-	int inner = k->inner, ld = k->up.n;
+	int inner = k->down.k, ld = k->up.n;
 	struct mat all = rows_of(f->up, x.n, ld, ld), gate = columns(all, 0, inner), up = { 0 };
 
 	m->ops->linear(m->dev, all, x, &k->up);

@@ -179,7 +179,6 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	int at = c->halves ? i / 2 : i; /* the layer's number in names */
 
 	b->expert = i % 2; /* which half; of those that have halves */
-	k->inner = c->inner * (c->wide_inner && c->kv_back[i] ? 2 : 1);
 	k->scale = 1;
 	bool mixes = c->mixer[i] != MIX_NONE, feeds = c->ff[i] != FF_NONE;
 	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, at, c->width, "hidden_size", e) != 0) ||
@@ -194,7 +193,8 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 		return -1;
 	if (c->mixer[i] == MIX_MLA && bind_mla(b, k, at, e) != 0)
 		return -1;
-	if ((layer_dense(c, i) && bind_mlp(b, k, at, e) != 0) || (layer_experts(c, i) && bind_moe(b, k, at, e) != 0))
+	int inner = c->inner * (c->wide_inner && c->kv_back[i] ? 2 : 1);
+	if ((layer_dense(c, i) && bind_mlp(b, k, at, inner, e) != 0) || (layer_experts(c, i) && bind_moe(b, k, at, e) != 0))
 		return -1;
 	return c->ff[i] == FF_BESIDE ? bind_beside(b, k, at, e) : 0;
 }

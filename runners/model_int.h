@@ -48,7 +48,6 @@ struct block {
 	float act[4];       /* parameters of the activation */
 	struct recurrent *rec;
 	struct mla *mla;
-	int inner;          /* of this layer */
 	float *sinks;       /* device, [h]; NULL: none */
 	struct moe_block *moe; /* of layers with experts */
 	struct beside *beside; /* of layers FF_BESIDE */
