@@ -19,30 +19,28 @@
 
 #define CONFIG_MAX_BYTES (16u << 20)
 
-#define AT(field) offsetof(struct config, field)
 static const struct key keys[] = {
-	{ { "vocab_size" }, K_INT, AT(vocab), NEEDED, 1, 1 << 24 },
-	{ { "hidden_size", "n_embd", "d_model", "n_embed" }, K_INT, AT(width), NEEDED, 1, 1 << 18 },
-	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, AT(layers), 0, 1, CONFIG_MAX_LAYERS },
-	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, AT(heads), NEEDED, 1, 4096 },
-	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads" }, K_INT, AT(kv_heads), 0, 1, 4096 },
-	{ { "head_dim", "kv_channels" }, K_INT, AT(head_dim), 0, 1, 1024 },
-	{ { "block_ff_dim", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "ffn_config.ffn_hidden_size" }, K_INT, AT(inner), 0, 1, 1 << 20 },
-	{ { "n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length" }, K_INT, AT(max_positions), 0, 1, 1 << 30 },
-	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "layernorm_epsilon" }, K_NUM, AT(norm_eps), 1e-5, 0, 1 },
-	{ { "rope_theta", "rotary_emb_base", "attn_config.rope_theta" }, K_NUM, AT(rope[0].theta), 10000, 2, 1e15 },
-	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, AT(rope[0].partial), 1, 0, 1 },
-	{ { "rotary_dim" }, K_INT, AT(rotary_dim), 0, 1, 1024 },
-	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias", "bias", "qkv_bias" }, K_BOOL, AT(attention_bias), 0, 0, 1 },
-	{ { "attention_out_bias" }, K_BOOL, AT(out_bias), 0, 0, 1 },
-	{ { "mlp_bias" }, K_BOOL, AT(mlp_bias), 0, 0, 1 },
-	{ { "use_parallel_residual" }, K_BOOL, AT(parallel), 0, 0, 1 },
-	{ { "use_sliding_window" }, K_BOOL, AT(use_window), 0, 0, 1 },
-	{ { "sliding_window", "window_size" }, K_INT, AT(window), 0, 0, 1 << 30 },
-	{ { "max_window_layers" }, K_INT, AT(window_from), 28, 0, 1 << 20 },
-	{ { "tie_word_embeddings" }, K_BOOL, AT(tied), 0, 0, 1 },
+	{ { "vocab_size" }, K_INT, CONFIG_AT(vocab), NEEDED, 1, 1 << 24 },
+	{ { "hidden_size", "n_embd", "d_model", "n_embed" }, K_INT, CONFIG_AT(width), NEEDED, 1, 1 << 18 },
+	{ { "num_hidden_layers", "n_layer", "num_layers", "n_layers" }, K_INT, CONFIG_AT(layers), 0, 1, CONFIG_MAX_LAYERS },
+	{ { "num_attention_heads", "n_head", "n_heads", "num_heads" }, K_INT, CONFIG_AT(heads), NEEDED, 1, 4096 },
+	{ { "num_key_value_heads", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads" }, K_INT, CONFIG_AT(kv_heads), 0, 1, 4096 },
+	{ { "head_dim", "kv_channels" }, K_INT, CONFIG_AT(head_dim), 0, 1, 1024 },
+	{ { "block_ff_dim", "intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "ffn_config.ffn_hidden_size" }, K_INT, CONFIG_AT(inner), 0, 1, 1 << 20 },
+	{ { "n_positions", "max_position_embeddings", "n_ctx", "max_seq_len", "seq_length" }, K_INT, CONFIG_AT(max_positions), 0, 1, 1 << 30 },
+	{ { "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps", "norm_epsilon", "layernorm_epsilon" }, K_NUM, CONFIG_AT(norm_eps), 1e-5, 0, 1 },
+	{ { "rope_theta", "rotary_emb_base", "attn_config.rope_theta" }, K_NUM, CONFIG_AT(rope[0].theta), 10000, 2, 1e15 },
+	{ { "partial_rotary_factor", "rotary_pct", "rope_pct" }, K_NUM, CONFIG_AT(rope[0].partial), 1, 0, 1 },
+	{ { "rotary_dim" }, K_INT, CONFIG_AT(rotary_dim), 0, 1, 1024 },
+	{ { "attention_bias", "use_qkv_bias", "add_qkv_bias", "bias", "qkv_bias" }, K_BOOL, CONFIG_AT(attention_bias), 0, 0, 1 },
+	{ { "attention_out_bias" }, K_BOOL, CONFIG_AT(out_bias), 0, 0, 1 },
+	{ { "mlp_bias" }, K_BOOL, CONFIG_AT(mlp_bias), 0, 0, 1 },
+	{ { "use_parallel_residual" }, K_BOOL, CONFIG_AT(parallel), 0, 0, 1 },
+	{ { "use_sliding_window" }, K_BOOL, CONFIG_AT(use_window), 0, 0, 1 },
+	{ { "sliding_window", "window_size" }, K_INT, CONFIG_AT(window), 0, 0, 1 << 30 },
+	{ { "max_window_layers" }, K_INT, CONFIG_AT(window_from), 28, 0, 1 << 20 },
+	{ { "tie_word_embeddings" }, K_BOOL, CONFIG_AT(tied), 0, 0, 1 },
 };
-#undef AT
 
 static const struct {
 	const char *name;
@@ -91,7 +89,7 @@ const struct value *config_look(const struct source *s, const char *name)
 	return v && v->type != V_NONE ? v : NULL;
 }
 
-static int put_key(void *base, const struct key *k, double v)
+static void put_key(void *base, const struct key *k, double v)
 {
 	char *at = (char *)base + k->offset;
 	if (k->type == K_INT || k->type == K_EACH)
@@ -100,7 +98,6 @@ static int put_key(void *base, const struct key *k, double v)
 		*(bool *)at = v != 0;
 	else
 		*(double *)at = v;
-	return 0;
 }
 
 /* The item that a list repeats; NULL: there is none. */
@@ -124,7 +121,8 @@ static int read_key(const struct source *s, void *base, const struct key *k, con
 	double d = v->type == V_BOOL ? v->b : v->type == V_INT ? (double)v->i : v->f;
 	if (!(d >= k->lo && d <= k->hi))
 		return err_set(e, E_RANGE, "%s: '%s%s' is %.17g, allowed is %.9g to %.9g", s->path, s->inside, name, d, k->lo, k->hi);
-	return put_key(base, k, d);
+	put_key(base, k, d);
+	return 0;
 }
 
 int config_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e)
@@ -153,6 +151,20 @@ int config_keys(const struct source *s, void *base, const struct key *table, siz
 			return err_set(e, E_FORMAT, "%s: '%s%s' is missing", s->path, s->inside, k->names[0]);
 		put_key(base, k, def);
 	}
+	return 0;
+}
+
+int config_switch(bool *on, const struct source *s, const char *name, bool otherwise, struct err *e)
+{
+	const struct key k = { { name }, K_BOOL, 0, otherwise, 0, 1 };
+	return config_keys(s, on, &k, 1, NULL, e);
+}
+
+int config_layer_list(const struct value **list, const struct config *c, const struct source *s, const char *key, struct err *e)
+{
+	const struct value *v = *list = config_look(s, key);
+	if (v && (v->type != V_LIST || v->list->n != (size_t)c->layers))
+		return err_set(e, E_FORMAT, "%s: '%s' is no list with one entry for each of the %d layers", s->path, key, c->layers);
 	return 0;
 }
 
@@ -307,6 +319,17 @@ static int check_only(const struct config *c, const struct source *s, struct err
 	return 0;
 }
 
+static int read_qk_norm(struct config *c, const struct source *s, struct err *e)
+{
+	const struct key_value *k = &c->family->qk_norm_key;
+	bool on = true;
+	if (k->key && config_switch(&on, s, k->key, k->value != 0, e) != 0)
+		return -1;
+	if (!on)
+		c->qk_norm = QK_NONE;
+	return 0;
+}
+
 /* Layers of a kind that the family has no tensors for, and what all kinds need. */
 static int check_layers(const struct config *c, struct err *e)
 {
@@ -406,7 +429,7 @@ static int load(struct config *c, const char *dir, struct arena *a, struct err *
 	if (!(dtype = config_string(&s, config_look(&s, "dtype") ? "dtype" : "torch_dtype", a, e)))
 		return -1;
 	snprintf(c->dtype, sizeof c->dtype, "%.15s", dtype);
-	if (check_only(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
+	if (check_only(c, &s, e) != 0 || read_qk_norm(c, &s, e) != 0 || read_act(c, &s, a, e) != 0 || config_rope(c, &s, a, e) != 0 || complete(c, e) != 0 ||
 	    config_layers(c, &s, e) != 0 ||
 	    (c->family->moe.present && config_moe(c, &s, e) != 0) ||
 	    (c->family->derive && c->family->derive(c, &s, e) != 0) || check_layers(c, e) != 0 || config_rope_dims(c, e) != 0 || read_ids(c, &s, dir, a, e) != 0)

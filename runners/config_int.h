@@ -41,6 +41,11 @@ const char *config_string(const struct source *s, const char *name, struct arena
 /* Every key of the table into the struct at base; a row of the family's defaults (f may be NULL) goes before the table's. */
 int config_keys(const struct source *s, void *base, const struct key *table, size_t n, const struct family *f, struct err *e);
 
+/* One switch; *on where the file is silent is `otherwise`. */
+int config_switch(bool *on, const struct source *s, const char *name, bool otherwise, struct err *e);
+/* The list under `key`, which has one entry for each layer; NULL: there is none. */
+int config_layer_list(const struct value **list, const struct config *c, const struct source *s, const char *key, struct err *e);
+
 int config_rope(struct config *c, const struct source *s, struct arena *a, struct err *e);
 int config_quant(struct config *c, const struct source *s, struct err *e);
 int config_rope_dims(struct config *c, struct err *e);

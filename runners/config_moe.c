@@ -47,12 +47,10 @@ static int named_layers(struct config *c, const struct source *s, const char *na
 /* mlp_layer_types, as transformers 5 writes it: "dense" or "sparse" for each layer. */
 static int typed_layers(struct config *c, const struct source *s, struct err *e)
 {
-	const struct value *v = config_look(s, "mlp_layer_types");
-	if (!v)
-		return 0;
-	if (v->type != V_LIST || v->list->n != (size_t)c->layers)
-		return err_set(e, E_FORMAT, "%s: 'mlp_layer_types' is no list with one entry for each of the %d layers", s->path, c->layers);
-	for (int i = 0; i < c->layers; i++) {
+	const struct value *v;
+	if (config_layer_list(&v, c, s, "mlp_layer_types", e) != 0)
+		return -1;
+	for (int i = 0; i < c->layers && v; i++) {
 		struct value x = v->list->v[i];
 		if (x.type != V_STR || !(str_is(x.s, "dense") || str_is(x.s, "sparse")))
 			return err_set(e, E_UNSUPPORTED, "%s: 'mlp_layer_types' holds something other than dense and sparse for layer %d", s->path, i);

@@ -28,18 +28,16 @@ static const struct key mamba_keys[] = {
 
 int config_layer_types(struct config *c, const struct source *s, const char *key, const struct layer_type *types, bool *given, struct err *e)
 {
-	const struct value *v = config_look(s, key);
+	const struct value *v;
 	char known[200] = "";
 	size_t n = 0;
 
+	if (config_layer_list(&v, c, s, key, e) != 0)
+		return -1;
 	*given = v != NULL;
-	if (!v)
-		return 0;
-	if (v->type != V_LIST || v->list->n != (size_t)c->layers)
-		return err_set(e, E_FORMAT, "%s: '%s' is no list with one entry for each of the %d layers", s->path, key, c->layers);
 	for (const struct layer_type *t = types; t->name && n < sizeof known; t++)
 		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", t->name);
-	for (int i = 0; i < c->layers; i++) {
+	for (int i = 0; i < c->layers && v; i++) {
 		struct value x = v->list->v[i];
 		const struct layer_type *t = types;
 		while (t->name && !(x.type == V_STR && str_is(x.s, t->name)))

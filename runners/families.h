@@ -101,6 +101,7 @@ struct family {
 	enum rope_layout rope;
 	enum qkv_layout qkv;
 	enum qk_norm qk_norm;
+	struct key_value qk_norm_key; /* true or false: whether there are such norms, and what silence means; without a key there are */
 	enum window_rule window;
 	enum nope_rule nope;
 	enum local_rope local_rope;

@@ -117,8 +117,9 @@ static int gemma4_derive(struct config *c, const struct source *s, struct err *e
 
 	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0)
 		return -1;
-	if (both && both->type == V_STR && str_is(both->s, "all"))
-		return err_set(e, E_UNSUPPORTED, "%s: 'use_bidirectional_attention' is 'all': attention that looks ahead is not known", c->path);
+	if (both && !(both->type == V_STR && str_is(both->s, "vision")) && !(both->type == V_BOOL && !both->b))
+		return err_set(e, E_UNSUPPORTED, "%s: 'use_bidirectional_attention' is '%.40s': attention that looks ahead is not known but in images "
+			       "('vision')", c->path, both->type == V_STR ? both->s.p : v_type_name(*both));
 	if (v[1] >= c->layers)
 		return err_set(e, E_RANGE, "%s: 'num_kv_shared_layers' %d of %d layers", c->path, v[1], c->layers);
 	c->full_kv_heads = c->keys_are_values ? v[0] : 0;

@@ -162,76 +162,68 @@ static const char *const gptneo_junk[] = { "transformer.h.{}.attn.attention.bias
 
 /* ---- keys and formulas of single families ---- */
 
-static bool is_true(const struct source *s, const char *key, bool otherwise)
-{
-	const struct value *v = config_look(s, key);
-	return v && v->type == V_BOOL ? v->b : otherwise;
-}
-
-static int phi_derive(struct config *c, const struct source *s, struct err *e)
-{
-	(void)e;
-	c->qk_norm = is_true(s, "qk_layernorm", false) ? QK_HEAD : QK_NONE;
-	return 0;
-}
-
 /* parallel branches share one norm */
 static int stablelm_derive(struct config *c, const struct source *s, struct err *e)
 {
+	(void)s;
 	(void)e;
-	c->qk_norm = is_true(s, "qk_layernorm", false) ? QK_OWN : QK_NONE;
 	c->no_norm2 = c->parallel;
 	return 0;
 }
 
+static const struct key gpt2_keys[] = {
+	{ { "scale_attn_by_inverse_layer_idx" }, K_BOOL, CONFIG_AT(score_by_layer), 0, 0, 1 },
+	{ { NULL } },
+};
+
 static int gpt2_derive(struct config *c, const struct source *s, struct err *e)
 {
-	(void)e;
-	if (!is_true(s, "scale_attn_weights", true))
+	bool scaled;
+	if (config_switch(&scaled, s, "scale_attn_weights", true, e) != 0)
+		return -1;
+	if (!scaled)
 		c->score_scale = 1;
-	c->score_by_layer = is_true(s, "scale_attn_by_inverse_layer_idx", false);
 	return 0;
 }
 
 /* one key head behind all queries, or heads of [q, k, v] */
 static int bigcode_derive(struct config *c, const struct source *s, struct err *e)
 {
-	bool one = is_true(s, "multi_query", true);
+	bool one;
+	if (config_switch(&one, s, "multi_query", true, e) != 0)
+		return -1;
 	c->kv_heads = one ? 1 : c->heads;
 	c->qkv = one ? QKV_PLAIN : QKV_GROUPED;
 	return gpt2_derive(c, s, e);
 }
 
-static int starcoder2_derive(struct config *c, const struct source *s, struct err *e)
-{
-	(void)e;
-	c->attention_bias = is_true(s, "use_bias", true);
-	return 0;
-}
+static const struct key starcoder2_keys[] = {
+	{ { "use_bias" }, K_BOOL, CONFIG_AT(attention_bias), 1, 0, 1 },
+	{ { NULL } },
+};
 
-static int bloom_derive(struct config *c, const struct source *s, struct err *e)
-{
-	(void)e;
-	c->residual_normed = is_true(s, "apply_residual_connection_post_layernorm", false);
-	return 0;
-}
+static const struct key bloom_keys[] = {
+	{ { "apply_residual_connection_post_layernorm" }, K_BOOL, CONFIG_AT(residual_normed), 0, 0, 1 },
+	{ { NULL } },
+};
 
 /* Three generations: one key head and one norm (7B), key groups and two norms (40B, 11B), ALiBi without parallel branches (RW). */
 static int falcon_derive(struct config *c, const struct source *s, struct err *e)
 {
 	static const struct key norms[] = { { { "num_ln_in_parallel_attn" }, K_INT, 0, 2, 1, 2 } };
-	bool new_kind = is_true(s, "new_decoder_architecture", false);
-	int n = 2;
-	if (!new_kind)
-		c->kv_heads = is_true(s, "multi_query", true) ? 1 : c->heads;
-	if (config_keys(s, &n, norms, 1, NULL, e) != 0)
+	bool new_kind, one, parallel, alibi;
+	int n;
+	if (config_switch(&new_kind, s, "new_decoder_architecture", false, e) != 0 || config_switch(&one, s, "multi_query", true, e) != 0 ||
+	    config_switch(&parallel, s, "parallel_attn", true, e) != 0 || config_switch(&alibi, s, "alibi", false, e) != 0 ||
+	    config_keys(s, &n, norms, 1, NULL, e) != 0)
 		return -1;
+	if (!new_kind)
+		c->kv_heads = one ? 1 : c->heads;
 	if (c->heads % c->kv_heads)
 		return err_set(e, E_RANGE, "%s: 'num_attention_heads' %d is no multiple of 'num_kv_heads' %d", c->path, c->heads, c->kv_heads);
-	c->parallel = new_kind || is_true(s, "parallel_attn", true);
+	c->parallel = new_kind || parallel;
 	c->no_norm2 = c->parallel && !(new_kind && n == 2);
-	c->attention_bias = is_true(s, "bias", false);
-	if (is_true(s, "alibi", false))
+	if (alibi)
 		c->position = POSITION_ALIBI;
 	/* The model has its bias once, as transformers' default attention does; the eager code of transformers 5 adds it twice. */
 	for (int i = 0; i < 2; i++) {
@@ -247,46 +239,65 @@ static const struct key mpt_keys[] = {
 	{ { NULL } },
 };
 
+static int gptneo_kind(struct config *c, int i, struct value kind, const char *key, struct err *e)
+{
+	if (kind.type != V_STR || !(str_is(kind.s, "local") || str_is(kind.s, "global")))
+		return err_set(e, E_UNSUPPORTED, "%s: '%s' holds something other than global and local for layer %d", c->path, key, i);
+	c->slides[i] = str_is(kind.s, "local");
+	return 0;
+}
+
 /* attention_layers, or attention_types: [[[kinds], times], ...]; scores are not divided by sqrt(d) */
 static int gptneo_derive(struct config *c, const struct source *s, struct err *e)
 {
-	const struct value *list = config_look(s, "attention_layers"), *types = config_look(s, "attention_types");
+	const struct value *list, *types = config_look(s, "attention_types");
 	int n = 0;
+
 	c->score_scale = 1;
-	if (list && list->type == V_LIST) {
-		for (size_t i = 0; i < list->list->n && n < CONFIG_MAX_LAYERS; i++)
-			c->slides[n++] = list->list->v[i].type == V_STR && str_is(list->list->v[i].s, "local");
-	} else if (types && types->type == V_LIST) {
-		for (size_t i = 0; i < types->list->n; i++) {
-			struct value run = types->list->v[i];
-			if (run.type != V_LIST || run.list->n != 2 || run.list->v[0].type != V_LIST || run.list->v[1].type != V_INT)
-				return err_set(e, E_FORMAT, "%s: 'attention_types' is no list of [[kinds], times]", c->path);
-			struct value kinds = run.list->v[0];
-			if (!kinds.list->n || run.list->v[1].i > c->layers)
-				return err_set(e, E_FORMAT, "%s: 'attention_types' names no kind, or more layers than there are", c->path);
-			for (int64_t r = 0; r < run.list->v[1].i && n < CONFIG_MAX_LAYERS; r++)
-				for (size_t k = 0; k < kinds.list->n && n < CONFIG_MAX_LAYERS; k++)
-					c->slides[n++] = kinds.list->v[k].type == V_STR && str_is(kinds.list->v[k].s, "local");
-		}
-	} else {
-		for (; n < c->layers; n++)
-			c->slides[n] = n % 2;
+	if (config_layer_list(&list, c, s, "attention_layers", e) != 0)
+		return -1;
+	for (int i = 0; i < c->layers && list; i++)
+		if (gptneo_kind(c, i, list->list->v[i], "attention_layers", e) != 0)
+			return -1;
+	for (int i = 0; i < c->layers && !list && !types; i++)
+		c->slides[i] = i % 2;
+	if (list || !types)
+		return 0;
+	if (types->type != V_LIST)
+		return err_set(e, E_FORMAT, "%s: 'attention_types' is no list of [[kinds], times]", c->path);
+	for (size_t i = 0; i < types->list->n; i++) {
+		struct value run = types->list->v[i];
+		if (run.type != V_LIST || run.list->n != 2 || run.list->v[0].type != V_LIST || run.list->v[1].type != V_INT)
+			return err_set(e, E_FORMAT, "%s: 'attention_types' is no list of [[kinds], times]", c->path);
+		struct value kinds = run.list->v[0];
+		if (!kinds.list->n || run.list->v[1].i > c->layers)
+			return err_set(e, E_FORMAT, "%s: 'attention_types' names no kind, or more layers than there are", c->path);
+		for (int64_t r = 0; r < run.list->v[1].i && n < c->layers; r++)
+			for (size_t k = 0; k < kinds.list->n; k++, n++)
+				if (n < c->layers && gptneo_kind(c, n, kinds.list->v[k], "attention_types", e) != 0)
+					return -1;
 	}
 	if (n != c->layers)
 		return err_set(e, E_FORMAT, "%s: 'attention_types' gives %d of the %d layers a kind", c->path, n, c->layers);
 	return 0;
 }
 
+static const struct key opt_keys[] = {
+	{ { "word_embed_proj_dim" }, K_INT, CONFIG_AT(embed_width), 0, 1, 1 << 18 },
+	{ { "enable_bias" }, K_BOOL, CONFIG_AT(attention_bias), 1, 0, 1 },
+	{ { "_remove_final_layer_norm" }, K_BOOL, CONFIG_AT(no_final_norm), 0, 0, 1 },
+	{ { NULL } },
+};
+
 static int opt_derive(struct config *c, const struct source *s, struct err *e)
 {
-	static const struct key width[] = { { { "word_embed_proj_dim" }, K_INT, CONFIG_AT(embed_width), 0, 1, 1 << 18 } };
-	if (config_keys(s, c, width, 1, NULL, e) != 0)
+	bool before;
+	if (config_switch(&before, s, "do_layer_norm_before", true, e) != 0)
 		return -1;
 	if (c->embed_width == c->width)
 		c->embed_width = 0;
-	c->attention_bias = is_true(s, "enable_bias", true);
-	c->norm_after = !is_true(s, "do_layer_norm_before", true);
-	c->no_final_norm = c->norm_after || is_true(s, "_remove_final_layer_norm", false);
+	c->norm_after = !before;
+	c->no_final_norm |= c->norm_after;
 	return 0;
 }
 
@@ -314,10 +325,11 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 } },
-		.derive = phi_derive,
 		.act = "gelu_new",
 		.norm = NORM_LAYER,
 		.parallel = PARALLEL_ALWAYS,
+		.qk_norm = QK_HEAD,
+		.qk_norm_key = { "qk_layernorm", 0 },
 	},
 	{
 		.name = "stablelm",
@@ -331,6 +343,8 @@ const struct family families_gpt[] = {
 		.derive = stablelm_derive,
 		.act = "silu",
 		.norm = NORM_LAYER,
+		.qk_norm = QK_OWN,
+		.qk_norm_key = { "qk_layernorm", 0 },
 		.gated = true,
 		.parallel = PARALLEL_CONFIG,
 	},
@@ -343,7 +357,7 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 }, { "num_key_value_heads", 2 } },
-		.derive = starcoder2_derive,
+		.keys = starcoder2_keys,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_LAYER,
 		.window = WINDOW_ALL,
@@ -374,6 +388,7 @@ const struct family families_gpt[] = {
 		.junk = gpt_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
 		.only = { { "add_cross_attention", 0 } },
+		.keys = gpt2_keys,
 		.derive = gpt2_derive,
 		.act = "gelu_new",
 		.norm = NORM_LAYER,
@@ -391,6 +406,7 @@ const struct family families_gpt[] = {
 		.prefix = "model.",
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
 		.only = { { "layer_norm_elementwise_affine", 1 } },
+		.keys = opt_keys,
 		.derive = opt_derive,
 		.act = "relu",
 		.norm = NORM_LAYER,
@@ -405,7 +421,7 @@ const struct family families_gpt[] = {
 		.names = bloom_names,
 		.prefix = "transformer.",
 		.defaults = { { "norm_eps", 1e-5 }, { "tie_word_embeddings", 1 } },
-		.derive = bloom_derive,
+		.keys = bloom_keys,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_LAYER,
 		.position = POSITION_ALIBI,
@@ -498,6 +514,7 @@ const struct family families_gpt[] = {
 		.junk = gpt_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "n_positions", 1024 }, { "tie_word_embeddings", 1 } },
 		.only = { { "add_cross_attention", 0 } },
+		.keys = gpt2_keys,
 		.derive = bigcode_derive,
 		.act = "gelu_pytorch_tanh",
 		.norm = NORM_LAYER,

@@ -71,7 +71,6 @@ extern const char *const llama_junk[];
 extern const struct role_name llama_names[], qwen2_names[], qwen3_names[], arcee_names[];
 extern const struct key granite_keys[], clip_keys[], ernie_keys[];
 int granite_derive(struct config *c, const struct source *s, struct err *e);
-int hunyuan_derive(struct config *c, const struct source *s, struct err *e);
 
 extern const struct family families_llama[], families_gpt[], families_moe[], families_recurrent[], families_gemma[], families_mla[], families_vision[];
 

@@ -224,13 +224,13 @@ static int chatglm_derive(struct config *c, const struct source *s, struct err *
 		{ { "padded_vocab_size" }, K_NUM, sizeof(double), 0, 1, 1 << 24 },
 	};
 	double v[2];
-	const struct value *shared = config_look(s, "multi_query_attention");
-	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0)
+	bool shared;
+	if (config_keys(s, v, own, CONFIG_COUNT(own), NULL, e) != 0 || config_switch(&shared, s, "multi_query_attention", false, e) != 0)
 		return -1;
 	c->rope[0].theta *= v[0];
 	if (v[1] > 0)
 		c->vocab = (int)v[1];
-	if (!shared || shared->type != V_BOOL || !shared->b)
+	if (!shared)
 		c->kv_heads = c->heads;
 	return 0;
 }
@@ -240,27 +240,10 @@ static const struct key cohere_keys[] = {
 	{ { NULL } },
 };
 
-static int cohere_derive(struct config *c, const struct source *s, struct err *e)
-{
-	const struct value *v = config_look(s, "use_qk_norm");
-	(void)e;
-	c->qk_norm = v && v->type == V_BOOL && v->b ? QK_OWN : QK_NONE;
-	return 0;
-}
-
 const struct key clip_keys[] = {
 	{ { "clip_qkv", "attn_config.clip_qkv" }, K_NUM, CONFIG_AT(clip_qkv), 0, 1e-9, 1e9 },
 	{ { NULL } },
 };
-
-int hunyuan_derive(struct config *c, const struct source *s, struct err *e)
-{
-	const struct value *v = config_look(s, "use_qk_norm");
-	(void)e;
-	if (v && v->type == V_BOOL && !v->b)
-		c->qk_norm = QK_NONE;
-	return 0;
-}
 
 /* Without a list layers slide that have no rotary embedding. */
 static int smollm3_derive(struct config *c, const struct source *s, struct err *e)
@@ -521,8 +504,8 @@ const struct family families_llama[] = {
 		LLAMA_KIN,
 		.defaults = { { "norm_eps", 1e-5 } },
 		.only = { { "use_cla", 0 } },
-		.derive = hunyuan_derive,
 		.qk_norm = QK_HEAD_AFTER,
+		.qk_norm_key = { "use_qk_norm", 1 },
 	},
 	{
 		.name = "olmo",
@@ -608,11 +591,12 @@ const struct family families_llama[] = {
 		.junk = llama_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 500000 }, { "tie_word_embeddings", 1 } },
 		.keys = cohere_keys,
-		.derive = cohere_derive,
 		.act = "silu",
 		.norm = NORM_LAYER_NOBIAS,
 		.parallel = PARALLEL_ALWAYS,
 		.rope = ROPE_INTERLEAVED,
+		.qk_norm = QK_OWN,
+		.qk_norm_key = { "use_qk_norm", 0 },
 		.gated = true,
 	},
 	{

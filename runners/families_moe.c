@@ -189,33 +189,24 @@ static const struct key llama4_keys[] = {
 	{ { NULL } },
 };
 
-/* A switch that old files state as a number. */
-static bool is_on(const struct source *s, const char *name, bool def)
-{
-	const struct value *v = config_look(s, name);
-	return !v ? def : v->type == V_BOOL ? v->b : v->type == V_INT ? v->i != 0 : def;
-}
-
 static int llama4_derive(struct config *c, const struct source *s, struct err *e)
 {
-	const struct value *types = config_look(s, "layer_types"), *chunk = v_getc(s->first, "attention_chunk_size");
+	static const struct layer_type types[] = { { "chunked_attention", MIX_ATTENTION, true }, { "full_attention", MIX_ATTENTION, false }, { NULL, 0, false } };
+	const struct value *tuning = config_look(s, "attn_temperature_tuning"); /* true or false, in released files a number */
+	bool given;
 
-	c->qk_norm = is_on(s, "use_qk_norm", true) ? QK_PLAIN : QK_NONE;
+	if (tuning && tuning->type != V_BOOL && tuning->type != V_INT)
+		return err_set(e, E_FORMAT, "%s: 'attn_temperature_tuning' is of type %s, wanted true or false", s->path, v_type_name(*tuning));
+	if (tuning && !(tuning->type == V_BOOL ? tuning->b : tuning->i != 0))
+		c->q_growth = 0;
 	c->q_nope_only = true;
 	c->q_from = 1;
-	if (!is_on(s, "attn_temperature_tuning", true))
-		c->q_growth = 0;
-	if (chunk && chunk->type == V_NONE)
+	if (config_null(s, "attention_chunk_size"))
 		c->chunk = 0;
-	if (types && (types->type != V_LIST || types->list->n != (size_t)c->layers))
-		return err_set(e, E_FORMAT, "%s: 'layer_types' is no list with one entry for each of the %d layers", s->path, c->layers);
-	for (int i = 0; i < c->layers; i++) {
-		struct value *t = types ? &types->list->v[i] : NULL;
-		if (t && !(t->type == V_STR && (str_is(t->s, "chunked_attention") || str_is(t->s, "full_attention"))))
-			return err_set(e, E_UNSUPPORTED, "%s: 'layer_types' holds something other than chunked_attention and full_attention for layer %d",
-				       s->path, i);
-		c->slides[i] = t ? str_is(t->s, "chunked_attention") : !c->nope[i];
-	}
+	if (config_layer_types(c, s, "layer_types", types, &given, e) != 0)
+		return -1;
+	for (int i = 0; i < c->layers && !given; i++)
+		c->slides[i] = !c->nope[i];
 	c->moe.shared = c->moe.inner;
 	return 0;
 }
@@ -223,14 +214,9 @@ static int llama4_derive(struct config *c, const struct source *s, struct err *e
 /* moe_normalize_expert_weights is the p of a norm; null: none. Weights over their sum are the softmax of the chosen. */
 static int dbrx_derive(struct config *c, const struct source *s, struct err *e)
 {
-	const struct value *f = config_look(s, "ffn_config");
-	const struct value *p = f && f->type == V_DICT ? v_getc(*f, "moe_normalize_expert_weights") : NULL;
-	if (p && p->type == V_NONE) {
+	(void)e;
+	if (config_null(s, "ffn_config.moe_normalize_expert_weights"))
 		c->moe.score = ROUTE_SOFTMAX;
-		return 0;
-	}
-	if (p && !(p->type == V_INT && p->i == 1) && !(p->type == V_FLOAT && p->f == 1))
-		return err_set(e, E_UNSUPPORTED, "%s: 'ffn_config.moe_normalize_expert_weights' is known as 1 and null only", s->path);
 	return 0;
 }
 
@@ -240,13 +226,6 @@ static int hunyuan_moe_derive(struct config *c, const struct source *s, struct e
 	if (count > (1 << 20) / c->inner)
 		return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold", s->path, count, c->inner);
 	c->moe.shared = count * c->inner; /* as wide as intermediate_size says, whatever the experts' width */
-	return hunyuan_derive(c, s, e);
-}
-
-static int glm4_moe_derive(struct config *c, const struct source *s, struct err *e)
-{
-	(void)e;
-	c->qk_norm = is_on(s, "use_qk_norm", false) ? QK_HEAD : QK_NONE;
 	return 0;
 }
 
@@ -340,6 +319,8 @@ const struct family families_moe[] = {
 		.act = "silu",
 		.norm = NORM_RMS,
 		.rope = ROPE_INTERLEAVED,
+		.qk_norm = QK_PLAIN,
+		.qk_norm_key = { "use_qk_norm", 1 },
 		.nope = NOPE_LIST,
 		.gated = true,
 		.moe = { .present = true, .score = ROUTE_GATE, .layout = EXPERTS_IN_OUT, .weigh_input = true },
@@ -364,6 +345,7 @@ const struct family families_moe[] = {
 		.names = dbrx_names,
 		.prefix = "transformer.",
 		.defaults = { { "norm_eps", 1e-5 }, { "attn_config.kv_n_heads", 1 }, { "intermediate_size", 3584 }, { "moe_num_experts", 4 }, { "ffn_config.moe_top_k", 1 } },
+		.only = { { "ffn_config.moe_normalize_expert_weights", 1 } },
 		.keys = clip_keys,
 		.derive = dbrx_derive,
 		.act = "silu",
@@ -401,6 +383,7 @@ const struct family families_moe[] = {
 		.only = { { "use_cla", 0 }, { "use_mixed_mlp_moe", 1 } },
 		.derive = hunyuan_moe_derive,
 		.qk_norm = QK_HEAD_AFTER,
+		.qk_norm_key = { "use_qk_norm", 1 },
 		.moe = { .present = true, .score = ROUTE_TOP },
 	},
 	{
@@ -427,7 +410,8 @@ const struct family families_moe[] = {
 		.defaults = { { "norm_eps", 1e-5 }, { "partial_rotary_factor", 0.5 }, { "num_key_value_heads", 8 }, { "intermediate_size", 10944 },
 			      { "n_routed_experts", 128 }, { "num_experts_per_tok", 8 }, { "moe_intermediate_size", 1408 }, { "n_shared_experts", 1 },
 			      { "first_k_dense_replace", 1 }, { "norm_topk_prob", 1 } },
-		.derive = glm4_moe_derive,
+		.qk_norm = QK_HEAD,
+		.qk_norm_key = { "use_qk_norm", 0 },
 		.moe = { .present = true, .score = ROUTE_SIGMOID, .best_of = 2, .floor = 1e-20 },
 	},
 	{

@@ -167,22 +167,24 @@ static int lfm2_derive(struct config *c, const struct source *s, struct err *e)
 		{ { "block_multiple_of" }, K_NUM, 0, 256, 1, 1 << 20 },
 		{ { "block_ffn_dim_multiplier" }, K_NUM, sizeof(double), 1, 1e-6, 1e6 },
 	};
-	const struct value *adjust = config_look(s, "block_auto_adjust_ff_dim"), *full = config_look(s, "full_attn_idxs");
+	const struct value *full = config_look(s, "full_attn_idxs");
 	double w[2];
-	bool given;
+	bool given, adjust;
 
 	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0 ||
-	    config_keys(s, w, widths, CONFIG_COUNT(widths), NULL, e) != 0)
+	    config_keys(s, w, widths, CONFIG_COUNT(widths), NULL, e) != 0 || config_switch(&adjust, s, "block_auto_adjust_ff_dim", true, e) != 0)
 		return -1;
+	if (full && full->type != V_LIST)
+		return err_set(e, E_FORMAT, "%s: 'full_attn_idxs' is of type %s, wanted a list of layers", c->path, v_type_name(*full));
 	for (int i = 0; i < c->layers && !given; i++)
 		c->mixer[i] = full ? MIX_CONV : MIX_ATTENTION;
-	for (size_t i = 0; !given && full && full->type == V_LIST && i < full->list->n; i++) {
+	for (size_t i = 0; !given && full && i < full->list->n; i++) {
 		struct value x = full->list->v[i];
 		if (x.type != V_INT || x.i < 0 || x.i >= c->layers)
 			return err_set(e, E_RANGE, "%s: 'full_attn_idxs' names a layer that is not one of %d", c->path, c->layers);
 		c->mixer[x.i] = MIX_ATTENTION;
 	}
-	if (!adjust || adjust->type != V_BOOL || adjust->b) {
+	if (adjust) {
 		double inner = w[1] * (double)(int)(2.0 * c->inner / 3);
 		int step = (int)w[0];
 		if (inner > 1 << 20)
@@ -308,9 +310,10 @@ static int granite_hybrid_derive(struct config *c, const struct source *s, struc
 			return -1;
 	for (int i = 0; i < c->layers && !given; i++)
 		c->mixer[i] = MIX_MAMBA;
-	if (kind && kind->type == V_STR && !str_is(kind->s, "nope") && !str_is(kind->s, "rope"))
-		return err_set(e, E_UNSUPPORTED, "%s: 'position_embedding_type' is '%.40s', known are nope and rope", c->path, kind->s.p);
-	if (!kind || kind->type != V_STR || str_is(kind->s, "nope"))
+	if (kind && !(kind->type == V_STR && (str_is(kind->s, "nope") || str_is(kind->s, "rope"))))
+		return err_set(e, E_UNSUPPORTED, "%s: 'position_embedding_type' is '%.40s', known are nope and rope", c->path,
+			       kind->type == V_STR ? kind->s.p : v_type_name(*kind));
+	if (!kind || str_is(kind->s, "nope"))
 		c->position = POSITION_NONE;
 	if (!c->moe.experts)
 		c->inner = c->moe.shared;
@@ -328,18 +331,21 @@ static int minimax_derive(struct config *c, const struct source *s, struct err *
 		{ { "linear_attn_beta_factor", "layernorm_linear_attention_beta" }, K_NUM, CONFIG_AT(gain[1]), 1, -1e9, 1e9 },
 		{ { "mlp_beta_factor", "layernorm_mlp_beta" }, K_NUM, CONFIG_AT(gain[2]), 1, -1e9, 1e9 },
 	};
-	const struct value *v = config_look(s, "attn_type_list");
+	const struct value *v;
 	bool given;
 
 	if (config_only_silu(c, s, "hidden_act", e) != 0)
 		return -1;
 	c->residual_normed = true;
-	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0)
+	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0 ||
+	    config_layer_list(&v, c, s, "attn_type_list", e) != 0)
 		return -1;
-	if (!given && v && (v->type != V_LIST || v->list->n != (size_t)c->layers))
-		return err_set(e, E_FORMAT, "%s: 'attn_type_list' is no list with one entry for each of the %d layers", c->path, c->layers);
-	for (int i = 0; i < c->layers && !given; i++) /* every other layer, where the file is silent */
-		c->mixer[i] = (v ? v->list->v[i].type == V_INT && v->list->v[i].i == 1 : i % 2 == 1) ? MIX_ATTENTION : MIX_LIGHTNING;
+	for (int i = 0; i < c->layers && !given; i++) { /* every other layer, where the file is silent */
+		int64_t full = !v ? i % 2 : v->list->v[i].type == V_INT ? v->list->v[i].i : -1;
+		if (full != 0 && full != 1)
+			return err_set(e, E_UNSUPPORTED, "%s: 'attn_type_list' holds something other than 0 and 1 for layer %d", c->path, i);
+		c->mixer[i] = full ? MIX_ATTENTION : MIX_LIGHTNING;
+	}
 	return 0;
 }
 
