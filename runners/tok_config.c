@@ -289,20 +289,21 @@ static int read_decoder(struct tokenizer *t, struct tokconf *c, struct value d, 
 	return 0;
 }
 
-/* As transformers sees it before objects that say what they are ("__type") become tokens. */
-static bool is_named(const struct tokconf *c, struct str s)
+/* The special tokens, as keys: as transformers sees them before objects that say what they are ("__type") become tokens. */
+static struct value named_texts(struct tokenizer *t, const struct tokconf *c)
 {
 	struct addtok tok;
+	struct value d = v_dict(&t->a);
 	const struct value *x = v_getc(c->config, "extra_special_tokens");
 	for (int k = 0; k < SP_KEYS; k++) {
 		const struct value *v = v_getc(c->config, tok_special_keys[k]);
-		if (v && has_text(*v) && !(v->type == V_DICT && v_getc(*v, "__type")) && read_token(c, *v, "", &tok, NULL) == 0 && str_eq(tok.content, s))
-			return true;
+		if (v && has_text(*v) && !(v->type == V_DICT && v_getc(*v, "__type")) && read_token(c, *v, "", &tok, NULL) == 0)
+			v_set(&t->a, d, tok.content, VNONE);
 	}
 	for (size_t i = 0; x && x->type == V_LIST && i < x->list->n; i++)
-		if (x->list->v[i].type == V_STR && str_eq(x->list->v[i].s, s))
-			return true;
-	return false;
+		if (x->list->v[i].type == V_STR)
+			v_set(&t->a, d, x->list->v[i].s, VNONE);
+	return d;
 }
 
 /* added_tokens.json: {"token": id, ...}. */
@@ -313,6 +314,7 @@ static int read_added(struct tokenizer *t, struct tokconf *c, struct js *j, stru
 	int more;
 	struct numbered *v = NULL;
 	size_t n = 0, cap = 0;
+	struct value named = named_texts(t, c);
 	if (js_open(j, '{', e) < 0)
 		return -1;
 	while ((more = js_member(j, &first, &key, e)) > 0) {
@@ -323,7 +325,7 @@ static int read_added(struct tokenizer *t, struct tokconf *c, struct js *j, stru
 			cap = cap ? 2 * cap : 64;
 			v = xrealloc(v, cap * sizeof *v);
 		}
-		bool special = is_named(c, key);
+		bool special = v_get(named, key) != NULL;
 		v[n].id = (int32_t)id;
 		v[n++].tok = (struct addtok){ .content = arena_str(&t->a, key.p, key.n),
 					      .special = special,

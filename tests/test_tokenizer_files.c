@@ -5,6 +5,7 @@
  * Llama 2's own tokenizer.model is held against llama.cpp's vectors in test_tokenizer.c.
  */
 #include <sys/stat.h>
+#include <time.h>
 
 #include "runners/text/json.h"
 #include "tests/tokens.h"
@@ -475,6 +476,32 @@ static void test_named(void)
 	arena_fini(&a);
 }
 
+/* Two hundred thousand tokens in each of the small files: reading takes n log n. */
+static void test_many(void)
+{
+	static const char json[] = "{\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"u\":0},\"unk_token\":\"u\"}}";
+	enum { MANY = 200000 };
+	struct buf extra = { 0 }, added = { 0 };
+	struct tokenizer *t = NULL;
+	struct err e = { 0 };
+	for (int i = 0; i < MANY; i++) {
+		buf_printf(&extra, "%s\"<e%d>\"", i ? "," : "{\"extra_special_tokens\":[", i);
+		buf_printf(&added, "%s\"<a%d>\":%d", i ? "," : "{", i, i + 1);
+	}
+	buf_puts(&extra, "]}");
+	buf_puts(&added, "}");
+	fresh();
+	put("tokenizer.json", json, sizeof json - 1);
+	put("tokenizer_config.json", extra.p, extra.n);
+	put("added_tokens.json", added.p, added.n);
+	clock_t start = clock();
+	CHECK(tokenizer_open(&t, dir, &e) == 0 && tokenizer_vocab(t) == 2 * MANY + 1, "%s", e.msg);
+	CHECK(clock() - start < 15 * CLOCKS_PER_SEC, "%.0f s", (double)(clock() - start) / CLOCKS_PER_SEC);
+	tokenizer_close(t);
+	buf_fini(&extra);
+	buf_fini(&added);
+}
+
 /* A file by its own name is the folder's; the digest covers each file that is read. */
 static void test_digest(void)
 {
@@ -521,7 +548,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "folders", test_golden },  { "protobuf", test_protobuf },	   { "noise", test_noise },
-		{ "text files", test_text }, { "names and digests", test_digest }, { "decoder", test_decoder }, { "named", test_named }, { NULL, NULL },
+		{ "text files", test_text }, { "names and digests", test_digest }, { "decoder", test_decoder }, { "named", test_named }, { "many", test_many }, { NULL, NULL },
 	};
 	int rc = test_main("tokenizer_files", tests, argc, argv);
 	if (dir)
