@@ -21,7 +21,7 @@
 
 const char *const tok_special_keys[SP_KEYS + 1] = { "bos_token", "eos_token", "unk_token",  "sep_token",
 						    "pad_token", "cls_token", "mask_token", NULL };
-static const char *const small_keys[] = { "additional_special_tokens", "extra_special_tokens",
+static const char *const small_keys[] = { /* two lists first */ "additional_special_tokens", "extra_special_tokens",
 					  "added_tokens_decoder", "clean_up_tokenization_spaces",
 					  "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
 					  "legacy", "add_prefix_space", "tokenizer_class", "extra_ids", NULL };
@@ -373,11 +373,14 @@ static int read_map(struct tokenizer *t, struct tokconf *c, struct js *j, struct
 	for (int k = 0; k < SP_KEYS; k++)
 		if (tokconf_token(&map, tok_special_keys[k], &tok, &given, e) < 0)
 			return -1;
+	for (int k = 0; k < 2; k++) {
+		const struct value *l = v_getc(map.config, small_keys[k]);
+		for (size_t i = 0; l && l->type == V_LIST && i < l->list->n; i++)
+			if (read_token(&map, l->list->v[i], small_keys[k], &tok, e) < 0)
+				return -1;
+	}
 	struct value all = v_dict(&t->a);
 	const struct value *extra = v_getc(map.config, "extra_special_tokens");
-	for (size_t i = 0; extra && extra->type == V_LIST && i < extra->list->n; i++)
-		if (tokconf_extra(&map, extra->list->v[i], &tok, e) < 0)
-			return -1;
 	set_tokens(t, all, map.config, false);
 	if (extra)
 		set_tokens(t, c->specific, *extra, true);

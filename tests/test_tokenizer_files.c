@@ -426,6 +426,8 @@ static void test_decoder(void)
 	put("tokenizer_config.json", "{}", 2);
 	put("special_tokens_map.json", "{\"eos_token\":3}", 15);
 	refuses("a number in the map", "special_tokens_map.json: eos_token must be a string");
+	put("special_tokens_map.json", "{\"additional_special_tokens\":[[]]}", 34);
+	refuses("a list in a list of the map", "special_tokens_map.json: additional_special_tokens must be a string");
 	arena_fini(&a);
 }
 
