@@ -3,7 +3,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 %C%_text_libtext_a_SOURCES = \
 	%D%/text/uniprop.c %D%/text/uniprop.h %D%/text/uni_tables.h %D%/text/uni_case.h %D%/text/utf8.c %D%/text/utf8.h %D%/text/utf8_tables.h %D%/text/base64.c %D%/text/base64.h %D%/text/value.c %D%/text/value.h %D%/text/pyrepr.c %D%/text/json.c %D%/text/json_read.c %D%/text/json.h \
 	%D%/text/jinja.h %D%/text/jinja_int.h %D%/text/jinja.c %D%/text/jinja_lex.c %D%/text/jinja_parse.c %D%/text/jinja_expr.c \
-	%D%/text/jinja_scope.c %D%/text/jinja_run.c %D%/text/jinja_eval.c %D%/text/jinja_macro.c %D%/text/jinja_op.c %D%/text/jinja_object.c \
+	%D%/text/jinja_scope.c %D%/text/jinja_run.c %D%/text/jinja_eval.c %D%/text/jinja_macro.c %D%/text/jinja_op.c %D%/text/jinja_object.c %D%/text/jinja_range.c \
 	%D%/text/jinja_builtin.c %D%/text/jinja_filter.c %D%/text/jinja_seq.c %D%/text/jinja_html.c %D%/text/jinja_str.c \
 	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c
 %C%_librunners_a_SOURCES = \

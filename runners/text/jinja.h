@@ -41,7 +41,8 @@ const char *const *jinja_tests(void);
 
 /* Differences from jinja2 3.1.6
  * - Refused: include, import, from, extends, block, autoescape on; the filters random and urlize; pprint of more than one
- *   line; \N{NAME} in strings. Absent: lipsum, self, the string methods encode, translate and maketrans.
+ *   line; \N{NAME} in strings. Absent: lipsum, self, the string methods encode, translate and maketrans,
+ *   sets (what - & | ^ < make of keys() and items() is an error), widths and %s in strftime_now (they stay as they are).
  * - Lists and dicts cannot be changed in the suite environment either (append, update, ...): documents are shared, and what one
  *   render does to them would show in the next.
  * - Names like __class__ are out of reach in the suite environment too.

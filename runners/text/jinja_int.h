@@ -6,7 +6,7 @@
  *   jinja_scope.c    names  -> slots              (jinja2's scoping, decided once at compile time)
  *   jinja_run.c      runs statements              jinja_eval.c  expressions
  *   jinja_op.c       operators, attributes, items, slices
- *   jinja_object.c   loops, ranges, generators, iteration; jinja_macro.c calls macros
+ *   jinja_object.c   loops, generators, iteration;   jinja_range.c  ranges; jinja_macro.c calls macros
  *   jinja_builtin.c  tables of filters and tests; jinja_filter.c, jinja_seq.c, jinja_str.c, jinja_html.c hold the filters
  *   jinja_method.c   methods of str, list, dict;  jinja_format.c  % and str.format
  *   jinja_time.c     strftime                     jinja_regex.c   re.sub
@@ -403,6 +403,8 @@ int jx_loop_next(struct jx *x, struct o_loop *l, struct value *out);
 int jx_macro_call(struct jx *x, struct o_macro *m, const struct args *args, struct value *out);
 bool jx_global(struct str name, struct value *out, enum jinja_env env);
 int64_t jx_range_at(const struct o_range *r, int64_t i);
+int jx_range_attr(struct jx *x, struct value obj, struct str name, struct value *out);
+struct value jx_bound(struct jx *x, struct value self, const struct method *m); /* a method of self */
 int jx_range_slice(struct jx *x, const struct o_range *r, int64_t from, int64_t to, int64_t step, int64_t count, struct value *out);
 
 /* ---- builtins ---- */

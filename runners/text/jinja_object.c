@@ -1,6 +1,6 @@
 /* jinja_object.c - the things a template can hold beyond plain values, and calling them.
  *
- * range, namespace, cycler, joiner, dict and the two functions of the chat environment are global names; macros, loops,
+ * range (jinja_range.c), namespace, cycler, joiner, dict and the two functions of the chat environment are global names; macros, loops,
  * generators (what map, select, batch, ... give: they run when iterated, once), views of dicts and bound methods arise while
  * rendering. Each kind has a type for values (name, printing, truth) and rows in the two tables here: attributes and calls.
  */
@@ -11,26 +11,6 @@
 #include "runners/text/utf8.h"
 
 /* ---- printing, truth, equality ---- */
-
-static void range_repr(struct buf *out, const void *o, struct vwalk *w)
-{
-	const struct o_range *r = o;
-	if (r->step == 1)
-		buf_printf(out, "range(%lld, %lld)", (long long)r->start, (long long)r->stop);
-	else
-		buf_printf(out, "range(%lld, %lld, %lld)", (long long)r->start, (long long)r->stop, (long long)r->step);
-}
-
-static bool range_truth(const void *o)
-{
-	return ((const struct o_range *)o)->n != 0;
-}
-
-static bool range_equal(const void *a, const void *b, struct vwalk *w)
-{
-	const struct o_range *r = a, *s = b;
-	return r->n == s->n && (r->n == 0 || (r->start == s->start && (r->n == 1 || r->step == s->step)));
-}
 
 static void namespace_repr(struct buf *out, const void *o, struct vwalk *w)
 {
@@ -77,7 +57,27 @@ static bool view_truth(const void *o)
 	return ((const struct o_view *)o)->dict.dict->n != 0;
 }
 
-static bool view_hashable(const void *o) /* the other two are like sets */
+/* keys() and items() are like sets, values() is not. */
+static bool view_equal(const void *a, const void *b, struct vwalk *w)
+{
+	const struct o_view *v = a, *u = b;
+	const struct dict *d = v->dict.dict;
+	if (v->what == 'v' || u->what == 'v' || d->n != u->dict.dict->n)
+		return false;
+	if (v->what != u->what)
+		return d->n == 0;
+	if (v->what == 'i')
+		return v_equal_walk(v->dict, u->dict, w);
+	if (!v_walk_in(w, d->n))
+		return false;
+	w->depth++;
+	for (size_t i = 0; i < d->n; i++)
+		if (!v_get_key(u->dict, d->v[i].key))
+			return false;
+	return true;
+}
+
+static bool view_hashable(const void *o)
 {
 	return ((const struct o_view *)o)->what == 'v';
 }
@@ -123,12 +123,11 @@ static void function_repr(struct buf *out, const void *o, struct vwalk *w)
 	buf_printf(out, type ? "<class '%s'>" : "<function %s>", f->name);
 }
 
-const struct vobject_type jinja_range_type = { "range", range_repr, range_truth, range_equal, NULL };
 const struct vobject_type jinja_namespace_type = { "Namespace", namespace_repr, NULL, NULL, NULL };
 const struct vobject_type jinja_macro_type = { "Macro", macro_repr, NULL, NULL, NULL };
 const struct vobject_type jinja_cycler_type = { "Cycler", plain_repr, NULL, NULL, NULL };
 const struct vobject_type jinja_joiner_type = { "Joiner", plain_repr, NULL, NULL, NULL };
-const struct vobject_type jinja_view_type = { "dict view", view_repr, view_truth, NULL, view_hashable };
+const struct vobject_type jinja_view_type = { "dict view", view_repr, view_truth, view_equal, view_hashable };
 const struct vobject_type jinja_generator_type = { "generator", generator_repr, NULL, NULL, NULL };
 const struct vobject_type jinja_loop_type = { "LoopContext", loop_repr, NULL, NULL, NULL };
 const struct vobject_type jinja_bound_type = { "builtin_function_or_method", bound_repr, NULL, NULL, NULL };
@@ -195,11 +194,6 @@ int jx_apply(struct jx *x, const struct builtin *b, struct value v, const struct
 }
 
 /* ---- global functions ---- */
-
-int64_t jx_range_at(const struct o_range *r, int64_t i)
-{
-	return (int64_t)((uint64_t)r->start + (uint64_t)r->step * (uint64_t)i);
-}
 
 static int no_keywords(struct jx *x, const char *fn, const struct args *a)
 {
@@ -446,7 +440,7 @@ static const struct method loop_methods[] = { { "cycle", NULL, NULL, loop_cycle,
 static const struct method cycler_methods[] = { { "next", "", cycler_next, NULL, false }, { "reset", "", cycler_reset,
 	NULL, false } };
 
-static struct value bound(struct jx *x, struct value self, const struct method *m)
+struct value jx_bound(struct jx *x, struct value self, const struct method *m)
 {
 	struct o_bound *b = ARENA_NEW(x->a, struct o_bound);
 	*b = (struct o_bound){ { &jinja_bound_type }, self, m };
@@ -499,75 +493,9 @@ int jx_loop_get(struct jx *x, struct o_loop *l, int field, struct value *out)
 		*out = v_int(l->depth0 + (field == DEPTH));
 		return 0;
 	default:
-		*out = bound(x, jx_object(l), &loop_methods[field == CHANGED]);
+		*out = jx_bound(x, jx_object(l), &loop_methods[field == CHANGED]);
 		return 0;
 	}
-}
-
-/* ---- ranges ---- */
-
-/* Where the range would be at place i, which may lie behind its end or before its start. */
-static bool place(const struct o_range *r, int64_t i, int64_t *out)
-{
-	__extension__ typedef __int128 i128;
-	i128 v = (i128)r->step * i + r->start;
-	*out = (int64_t)v;
-	return v >= INT64_MIN && v <= INT64_MAX;
-}
-
-int jx_range_slice(struct jx *x, const struct o_range *r, int64_t from, int64_t to, int64_t step, int64_t count, struct value *out)
-{
-	struct o_range *s = ARENA_NEW(x->a, struct o_range);
-	*s = (struct o_range){ .o = { &jinja_range_type }, .n = count };
-	if (!place(r, from, &s->start) || !place(r, to, &s->stop) || __builtin_mul_overflow(r->step, step, &s->step))
-		return jx_fail(x, "a slice of this range does not fit 64 bits");
-	*out = jx_object(s);
-	return 0;
-}
-
-/* Where v stands in the range; -1: nowhere. */
-static int64_t range_find(const struct o_range *r, struct value v)
-{
-	if (v.type == V_FLOAT && v.f >= -0x1p63 && v.f < 0x1p63 && (double)(int64_t)v.f == v.f)
-		v = v_int((int64_t)v.f);
-	else if (v.type == V_BOOL)
-		v = v_int(v.b);
-	if (v.type != V_INT || !r->n)
-		return -1;
-	uint64_t far = r->step > 0 ? (uint64_t)v.i - (uint64_t)r->start : (uint64_t)r->start - (uint64_t)v.i;
-	uint64_t step = r->step > 0 ? (uint64_t)r->step : 0 - (uint64_t)r->step;
-	if (r->step > 0 ? v.i < r->start : v.i > r->start)
-		return -1;
-	return far % step || far / step >= (uint64_t)r->n ? -1 : (int64_t)(far / step);
-}
-
-static int range_count(struct jx *x, struct value self, struct value *arg, struct value *out)
-{
-	*out = v_int(range_find(self.obj, arg[0]) >= 0);
-	return 0;
-}
-
-static int range_index(struct jx *x, struct value self, struct value *arg, struct value *out)
-{
-	struct str s;
-	int64_t at = range_find(self.obj, arg[0]);
-	*out = v_int(at);
-	if (at >= 0)
-		return 0;
-	return jx_repr(x, arg[0], &s) ? -1 : jx_fail(x, "%.*s is not in range", (int)(s.n < 200 ? s.n : 200), s.p);
-}
-
-static int range_attr(struct jx *x, struct value obj, struct str name, struct value *out)
-{
-	static const struct method methods[] = { { "count", "value!", range_count, NULL, false }, { "index", "value!", range_index, NULL, false } };
-	const struct o_range *r = obj.obj;
-	if (str_is(name, "start") || str_is(name, "stop") || str_is(name, "step"))
-		*out = v_int(str_is(name, "start") ? r->start : str_is(name, "stop") ? r->stop : r->step);
-	else if (str_is(name, "count") || str_is(name, "index"))
-		*out = bound(x, obj, &methods[str_is(name, "index")]);
-	else
-		return 0;
-	return 1;
 }
 
 /* ---- attributes ---- */
@@ -604,7 +532,7 @@ int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value
 	if (jx_is(obj, &jinja_cycler_type)) {
 		struct o_cycler *c = obj.obj;
 		if (str_is(name, "next") || str_is(name, "reset"))
-			*out = bound(x, obj, &cycler_methods[str_is(name, "reset")]);
+			*out = jx_bound(x, obj, &cycler_methods[str_is(name, "reset")]);
 		else if (str_is(name, "current"))
 			*out = c->items.list->v[c->pos];
 		else if (str_is(name, "pos"))
@@ -623,7 +551,7 @@ int jx_object_attr(struct jx *x, struct value obj, struct str name, struct value
 		return 1;
 	}
 	if (jx_is(obj, &jinja_range_type))
-		return range_attr(x, obj, name, out);
+		return jx_range_attr(x, obj, name, out);
 	if (jx_is(obj, &jinja_macro_type))
 		return macro_attr(x, obj.obj, name, out);
 	return 0;

@@ -388,6 +388,7 @@ Answer: {{answer}}
 {{ d.values() in d.keys() }}|{{ d.items() in d.items() }}|{{ {d.values(): 2}|length }}|{{ d[d.items()] is defined }}
 {{ [d.items()]|unique|list }}
 {{ {(1, d.items()): 2} }}
+{{ {'a':1}.keys() == {'a':2}.keys() }}|{{ {'a':1,'b':2}.keys() == {'b':2,'a':1}.keys() }}|{{ {'a':1}.keys() == {'b':1}.keys() }}|{{ {'a':1}.items() == {'a':1.0}.items() }}|{{ {'a':1}.items() == {'a':2}.items() }}|{{ {'a':1}.values() == {'a':1}.values() }}|{{ {}.keys() == {}.items() }}|{{ {'a':1}.keys() == {'a':1}.items() }}|{{ [d.keys()] == [d.keys()] }}|{{ d.keys() == ['a'] }}|{{ {}.values() == {}.values() }}
 {{ namespace(missing) }}
 {{ dict(missing, a=1) }}
 {{ namespace('') }}|{{ namespace([('a', 2)]).a }}|{{ dict(['ab']) }}
