@@ -9,6 +9,7 @@
 #ifdef ASSAY_CUDA_EMU
 #include "tests/cuda_emu.h"
 #endif
+#include "kernels/base/log.h"
 #include "kernels/ops.h"
 #include "runners/runner.h"
 #include "tests/families.h"
@@ -161,12 +162,14 @@ static void test_models(void)
 	for (int i = 0; i < n; i++) {
 		if (chosen(name[i], asked)) {
 			tried++;
+			printf("%s ", name[i]);
+			fflush(stdout);
 			one_model(tmp, name[i], !some);
 		}
 		free(name[i]);
 	}
 	CHECK(tried >= (some ? (int)(sizeof selection / sizeof *selection) : 1), "%d models are there", tried);
-	printf("%d models ", tried);
+	printf("(%d models) ", tried);
 	test_rmdir(tmp);
 }
 
@@ -240,6 +243,7 @@ int main(int argc, char **argv)
 		return gpu_absent(&e);
 	device_close(d);
 #endif
+	log_set_level(LOG_WARN);
 	int rc = test_main("cuda_families", tests, argc, argv);
 	return gpu_end(rc);
 }
