@@ -138,6 +138,10 @@ tests_test_cuda_passes_LDADD = tests/libcudaemu.a $(LDADD)
 tests_test_cuda_fast_LDADD = tests/libcudaemu.a $(LDADD)
 endif
 
+# What Python leaves behind is no part of the release.
+dist-hook:
+	find $(distdir) -name __pycache__ -exec rm -rf {} +
+
 # Every reference model against float64, and the same bits every way of running it; needs python3 with numpy, and the oracle.
 .PHONY: check-models
 check-models: assay$(EXEEXT)
