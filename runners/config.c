@@ -2,9 +2,9 @@
  *
  * Every key that the program reads is a row: its names (the first that the file has counts), type, range, place in the
  * struct, default. A family's row may change a default. A null says that there is none, where a key can say so in another way
- * too (0, false), and counts as absent elsewhere. Keys inside "text_config"
- * go before keys outside. What config.json says and this program would not honour (quantised weights, a rotary scaling
- * or an activation that is not known) is an error that names it and what is known; keys that no row names are left alone.
+ * too (0, false), and counts as absent elsewhere. Keys inside "text_config" go before keys outside. What config.json says and
+ * this program would not honour (quantised weights, a rotary scaling or an activation that is not known) is an error that names
+ * it and what is known; keys that no row names are left alone.
  *
  * Transformers 5 writes rope_parameters in place of rope_theta and rope_scaling: both are read.
  */

@@ -36,13 +36,11 @@ enum mixer {
 	MIX_LIGHTNING, /* linear attention with a decay of each head (minimax) */
 	MIX_BOTH,      /* attention and Mamba-2 side by side (falcon_h1) */
 	MIX_MLA,       /* multi-head latent attention */
-	MIX_COUNT
 };
 enum ff {
 	FF_DENSE, FF_NONE, FF_MOE,
 	FF_SHORTCUT, /* dense, and experts whose output joins behind the next layer (longcat_flash) */
 	FF_BESIDE,   /* dense, and experts beside it with norms of their own (gemma4) */
-	FF_COUNT
 };
 
 enum rope_type { ROPE_PLAIN, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG, ROPE_ALPHA, ROPE_DYNAMIC, ROPE_PROPORTIONAL };

@@ -86,8 +86,8 @@ static int read_table(struct config *c, struct rope_config *r, const struct sour
 {
 	const char *words[TYPES + 1] = { NULL };
 	double theta = r->theta, partial = r->partial;
-	char hint[200];
-	size_t k;
+	char hint[200], known[200] = "";
+	size_t k, n = 0;
 
 	const char *type = config_string(in, "rope_type", a, e);
 	if (type && !*type)
@@ -98,11 +98,13 @@ static int read_table(struct config *c, struct rope_config *r, const struct sour
 		r->theta = theta;
 	if (!config_look(in, "partial_rotary_factor"))
 		r->partial = partial;
-	for (k = 0; k < TYPES && strcmp(rope_types[k].name, *type ? type : "default"); k++)
+	for (k = 0; k < TYPES && strcmp(rope_types[k].name, *type ? type : "default"); k++) {
 		words[k] = rope_types[k].name;
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", k ? ", " : "", words[k]);
+	}
 	if (k == TYPES)
-		return err_set(e, E_UNSUPPORTED, "%s: '%srope_type': '%.100s' is not known%s (known: default, linear, llama3, yarn, longrope, dynamic)",
-			       s->path, in->inside, type, err_hint(hint, sizeof hint, type, words));
+		return err_set(e, E_UNSUPPORTED, "%s: '%srope_type': '%.100s' is not known%s (known: %s)", s->path, in->inside, type,
+			       err_hint(hint, sizeof hint, type, words), known);
 	r->type = rope_types[k].type;
 	for (int j = 0; rope_types[k].needs[j]; j++)
 		if (!config_look(in, rope_types[k].needs[j]))

@@ -29,7 +29,6 @@ enum role {
 	R_S_GATE, R_S_UP, R_S_GATE_UP, R_S_DOWN, R_S_WEIGHT, /* the shared expert's; what it is weighed by */
 	R_REC_IN, R_REC_QKVZ, R_REC_BA, R_REC_QKV, R_REC_Z, R_REC_B, R_REC_A, R_REC_OUT, R_REC_CONV, R_REC_NORM,
 	R_REC_LOG_A, R_REC_DT, R_REC_SKIP, /* names of these three are whole: without ".weight" */
-	R_COUNT
 };
 
 /* When a linear layer has a bias: by a key of config.json, always, or never. */

@@ -155,14 +155,16 @@ static int mamba2_derive(struct config *c, const struct source *s, struct err *e
 	return config_mamba(c, s, e);
 }
 
+static const struct key lfm2_keys[] = {
+	{ { "conv_L_cache" }, K_INT, CONFIG_AT(conv_width), 3, 2, 8 },
+	{ { "conv_bias" }, K_BOOL, CONFIG_AT(conv_bias), 0, 0, 1 },
+	{ { NULL } },
+};
+static const struct layer_type lfm2_types[] = { { "conv", MIX_CONV, false }, { "full_attention", MIX_ATTENTION, false }, { NULL, 0, false } };
+
 /* Which layers attend; the width of the feed-forward part may be a multiple of two thirds of what is stated. */
 static int lfm2_derive(struct config *c, const struct source *s, struct err *e)
 {
-	static const struct layer_type types[] = { { "conv", MIX_CONV, false }, { "full_attention", MIX_ATTENTION, false }, { NULL, 0, false } };
-	static const struct key own[] = {
-		{ { "conv_L_cache" }, K_INT, CONFIG_AT(conv_width), 3, 2, 8 },
-		{ { "conv_bias" }, K_BOOL, CONFIG_AT(conv_bias), 0, 0, 1 },
-	};
 	static const struct key widths[] = {
 		{ { "block_multiple_of" }, K_NUM, 0, 256, 1, 1 << 20 },
 		{ { "block_ffn_dim_multiplier" }, K_NUM, sizeof(double), 1, 1e-6, 1e6 },
@@ -171,8 +173,7 @@ static int lfm2_derive(struct config *c, const struct source *s, struct err *e)
 	double w[2];
 	bool given, adjust;
 
-	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0 ||
-	    config_keys(s, w, widths, CONFIG_COUNT(widths), NULL, e) != 0 || config_switch(&adjust, s, "block_auto_adjust_ff_dim", true, e) != 0)
+	if (config_layer_types(c, s, "layer_types", lfm2_types, &given, e) != 0 || config_keys(s, w, widths, CONFIG_COUNT(widths), NULL, e) != 0 || config_switch(&adjust, s, "block_auto_adjust_ff_dim", true, e) != 0)
 		return -1;
 	if (full && full->type != V_LIST)
 		return err_set(e, E_FORMAT, "%s: 'full_attn_idxs' is of type %s, wanted a list of layers", c->path, v_type_name(*full));
@@ -197,13 +198,8 @@ static int lfm2_derive(struct config *c, const struct source *s, struct err *e)
 
 static int lfm2_moe_derive(struct config *c, const struct source *s, struct err *e)
 {
-	static const struct layer_type types[] = { { "conv", MIX_CONV, false }, { "full_attention", MIX_ATTENTION, false }, { NULL, 0, false } };
-	static const struct key own[] = {
-		{ { "conv_L_cache" }, K_INT, CONFIG_AT(conv_width), 3, 2, 8 },
-		{ { "conv_bias" }, K_BOOL, CONFIG_AT(conv_bias), 0, 0, 1 },
-	};
 	bool given;
-	if (config_keys(s, c, own, CONFIG_COUNT(own), NULL, e) != 0 || config_layer_types(c, s, "layer_types", types, &given, e) != 0)
+	if (config_layer_types(c, s, "layer_types", lfm2_types, &given, e) != 0)
 		return -1;
 	return given ? 0 : err_set(e, E_FORMAT, "%s: 'layer_types' is missing", c->path);
 }
@@ -389,6 +385,7 @@ const struct family families_recurrent[] = {
 		.prefix = "model.",
 		.junk = mtp_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1000000 }, { "num_key_value_heads", 8 }, { "tie_word_embeddings", 1 } },
+		.keys = lfm2_keys,
 		.derive = lfm2_derive,
 		.act = "silu",
 		.norm = NORM_RMS,
@@ -423,6 +420,7 @@ const struct family families_recurrent[] = {
 		.junk = mtp_junk,
 		.defaults = { { "norm_eps", 1e-5 }, { "rope_theta", 1000000 }, { "tie_word_embeddings", 1 }, { "num_dense_layers", 2 }, { "num_experts", 32 }, { "num_experts_per_tok", 4 },
 			      { "num_key_value_heads", 8 }, { "moe_intermediate_size", 1792 }, { "norm_topk_prob", 1 } },
+		.keys = lfm2_keys,
 		.derive = lfm2_moe_derive,
 		.act = "silu",
 		.norm = NORM_RMS,

@@ -280,7 +280,7 @@ static const struct {
 	{ "an activation of no kin", LLAMA(",\"hidden_act\":\"mish\""), NULL, "activation 'mish' is not known" },
 	{ "activation as number", LLAMA(",\"hidden_act\":3"), NULL, "'hidden_act' is of type int, wanted a string" },
 	{ "an unknown scaling", LLAMA(",\"rope_scaling\":{\"type\":\"ntk\",\"factor\":2}"), NULL,
-	  "'rope_scaling.rope_type': 'ntk' is not known (known: default, linear, llama3, yarn, longrope, dynamic)" },
+	  "'rope_scaling.rope_type': 'ntk' is not known (known: default, mrope, linear, llama3, yarn, longrope, su, dynamic, proportional)" },
 	{ "a scaling misspelt", LLAMA(",\"rope_scaling\":{\"rope_type\":\"lama3\"}"), NULL, "did you mean 'llama3'?" },
 	{ "a scaling without factor", LLAMA(",\"rope_scaling\":{\"type\":\"linear\"}"), NULL, "'rope_scaling.factor' is missing, 'linear' needs it" },
 	{ "llama3 without a bound", LLAMA(",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"original_max_position_embeddings\":64}"),
