@@ -130,8 +130,9 @@ struct router {
 
 /* Causal convolution along the sequence, each channel by itself: y_t = act(sum_j w[j] x_(t - width + 1 + j) + b), an fma chain in
  * rising j from +0, rows before the first are 0. State: the last width - 1 rows of x, [width - 1][d], oldest first. */
+enum { CONV_WIDTH = 8 }; /* the most of width */
 struct conv {
-	int d, width;      /* width 2..8 */
+	int d, width;      /* width 2..CONV_WIDTH */
 	const float *w, *b; /* device, [width][d]; [d] or NULL */
 	int silu;          /* else no activation */
 };

@@ -19,7 +19,6 @@ extern "C" {
 
 #define RECUR_BLOCK 64 /* channels of a head in a unit; of a convolution four times as many */
 #define CONV_BLOCK 256
-#define CONV_WIDTH 8   /* the widest */
 
 struct recur_step { /* d channels of one head and one token; state [n][..] with channels innermost */
 	float *y;

@@ -16,7 +16,6 @@
 #include "kernels/exactmath.h"
 
 #define THREADS 256
-#define WIDTH 8 /* of a convolution, at most */
 #define CHANNELS 32
 #define TOKENS 8
 #define SHARED_FLOATS 10240 /* of a block, dynamic */
@@ -64,14 +63,14 @@ static __global__ void conv_state_kernel(struct mat x, struct conv c, struct sta
 	if (i >= c.d)
 		return;
 	int first = b.run[run], last = b.run[run + 1], keep = c.width - 1, slot = b.from[first];
-	uint32_t *states = (uint32_t *)s.p, before[WIDTH - 1]; /* bits, so that a NaN keeps its payload */
-	for (int k = 0; k < WIDTH - 1; k++)
+	uint32_t *states = (uint32_t *)s.p, before[CONV_WIDTH - 1]; /* bits, so that a NaN keeps its payload */
+	for (int k = 0; k < CONV_WIDTH - 1; k++)
 		before[k] = slot >= 0 && k < keep ? states[(size_t)slot * s.size + (size_t)k * (size_t)c.d + (size_t)i] : 0;
 	for (int row = first; row < last; row++) {
 		if (b.to[row] < 0)
 			continue;
 		uint32_t *to = states + (size_t)b.to[row] * s.size + (size_t)i;
-		for (int k = 0; k < WIDTH - 1; k++) { /* those from before the run move up by its rows so far */
+		for (int k = 0; k < CONV_WIDTH - 1; k++) { /* those from before the run move up by its rows so far */
 			int at = k - (row - first) - 1;
 			if (k < keep && at >= 0)
 				to[(size_t)at * (size_t)c.d] = before[k];
@@ -218,7 +217,7 @@ void cuda_conv(struct CUstream_st *s, struct mat y, struct mat x, const struct c
 {
 	if (!b->n)
 		return;
-	assert(y.n == b->n && x.n == b->n && y.d == c->d && x.d == c->d && y.p != x.p && c->width >= 2 && c->width <= WIDTH);
+	assert(y.n == b->n && x.n == b->n && y.d == c->d && x.d == c->d && y.p != x.p && c->width >= 2 && c->width <= CONV_WIDTH);
 	assert(!st->slots || st->size >= conv_state(c));
 	long long spans = (c->d - 1) / THREADS + 1;
 	CU_LAUNCH(conv_kernel, grid_of(spans * b->n), THREADS, 0, s, y, x, *c, *st, *b);

@@ -10,7 +10,7 @@ static const struct key delta_keys[] = {
 	{ { "linear_num_value_heads" }, K_INT, AT(value_heads), 32, 1, 4096 },
 	{ { "linear_key_head_dim" }, K_INT, AT(key_dim), 128, 1, STATE_MOST },
 	{ { "linear_value_head_dim" }, K_INT, AT(value_dim), 128, 1, 4096 },
-	{ { "linear_conv_kernel_dim" }, K_INT, AT(conv), 4, 2, 8 },
+	{ { "linear_conv_kernel_dim" }, K_INT, AT(conv), 4, 2, CONV_WIDTH },
 };
 #undef AT
 
@@ -20,7 +20,7 @@ static const struct key mamba_keys[] = {
 	{ { "mamba_d_head", "mamba_head_dim", "head_dim" }, K_INT, AT(dim), 64, 1, 4096 },
 	{ { "mamba_d_state", "ssm_state_size", "state_size" }, K_INT, AT(state), 128, 1, STATE_MOST },
 	{ { "mamba_n_groups", "n_groups" }, K_INT, AT(groups), 1, 1, 4096 },
-	{ { "mamba_d_conv", "conv_kernel" }, K_INT, AT(conv), 4, 2, 8 },
+	{ { "mamba_d_conv", "conv_kernel" }, K_INT, AT(conv), 4, 2, CONV_WIDTH },
 	{ { "mamba_conv_bias", "use_conv_bias" }, K_BOOL, AT(conv_bias), 1, 0, 1 },
 	{ { "mamba_proj_bias", "use_bias" }, K_BOOL, AT(proj_bias), 0, 0, 1 },
 };

@@ -156,7 +156,7 @@ static int mamba2_derive(struct config *c, const struct source *s, struct err *e
 }
 
 static const struct key lfm2_keys[] = {
-	{ { "conv_L_cache" }, K_INT, CONFIG_AT(conv_width), 3, 2, 8 },
+	{ { "conv_L_cache" }, K_INT, CONFIG_AT(conv_width), 3, 2, CONV_WIDTH },
 	{ { "conv_bias" }, K_BOOL, CONFIG_AT(conv_bias), 0, 0, 1 },
 	{ { NULL } },
 };
