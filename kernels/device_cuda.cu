@@ -207,14 +207,6 @@ static void linear_free(struct device *dev, struct linear *w)
 	memset(w, 0, sizeof *w);
 }
 
-static size_t linear_size(struct device *dev, enum dtype dt, int n, int k)
-{
-	(void)dev;
-	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL || (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
-		return 0;
-	return matmul_panel_bytes(dt, n, k);
-}
-
 static size_t fast_size(struct device *dev, enum dtype dt, int n, int k)
 {
 	(void)dev, (void)dt;
@@ -224,7 +216,7 @@ static size_t fast_size(struct device *dev, enum dtype dt, int n, int k)
 static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
 	memset(w, 0, sizeof *w);
-	size_t bytes = linear_size(dev, dt, n, k);
+	size_t bytes = matmul_linear_size(dev, dt, n, k);
 	if (!bytes)
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
 	w->dt = w->held = dt;
@@ -388,7 +380,7 @@ static void fill_ops(struct ops *o)
 	o->alloc = cuda_alloc;
 	o->left = cuda_left;
 	o->room = cuda_room;
-	o->linear_size = linear_size;
+	o->linear_size = matmul_linear_size;
 	o->release = cuda_release;
 	o->put = cuda_put;
 	o->get = cuda_get;

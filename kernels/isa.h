@@ -58,6 +58,7 @@ size_t matmul_scratch(const struct matmul_isa *isa, int m, int k);
 void matmul(struct pool *pool, const struct matmul_isa *isa, const struct matmul_job *j, float *scratch);
 
 size_t matmul_panel_bytes(enum dtype dt, int n, int k);
+size_t matmul_linear_size(struct device *dev, enum dtype dt, int n, int k); /* linear_size of ops.h for chain32 on every device */
 /* Packs rows of the host matrix src (ld values from row to row, any alignment) as outputs n0.. of panels for n x k. */
 void matmul_pack_rows(struct pool *pool, void *panels, enum dtype dt, int k, int n0, const void *src, size_t ld, int rows);
 

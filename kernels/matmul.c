@@ -109,6 +109,14 @@ size_t matmul_panel_bytes(enum dtype dt, int n, int k)
 	return (size_t)matmul_panels(n) * MATMUL_PANEL * (size_t)k * dtype_size(dt);
 }
 
+size_t matmul_linear_size(struct device *dev, enum dtype dt, int n, int k)
+{
+	(void)dev;
+	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL || (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
+		return 0;
+	return matmul_panel_bytes(dt, n, k);
+}
+
 struct pack_rows {
 	char *panels;
 	enum dtype dt;

@@ -112,13 +112,13 @@ static void *cpu_alloc(struct device *dev, size_t bytes, struct err *e)
 	return p + HEADER;
 }
 
-/* A quarter of the memory: other programs live here too, and files are mapped. */
 static size_t cpu_left(struct device *dev, size_t reserved)
 {
 	const struct cpu_device *c = cpu_of(dev);
 	return c->mapped >= c->memory || reserved > c->memory - c->mapped ? 0 : c->memory - c->mapped - reserved;
 }
 
+/* A quarter of the memory: other programs live here too, and files are mapped. */
 static size_t cpu_room(struct device *dev, size_t reserved)
 {
 	size_t all = cpu_of(dev)->memory, left = cpu_left(dev, reserved);
@@ -253,19 +253,10 @@ static void linear_free(struct device *dev, struct linear *w)
 	*w = (struct linear){ 0 };
 }
 
-static size_t linear_size(struct device *dev, enum dtype dt, int n, int k)
-{
-	(void)dev;
-	if (n < 1 || k < 1 || n > INT32_MAX - MATMUL_PANEL ||
-	    (size_t)k > SIZE_MAX / 8 / ((size_t)matmul_panels(n) * MATMUL_PANEL))
-		return 0;
-	return matmul_panel_bytes(dt, n, k);
-}
-
 static int linear_init(struct device *dev, struct linear *w, enum dtype dt, int n, int k, int bias, struct err *e)
 {
 	*w = (struct linear){ .dt = dt, .held = dt, .n = n, .k = k };
-	if (!(w->bytes = linear_size(dev, dt, n, k)))
+	if (!(w->bytes = matmul_linear_size(dev, dt, n, k)))
 		return err_set(e, E_RANGE, "a linear layer of %d outputs and %d inputs is not possible", n, k);
 	w->panels = cpu_alloc(dev, w->bytes, e);
 	if (w->panels && bias)
@@ -344,18 +335,6 @@ static void op_add(struct device *dev, struct mat y, struct mat x)
 	deal(&(struct call){ .c = cpu_of(dev), .rows = add_rows, .n = y.n, .y = y, .x = x }, y.d);
 }
 
-static void axpy_rows(const struct call *k, int i, int last)
-{
-	for (; i < last; i++)
-		k->c->row.axpy(row_of(k->y, i), row_of(k->x, i), k->eps, k->y.d);
-}
-
-static void op_axpy(struct device *dev, struct mat y, struct mat x, float s)
-{
-	check_same(y, x);
-	deal(&(struct call){ .c = cpu_of(dev), .rows = axpy_rows, .n = y.n, .y = y, .x = x, .eps = s }, y.d);
-}
-
 /* each(x, s, d) on every row of x, in place; where there are scales w, s is the row's, or that of its number in ids */
 static void each_rows(const struct call *k, int i, int last)
 {
@@ -394,13 +373,20 @@ static void op_softcap(struct device *dev, struct mat x, float cap)
 	deal(&(struct call){ .c = c, .rows = each_rows, .n = x.n, .x = x, .each = c->row.softcap, .eps = cap }, 4.0 * x.d);
 }
 
+/* rows of x, each times its weight in w or times eps, added to the rows of y that ids name, or to those of the same number */
 static void scatter_rows(const struct call *k, int i, int last)
 {
 	for (; i < last; i++) {
 		int to = k->ids ? k->ids[i] : i;
 		assert(to >= 0 && to < k->y.n);
-		k->c->row.axpy(row_of(k->y, to), row_of(k->x, i), k->w ? k->w[i] : 1.0f, k->y.d);
+		k->c->row.axpy(row_of(k->y, to), row_of(k->x, i), k->w ? k->w[i] : k->eps, k->y.d);
 	}
+}
+
+static void op_axpy(struct device *dev, struct mat y, struct mat x, float s)
+{
+	check_same(y, x);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = scatter_rows, .n = y.n, .y = y, .x = x, .eps = s }, y.d);
 }
 
 static void op_scatter(struct device *dev, struct mat y, struct mat x, const int32_t *rows, const float *w)
@@ -408,7 +394,8 @@ static void op_scatter(struct device *dev, struct mat y, struct mat x, const int
 	check_mat(y);
 	check_mat(x);
 	assert(y.d == x.d && (rows || x.n <= y.n));
-	deal(&(struct call){ .c = cpu_of(dev), .rows = scatter_rows, .n = x.n, .y = y, .x = x, .ids = rows, .w = w }, y.d);
+	deal(&(struct call){ .c = cpu_of(dev), .rows = scatter_rows, .n = x.n, .y = y, .x = x, .ids = rows, .w = w, .eps = 1.0f },
+	     y.d);
 }
 
 static void route_rows(const struct call *k, int i, int last)
@@ -707,7 +694,7 @@ static const struct ops cpu_ops = {
 	.alloc = cpu_alloc,
 	.left = cpu_left,
 	.room = cpu_room,
-	.linear_size = linear_size,
+	.linear_size = matmul_linear_size,
 	.release = cpu_release,
 	.put = cpu_put,
 	.get = cpu_get,
