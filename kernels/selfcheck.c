@@ -1,4 +1,4 @@
-/* selfcheck.c - every operation at every instruction set this machine has, compared bit for bit with plain C.
+/* selfcheck.c - every operation that has vectors, at every instruction set this machine has, compared bit for bit with plain C.
  *
  * What `assay doctor` shows. Small odd shapes, so that whole vectors, remainders and padding all take part; the same inputs
  * for every level; memcmp of all that was written. The tests go further; this is for the machine at hand.
@@ -196,6 +196,53 @@ static int run_attend(struct device *d, float *out, int kind)
 	return 0;
 }
 
+/* Seven rows in two runs that start from a slot and from nothing; slots are left by the way. They follow y in out. */
+enum { RUNS = 2, TOKENS = 7, SLOTS = 2, HEADS = 2, CHANNELS = 77, STATE = 5, ACROSS = HEADS * CHANNELS };
+
+static struct batch run_batch(void)
+{
+	static const int32_t run[RUNS + 1] = { 0, 4, TOKENS }, to[TOKENS] = { -1, 0, -1, 0, -1, -1, 1 };
+	static const int32_t from[TOKENS] = { 0, STATE_CHAIN, STATE_CHAIN, STATE_CHAIN, STATE_ZERO, STATE_CHAIN, STATE_CHAIN };
+	return (struct batch){ .n = TOKENS, .run = run, .from = from, .to = to, .runs = RUNS };
+}
+
+static int run_conv(struct device *d, float *out, int width)
+{
+	float x[TOKENS * ACROSS], w[(CONV_WIDTH + 1) * ACROSS];
+	struct batch b = run_batch();
+	struct conv c = { ACROSS, width, w, w + width * ACROSS, 1 };
+	struct states s = { out + TOKENS * ACROSS, conv_state(&c), SLOTS };
+	fill(x, TOKENS * ACROSS, 20);
+	fill(w, sizeof w / sizeof w[0], 21);
+	fill(s.p, SLOTS * s.size, 22);
+	device_ops(d)->conv(d, view(out, TOKENS, ACROSS), view(x, TOKENS, ACROSS), &c, &s, &b);
+	return 0;
+}
+
+enum { SCAN_MAMBA, SCAN_LIGHTNING, SCAN_DELTA };
+
+static int run_scan(struct device *d, float *out, int kind)
+{
+	float x[TOKENS * ACROSS], side[2 * TOKENS * STATE], gate[2 * TOKENS * HEADS];
+	static const float a[HEADS] = { -0.5f, -0.125f }, bias[HEADS] = { 0.25f, -1.0f };
+	const struct ops *o = device_ops(d);
+	struct batch b = run_batch();
+	struct states s = { out + TOKENS * ACROSS, HEADS * STATE * CHANNELS, SLOTS };
+	struct mat y = view(out, TOKENS, ACROSS), v = view(x, TOKENS, ACROSS), q = view(side, TOKENS, STATE), k = view(side + TOKENS * STATE, TOKENS, STATE);
+	struct mat alpha = view(gate, TOKENS, HEADS), beta = view(gate + TOKENS * HEADS, TOKENS, HEADS);
+	struct ssm ssm = { HEADS, CHANNELS, STATE, 1, a, bias, kind == SCAN_MAMBA ? bias : NULL, 0.001f, 2.0f };
+	struct delta delta = { 1, HEADS, STATE, CHANNELS, a, bias };
+	fill(x, TOKENS * ACROSS, 23);
+	fill(side, 2 * TOKENS * STATE, 24);
+	fill(gate, 2 * TOKENS * HEADS, 25);
+	fill(s.p, SLOTS * s.size, 26);
+	if (kind == SCAN_DELTA)
+		o->delta(d, y, q, k, v, alpha, beta, &delta, &s, &b);
+	else
+		o->ssm(d, y, v, k, q, kind == SCAN_MAMBA ? alpha : (struct mat){ 0 }, &ssm, &s, &b);
+	return 0;
+}
+
 static int run_lse(struct device *d, float *out, int arg)
 {
 	enum { N = 2, V = 8200 + 77 };
@@ -226,6 +273,7 @@ static const struct check checks[] = {
 	{ "gelu", ACT_GELU_ERF, run_act },
 	{ "gelu tanh", ACT_GELU_TANH, run_act },
 	{ "relu", ACT_RELU, run_act },
+	{ "no activation", ACT_NONE, run_act },
 	{ "relu squared", ACT_RELU2, run_act },
 	{ "sigmoid", ACT_SIGMOID, run_act },
 	{ "quick gelu", ACT_QUICK_GELU, run_act },
@@ -235,6 +283,7 @@ static const struct check checks[] = {
 	{ "route softmax", ROUTE_SOFTMAX, run_route },
 	{ "route sigmoid", ROUTE_SIGMOID, run_route },
 	{ "route top", ROUTE_TOP, run_route },
+	{ "route gate", ROUTE_GATE, run_route },
 	{ "route sparsemix", ROUTE_SPARSEMIX, run_route },
 	{ "attend", PLAIN, run_attend },
 	{ "attend window", WINDOW, run_attend },
@@ -244,6 +293,10 @@ static const struct check checks[] = {
 	{ "attend chunks", CHUNK, run_attend },
 	{ "attend rounded", ROUNDED, run_attend },
 	{ "attend latent", LATENT, run_attend },
+	{ "convolution", 4, run_conv },
+	{ "mamba", SCAN_MAMBA, run_scan },
+	{ "lightning", SCAN_LIGHTNING, run_scan },
+	{ "delta rule", SCAN_DELTA, run_scan },
 	{ "lse", 0, run_lse },
 };
 
