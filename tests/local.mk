@@ -12,7 +12,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_srcdir)'; builddir='$(abs_builddir)'; ASSAY
 # what runs under ThreadSanitizer (threads) and valgrind (memory shaped by files)
 TSAN_TESTS = tests/test_pool tests/test_ops tests/test_recur tests/test_sample tests/test_invariance tests/test_jinja tests/test_stats
 VALGRIND_TESTS = tests/test_json tests/test_safetensors tests/test_config tests/test_suite tests/test_tokenizer_hostile tests/test_encode
-EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/families.h tests/family_cases.h tests/check_rowops.h tests/check_recur.h tests/recur_case.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
+EXTRA_DIST += tests/test.h tests/tokens.h tests/cunit_shim.h tests/gpu.h tests/gpu_pair.h tests/sample_rows.h tests/machine.h tests/checkpoint.h tests/families.h tests/family_cases.h tests/check_rowops.h tests/check_recur.h tests/recur_case.h tests/requests.h tests/simd_emu.h tests/simd_emu_main.h tests/golden tests/tools
 
 include tests/fuzz.mk
 

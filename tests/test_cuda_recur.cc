@@ -3,26 +3,14 @@
  */
 #include "kernels/cuda.h"
 
-#include "kernels/cuda_ops.h"
-#include "kernels/device.h"
 #include "tests/gpu.h"
+#include "tests/gpu_pair.h"
 #include "tests/recur_case.h"
-
-static struct device *cpu, *gpu;
-
-static void next_order(int k)
-{
-#ifdef ASSAY_CUDA_EMU
-	emu_order((enum emu_order)(k % EMU_ORDERS));
-	emu_guard_front(k / EMU_ORDERS % 2);
-#endif
-	(void)k;
-}
 
 static void compare(struct recur_case *c, int k)
 {
 	struct recur_case a = case_twin(c), b = case_twin(c);
-	next_order(k);
+	pair_order(k);
 	case_run(cpu, &a);
 	case_run(gpu, &b);
 	CHECK(case_equal(&a, &b), "case %d: %s: other bits than scalar", k, case_name(c));
@@ -79,30 +67,10 @@ static void test_wide(void)
 
 int main(int argc, char **argv)
 {
-	struct err e = {};
-	struct device_opts o = {};
-	o.name = "cpu";
-	o.threads = 1;
-	o.max_level = CPU_SCALAR;
-	if (device_open(&cpu, &o, &e) < 0) {
-		printf("%s\n", e.msg);
-		return GPU_BROKEN;
-	}
-	if (cuda_device_open(&gpu, 0, 1, &e) < 0) {
-		int rc = gpu_absent(&e);
-		device_close(cpu);
-		return rc;
-	}
-#ifdef ASSAY_CUDA_EMU
-	emu_seed(test_seed());
-#endif
 	static const struct test tests[] = {
 		{ "conv, ssm and delta give the bits of scalar", test_random },
 		{ "wide states", test_wide },
 		{ NULL, NULL },
 	};
-	int rc = test_main("cuda_recur", tests, argc, argv);
-	device_close(gpu);
-	device_close(cpu);
-	return gpu_end(rc);
+	return pair_main("cuda_recur", tests, test_seed(), argc, argv);
 }

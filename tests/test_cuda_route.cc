@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "kernels/base/half.h"
-#include "kernels/cuda_ops.h"
-#include "kernels/device.h"
 #include "tests/gpu.h"
-#include "tests/test.h"
+#include "tests/gpu_pair.h"
 
 static unsigned long long state;
-static struct device *cpu, *gpu;
 
 static int draw(int n) /* 0..n-1 */
 {
@@ -97,11 +94,7 @@ static void test_route(void)
 					v = value(draw(3) ? f == TIES ? TIES : PLAIN : ZEROS);
 				if (!mix && draw(2))
 					r.bias = bias.data();
-#ifdef ASSAY_CUDA_EMU
-				emu_order((enum emu_order)(cases % EMU_ORDERS));
-				emu_guard_front(cases / EMU_ORDERS % 2);
-#endif
-				cases++;
+				pair_order(cases++);
 				std::vector<uint32_t> want = routed(cpu, x, n, ld, r, bias), got = routed(gpu, x, n, ld, r, bias);
 				size_t at = 0;
 				while (at < want.size() && want[at] == got[at])
@@ -117,17 +110,6 @@ static void test_route(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = { { "every form against the CPU", test_route }, { nullptr, nullptr } };
-	struct device_opts o = { "cpu", 1, CPU_SCALAR };
-	struct err e = {};
 	state = test_seed();
-#ifdef ASSAY_CUDA_EMU
-	emu_seed(state);
-#endif
-	if (device_open(&cpu, &o, &e) < 0 || cuda_device_open(&gpu, 0, 1, &e) < 0)
-		return gpu_absent(&e);
-	printf("%s [seed %llu] ", device_describe(gpu), state);
-	int rc = test_main("cuda_route", tests, argc, argv);
-	gpu->close(gpu);
-	cpu->close(cpu);
-	return gpu_end(rc);
+	return pair_main("cuda_route", tests, state, argc, argv);
 }

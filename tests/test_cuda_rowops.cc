@@ -12,11 +12,9 @@
 #include <vector>
 
 #include "kernels/base/half.h"
-#include "kernels/cuda_ops.h"
-#include "kernels/device.h"
 #include "kernels/isa.h"
 #include "tests/gpu.h"
-#include "tests/test.h"
+#include "tests/gpu_pair.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof(a)[0]))
 #define CANARY 0xdeadbeefu
@@ -24,7 +22,6 @@
 
 static unsigned long long state;
 static int cases;
-static struct device *cpu, *gpu;
 
 static int draw(int n) /* 0..n-1 */
 {
@@ -131,11 +128,7 @@ static struct mat mat_g(const both &b, int n, int d, int ld)
 
 static void next_order(void)
 {
-#ifdef ASSAY_CUDA_EMU
-	emu_order((enum emu_order)(cases % EMU_ORDERS));
-	emu_guard_front(cases / EMU_ORDERS % 2);
-#endif
-	cases++;
+	pair_order(cases++);
 }
 
 static const int widths[] = { 1, 2, 3, 5, 16, 33, 64, 100, 127, 128, 129, 192, 255, 256, 257, 384, 576, 1000, 1024, 1025, 2053 };
@@ -805,17 +798,6 @@ int main(int argc, char **argv)
 #endif
 		{ nullptr, nullptr },
 	};
-	struct device_opts o = { "cpu", 1, CPU_SCALAR };
-	struct err e = {};
 	state = test_seed();
-#ifdef ASSAY_CUDA_EMU
-	emu_seed(state);
-#endif
-	if (device_open(&cpu, &o, &e) < 0 || cuda_device_open(&gpu, 0, 2, &e) < 0)
-		return gpu_absent(&e);
-	printf("%s [seed %llu] ", device_describe(gpu), state);
-	int rc = test_main("cuda_rowops", tests, argc, argv);
-	gpu->close(gpu);
-	cpu->close(cpu);
-	return gpu_end(rc);
+	return pair_main("cuda_rowops", tests, state, argc, argv);
 }

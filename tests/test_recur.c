@@ -280,21 +280,14 @@ static void test_edges(void)
 {
 	struct device *dev = open_with(1, cpu_best());
 	const struct ops *o = device_ops(dev);
-	struct { float x, dt, g, s, y; } rows[] = {
-		{ 1.0f, 30.0f, 0, 0, 0 },               /* softplus(30) = 30 */
-		{ 2.0f, -200.0f, 0, 0, 0 },             /* softplus = 0, clamped to dt_min; nothing decays */
-		{ 0.0f, f32_of_bits(0xffc12345u), 0, 0, 0 }, /* NaN stays NaN, canonical */
-	};
-	float x[3], dt[3], one[3] = { 1, 1, 1 }, y[3], state[1] = { 8 }, a = -0.5f, zero = 0, skip = 3;
+	/* softplus(30) = 30; softplus = 0, clamped to dt_min: nothing decays; a NaN stays one, canonical */
+	float x[3] = { 1, 2, 0 }, dt[3] = { 30, -200, f32_of_bits(0xffc12345u) };
+	float one[3] = { 1, 1, 1 }, y[3], state[1] = { 8 }, a = -0.5f, zero = 0, skip = 3;
 	int32_t run[2] = { 0, 3 }, from[3] = { 0, STATE_CHAIN, STATE_CHAIN }, to[3] = { -1, -1, 0 };
 	struct ssm c = { .heads = 1, .d = 1, .n = 1, .groups = 1, .a = &a, .dt_bias = &zero, .skip = &skip, .dt_min = 0.0f, .dt_max = 100.0f };
 	struct states s = { state, 1, 1 };
 	struct batch b = { .n = 3, .run = run, .from = from, .to = to, .runs = 1 };
 	struct mat mx = { x, 3, 1, 1 }, mt = { dt, 3, 1, 1 }, mo = { one, 3, 1, 1 }, my = { y, 3, 1, 1 };
-	for (int i = 0; i < 3; i++) {
-		x[i] = rows[i].x;
-		dt[i] = rows[i].dt;
-	}
 	o->ssm(dev, my, mx, mo, mo, mt, &c, &s, &b);
 	float g = xm_exp(-15.0f), first = xfmaf(g, 8.0f, 30.0f);
 	CHECK(y[0] == xfmaf(3.0f, 1.0f, first), "y %a", (double)y[0]);
