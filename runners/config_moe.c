@@ -121,7 +121,7 @@ int config_moe(struct config *c, const struct source *s, struct err *e)
 		c->inner = m->dense;
 	if (m->shared_count) {
 		if (m->shared_count > (1 << 20) / m->inner)
-			return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold", c->path,
+			return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold ('n_shared_experts')", c->path,
 				       m->shared_count, m->inner);
 		m->shared = m->shared_count * m->inner;
 	}

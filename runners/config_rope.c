@@ -159,8 +159,10 @@ int config_rope(struct config *c, const struct source *s, struct arena *a, struc
 				       names[i], v->dict->v[0].key.s.p, c->family->name);
 		for (int k = 0; k < (nested ? ROPE_TABLES : 1); k++) {
 			const struct value *one = nested ? v_getc(*v, kinds[k]) : v;
-			if (!one || one->type != V_DICT)
+			if (!one || one->type == V_NONE)
 				continue;
+			if (one->type != V_DICT)
+				return err_set(e, E_FORMAT, "%s: '%s.%s' is of type %s, wanted an object", s->path, names[i], kinds[k], v_type_name(*one));
 			snprintf(inside, sizeof inside, nested ? "%s.%s." : "%s.", names[i], kinds[k]);
 			struct source in = { s->path, inside, *one, VNONE };
 			if (read_table(c, &c->rope[k], s, &in, a, e) != 0)

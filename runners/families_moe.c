@@ -224,7 +224,7 @@ static int hunyuan_moe_derive(struct config *c, const struct source *s, struct e
 {
 	int count = c->moe.shared_count > 1 ? c->moe.shared_count : 1;
 	if (count > (1 << 20) / c->inner)
-		return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold", s->path, count, c->inner);
+		return err_set(e, E_RANGE, "%s: %d shared experts of width %d are more than a shared expert can hold ('num_shared_expert')", s->path, count, c->inner);
 	c->moe.shared = count * c->inner; /* as wide as intermediate_size says, whatever the experts' width */
 	return 0;
 }

@@ -338,6 +338,8 @@ static const struct {
 	{ "a switch that is a word", OF("gpt2", ",\"max_position_embeddings\":8,\"scale_attn_weights\":\"no\""), NULL, "'scale_attn_weights' is of type str" },
 	{ "rotary embedding by a word", OF("smollm3", ",\"intermediate_size\":32,\"no_rope_layers\":[0,1,2,1]"), NULL,
 	  "'no_rope_layers' holds something other than 0 and 1 for layer 2" },
+	{ "a table that is a word", OF("gemma3_text", ",\"intermediate_size\":32,\"rope_parameters\":{\"full_attention\":{},\"sliding_attention\":\"x\"}"), NULL,
+	  "'rope_parameters.sliding_attention' is of type str, wanted an object" },
 	{ "a third kind of attention", OF("minimax", ",\"intermediate_size\":32,\"attn_type_list\":[0,1,2,1]"), NULL,
 	  "'attn_type_list' holds something other than 0 and 1 for layer 2" },
 	{ "layers that attend as a number", OF("lfm2", ",\"intermediate_size\":32,\"full_attn_idxs\":2"), NULL, "'full_attn_idxs' is of type int" },
