@@ -242,8 +242,12 @@ int bind_vector(struct binder *b, float **out, enum role role, int layer, const 
 	return bind_put(b, *out, t, 0, (size_t)n, plus, e);
 }
 
-int bind_single(const struct binder *b, double *out, const struct tensor *t, struct err *e)
+int bind_single(struct binder *b, double *out, enum role role, int layer, const char *suffix, bool may_miss, struct err *e)
 {
+	const char *name = bind_role(b, role, layer)->name;
+	const struct tensor *t = b->random ? NULL : bind_find(b, name, layer, suffix);
+	if (!t)
+		return b->random || may_miss ? 0 : bind_missing(b, name, layer, suffix, "", e);
 	if (t->count != 1 || (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16))
 		return err_set(e, E_FORMAT, "%s: tensor '%s' is no single value of F32, F16 or BF16", bind_file(b, t), t->name.p);
 	if (bind_finite(b, t, e) != 0)

@@ -79,7 +79,8 @@ void *bind_alloc(struct binder *b, size_t bytes, struct err *e);
 /* A role's vector as floats: host (in the model's arena) or device; `plus` is added to each value. */
 int bind_host(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, const char *why, struct err *e);
 int bind_vector(struct binder *b, float **out, enum role role, int layer, const char *suffix, int n, float plus, const char *why, struct err *e);
-int bind_single(const struct binder *b, double *out, const struct tensor *t, struct err *e); /* the value of a tensor that has one */
+/* A tensor of one value. Where it may be missing and is, *out stays, as with random weights. */
+int bind_single(struct binder *b, double *out, enum role role, int layer, const char *suffix, bool may_miss, struct err *e);
 int bind_floats(struct binder *b, float **out, const float *host, size_t n, struct err *e); /* to the device */
 int bind_norm(struct binder *b, struct norm *out, enum role role, int layer, int n, const char *why, struct err *e);
 

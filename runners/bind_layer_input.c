@@ -16,10 +16,8 @@ int bind_given(struct binder *b, struct err *e)
 
 static int layer_scale(struct binder *b, struct block *k, int layer, struct err *e)
 {
-	const struct role_name *r = family_role(b->f, R_SCALE);
-	const struct tensor *t = r && !b->random ? bind_find(b, r->name, layer, "") : NULL;
 	double scale = 1;
-	if (t && bind_single(b, &scale, t, e) != 0)
+	if (family_role(b->f, R_SCALE) && bind_single(b, &scale, R_SCALE, layer, "", false, e) != 0)
 		return -1;
 	k->scale = (float)scale;
 	return 0;

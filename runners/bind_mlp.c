@@ -22,15 +22,10 @@ int bind_gate_up(struct binder *b, struct linear *w, struct gate_up r, int layer
 static int bind_xielu(struct binder *b, struct block *k, int layer, struct err *e)
 {
 	static const char *const names[4] = { ".alpha_p", ".alpha_n", ".beta", ".eps" };
-	const struct role_name *r = family_role(b->f, R_ACT);
 	double v[4] = { 0.5, 0.5, 0.5, -1e-6 };
-	for (int i = 0; i < 4 && !b->random; i++) {
-		const struct tensor *t = bind_find(b, r->name, layer, names[i]);
-		if (!t && i < 2)
-			return bind_missing(b, r->name, layer, names[i], "", e);
-		if (t && bind_single(b, &v[i], t, e) != 0)
+	for (int i = 0; i < 4; i++)
+		if (bind_single(b, &v[i], R_ACT, layer, names[i], i >= 2, e) != 0)
 			return -1;
-	}
 	k->act[0] = (float)dm_log1p(dm_exp(v[0]));
 	k->act[1] = (float)(v[2] + dm_log1p(dm_exp(v[1])));
 	k->act[2] = (float)v[2];

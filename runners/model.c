@@ -179,7 +179,6 @@ static int load_block(struct binder *b, struct block *k, int i, struct err *e)
 	int at = c->halves ? i / 2 : i; /* the layer's number in names */
 
 	b->expert = i % 2; /* which half; of those that have halves */
-	k->scale = 1;
 	bool mixes = c->mixer[i] != MIX_NONE, feeds = c->ff[i] != FF_NONE;
 	if ((mixes && bind_norm(b, &k->norm1, R_NORM1, at, c->width, "hidden_size", e) != 0) ||
 	    (feeds && !c->no_norm2 && bind_norm(b, &k->norm2, R_NORM2, at, c->width, "hidden_size", e) != 0) ||

@@ -152,6 +152,43 @@ static void test_contrary(void)
 	check_contrary(contrary, sizeof contrary / sizeof contrary[0]);
 }
 
+/* Without one tensor. */
+static const struct {
+	const char *model, *tensor;
+	bool opens;
+} missing[] = {
+	{ "gemma4-moe", "model.language_model.layers.1.layer_scalar", false },
+	{ "gemma4-moe", "model.language_model.layers.2.router.scale", false },
+	{ "gemma4-moe", "model.language_model.layers.0.router.per_expert_scale", false },
+	{ "gemma4-moe", "model.language_model.layers.0.post_feedforward_layernorm_1.weight", false },
+	{ "glm4-moe", "model.layers.1.mlp.gate.e_score_correction_bias", false },
+	{ "apertus", "model.layers.1.mlp.act_fn.alpha_n", false },
+	{ "apertus", "model.layers.1.mlp.act_fn.beta", true },
+};
+
+static void test_missing(void)
+{
+	for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+		struct value g = golden(missing[i].model);
+		struct list *t = v_getc(g, "tensors")->list;
+		struct machine k;
+		struct err e = { 0 };
+		size_t at = 0;
+		char message[200];
+		while (at < t->n && !str_is(t->v[at].list->v[0].s, missing[i].tensor))
+			at++;
+		CHECK(at < t->n, "%s has no %s", missing[i].model, missing[i].tensor);
+		if (at == t->n)
+			continue;
+		t->v[at] = t->v[--t->n];
+		write_checkpoint(dir, g);
+		snprintf(message, sizeof message, "model.safetensors: tensor '%s' is missing", missing[i].tensor);
+		int rc = machine_open(&k, dir, 1, cpu_best(), 1, &e);
+		CHECK(missing[i].opens ? rc == 0 : rc == -1 && strstr(e.msg, message), "%s without %s: message is: %s", missing[i].model, missing[i].tensor, e.msg);
+		machine_close(&k);
+	}
+}
+
 /* Layers behind the last one: those of a model cut short by its configuration. */
 static void test_beyond(void)
 {
@@ -292,6 +329,7 @@ int main(int argc, char **argv)
 		{ "configurations that are refused", test_refused },
 		{ "random damage", test_damage },
 		{ "tensors that contradict the configuration", test_contrary },
+		{ "tensors that are missing", test_missing },
 		{ "layers behind the last", test_beyond },
 		{ "rows in large calls", test_rows },
 		{ "a device that fails", test_failures },
