@@ -86,7 +86,7 @@ static const struct refused refused[] = {
 	{ "{" HUNYUAN ",\"moe_topk\":[1,2,1,1,1,1]}", "'moe_topk' differs between layers" },
 	{ "{" HUNYUAN ",\"moe_topk\":[]}", "'moe_topk' differs between layers" },
 	{ "{\"model_type\":\"phimoe\"," BASE ",\"num_experts_per_tok\":1}", "known with 2 only" },
-	{ "{\"model_type\":\"dbrx\"," BASE ",\"ffn_config\":{\"moe_normalize_expert_weights\":2}}", "is known as 1 and null only" },
+	{ "{\"model_type\":\"dbrx\"," BASE ",\"ffn_config\":{\"moe_normalize_expert_weights\":2}}", "known with the value 1 only" },
 	{ "{" GEMMA ",\"enable_moe_block\":true}", "'top_k_experts' is missing, 'enable_moe_block' needs it" },
 	{ "{" GEMMA ",\"enable_moe_block\":true,\"top_k_experts\":9}", "9 experts of 8 for a token cannot be" },
 	{ "{" GEMMA ",\"enable_moe_block\":1,\"top_k_experts\":2}", "'enable_moe_block' is of type int, wanted true or false" },
