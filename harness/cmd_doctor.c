@@ -94,19 +94,15 @@ static int plan(struct report *r, const char *spec, const struct globals *g, str
 	struct arena a;
 	struct plan_row rows[64];
 	const char *path, *name;
-	char text[64];
-	arena_init(&a);
 	int n = -1;
+	arena_init(&a);
 	if (model_resolve(spec, &a, &path, &name, e) == 0) {
 		struct runner_opts o = { .kind = "engine", .model = path, .device = g->device, .numerics = g->numerics, .threads = g->threads,
 					 .max_level = g->cpu_mask, .memory = g->memory };
 		n = runner_plan(&o, rows, 64, e);
 	}
-	
-	for (int i = 0; i < n; i++) {
-		snprintf(text, sizeof text, rows[i].bytes < 1048576 ? "%.1f KiB" : "%.1f MiB", rows[i].bytes / (rows[i].bytes < 1048576 ? 1024 : 1048576));
-		say(r, "plan", rows[i].what, rows[i].bad ? "bad" : "ok", text, rows[i].bytes);
-	}
+	for (int i = 0; i < n; i++)
+		say(r, "plan", rows[i].what, rows[i].bad ? "bad" : "ok", rows[i].size, rows[i].bytes);
 	arena_fini(&a);
 	return n < 0 ? -1 : 0;
 }

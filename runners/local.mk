@@ -7,7 +7,7 @@ noinst_LIBRARIES += %D%/text/libtext.a %D%/librunners.a
 	%D%/text/jinja_builtin.c %D%/text/jinja_filter.c %D%/text/jinja_seq.c %D%/text/jinja_html.c %D%/text/jinja_str.c \
 	%D%/text/jinja_method.c %D%/text/jinja_format.c %D%/text/jinja_time.c %D%/text/jinja_regex.c
 %C%_librunners_a_SOURCES = \
-	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
+	%D%/runner.h %D%/runner.c %D%/runner_engine.c %D%/budget.c %D%/budget.h %D%/runner_replay.c %D%/encode.c %D%/encode.h %D%/plan.c %D%/plan.h \
 	%D%/session.c %D%/session_pages.c %D%/session.h %D%/session_int.h %D%/generate.c %D%/generate.h %D%/chat.c %D%/chat.h %D%/kinds.h \
 	%D%/bench.c %D%/bench.h %D%/shapes.c %D%/shapes.h \
 	%D%/safetensors.c %D%/safetensors.h %D%/ropetable.c %D%/ropetable.h \

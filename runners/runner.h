@@ -69,13 +69,14 @@ struct decode {
 	uint64_t seed, sample;
 };
 
-/* What a model's generation_config.json says about drawing, as transformers would apply it. */
+/* What a suite or a model's generation_config.json says about drawing (fields as in struct decode). */
 struct sampling {
-	bool set;                /* false: nothing was asked for */
-	double temperature, top_p, min_p; /* 0: greedy; 1, 0: off */
+	bool set;                /* generation_config.json: it was asked for */
+	double temperature, top_p, min_p;
 	int top_k;
-	double repetition_penalty; /* 0: off; of greedy text too */
+	double repetition_penalty;
 };
+/* generation_config.json, as transformers would apply it. */
 int runner_sampling(struct sampling *out, const char *model_dir, struct err *e);
 
 struct request {
@@ -192,7 +193,7 @@ int runner_decode(struct runner *r, const int32_t *ids, int n, bool skip_special
 
 /* The plan of memory for a model, without reading its weights: rows for `assay doctor MODEL`. */
 struct plan_row {
-	char what[48];
+	char what[48], size[24]; /* size: bytes, for people */
 	double bytes;
 	bool bad; /* does not fit */
 };

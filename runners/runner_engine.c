@@ -4,11 +4,7 @@
  * (session.c); log-probabilities of an item arrive row by row into one array and are summed in token order when the last
  * is there, so an answer does not depend on the schedule.
  * What goes wrong inside one request (too long, bad ids, a template's own error, logits that are not numbers) is that
- * request's failed answer. The device failing, no memory for a single page, or the caller's stop end the run.
- *
- * Memory: the limit counts KV pages, states and scratch, not weights. Scratch gets at most half of it (batches shrink until it
- * does), logits of scored rows at most a quarter, states of recurrent layers half of what is left (all of it where no layer keeps
- * keys), pages the rest, but nothing more than the plan can use.
+ * request's failed answer. The device failing or the caller's stop end the run. Memory: budget.h.
  */
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +14,7 @@
 #include <unistd.h>
 
 #include "kernels/base/log.h"
+#include "runners/budget.h"
 #include "runners/chat.h"
 #include "runners/encode.h"
 #include "runners/generate.h"
@@ -26,7 +23,7 @@
 #include "runners/plan.h"
 #include "runners/session.h"
 
-enum { DEFAULT_ROWS = 512, MAX_ROWS = 65536, SCHEDULE_CHECK = 256, DEFAULT_STATES = 16 };
+enum { SCHEDULE_CHECK = 256 };
 
 struct engine {
 	struct runner base;
@@ -41,97 +38,14 @@ struct engine {
 	bool plan_only;        /* weights are not read */
 	bool warned_system;    /* once for a model is enough */
 	struct arena scratch;  /* one request's */
+	struct budget budget;
 	/* the session's device memory: opened by the first run, kept */
 	struct forward *forward;
 	struct cache cache;
 	bool has_cache;
-	int rows, scored, pages_per_sequence;
-	size_t memory;         /* for pages and scratch */
 };
 
 /* -- opening -- */
-
-static size_t default_memory(const struct engine *r, const struct model_info *mi)
-{
-	size_t want = ((size_t)64 << 20) + mi->packed_bytes + DEFAULT_STATES * mi->state_bytes, room = device_ops(r->dev)->room(r->dev, mi->packed_bytes);
-	return want < room ? want : room;
-}
-
-/* Slots of recurrent state that the memory allows beside the scratch; 0: not one, or the model has none. */
-static int most_states(const struct engine *r)
-{
-	const struct model_info *mi = model_info(r->model);
-	size_t scratch = forward_bytes(r->model, r->rows, r->scored), left = r->memory > scratch ? r->memory - scratch : 0, one = mi->state_bytes;
-	if (one == 0)
-		return 0;
-	size_t n = (mi->kv_page_bytes ? left / 2 : left) / one, useful = 2 * (size_t)r->rows + 64;
-	n = n > 0 ? n : left / one > 0;
-	return (int)(n < useful ? n : useful);
-}
-
-/* KV pages that the memory allows beside the scratch and the states. */
-static int most_pages(const struct engine *r)
-{
-	size_t page = model_info(r->model)->kv_page_bytes;
-	size_t held = forward_bytes(r->model, r->rows, r->scored) + (size_t)most_states(r) * model_info(r->model)->state_bytes;
-	size_t n = page == 0 ? SIZE_MAX : r->memory > held ? (r->memory - held) / page : 0;
-	return n > 1 << 24 ? 1 << 24 : (int)n;
-}
-
-/* Rows and scored rows of one forward pass that fit the memory. */
-static void choose_batch(struct engine *r, const struct runner_opts *o)
-{
-	const struct model_info *mi = model_info(r->model);
-	r->memory = o->memory ? o->memory : default_memory(r, mi);
-	r->rows = o->batch_rows > 0 ? (o->batch_rows < MAX_ROWS ? o->batch_rows : MAX_ROWS) : DEFAULT_ROWS;
-	size_t fit = r->memory / 4 / (sizeof(float) * (size_t)mi->vocab);
-	int most = fit < 1 ? 1 : fit > MAX_ROWS ? MAX_ROWS : (int)fit;
-	for (;; r->rows = (r->rows + 1) / 2) {
-		r->scored = r->rows < most ? r->rows : most;
-		if (r->rows == 1 || forward_bytes(r->model, r->rows, r->scored) <= r->memory / 2)
-			break;
-	}
-	int64_t longest = ((int64_t)r->base.info.max_length + KV_PAGE - 1) / KV_PAGE, held = most_pages(r);
-	r->pages_per_sequence = (int)(held < 1 ? 1 : held < longest ? held : longest); /* page tables grow with it */
-}
-
-struct size_text {
-	char s[24];
-};
-
-static struct size_text size_text(double bytes)
-{
-	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	struct size_text t;
-	int u = 0;
-	for (; u < 4 && bytes >= 1024; u++)
-		bytes /= 1024;
-	snprintf(t.s, sizeof t.s, u ? "%.1f %s" : "%.0f %s", bytes, unit[u]);
-	return t;
-}
-
-/* Says what will be held, and refuses what does not fit, before anything of it is read. */
-static int check_plan(const struct engine *r, const struct runner_opts *o, struct err *e)
-{
-	const struct model_info *mi = model_info(r->model);
-	size_t scratch = forward_bytes(r->model, r->rows, r->scored), one = mi->kv_page_bytes + mi->state_bytes, packed = mi->packed_bytes;
-	size_t left = device_ops(r->dev)->left(r->dev, 0);
-	char state[64] = "";
-
-	if (mi->state_bytes)
-		snprintf(state, sizeof state, ", %s of state a sequence", size_text((double)mi->state_bytes).s);
-	log_note("memory: weights %s in the files, %s packed; scratch %s; KV cache %s a position%s; at most %s in all",
-		 size_text((double)mi->weights_bytes).s, size_text((double)packed).s, size_text((double)scratch).s,
-		 size_text((double)mi->kv_page_bytes / KV_PAGE).s, state, size_text((double)packed + (double)r->memory).s);
-	if (packed > left || scratch + one > left - packed)
-		return err_set(e, E_MEMORY, "model %s does not fit: packed weights of %s, scratch of %s and %s for one sequence of %d positions are needed, "
-			       "%s are left", o->model, size_text((double)packed).s, size_text((double)scratch).s, size_text((double)one).s, KV_PAGE,
-			       size_text((double)left).s);
-	if (scratch + one > r->memory)
-		return err_set(e, E_MEMORY, "model %s does not fit --memory: scratch of %s and %s for one sequence of %d positions are needed, %s are allowed",
-			       o->model, size_text((double)scratch).s, size_text((double)one).s, KV_PAGE, size_text((double)r->memory).s);
-	return 0;
-}
 
 static int check_directory(const char *dir, struct err *e)
 {
@@ -209,13 +123,13 @@ static int open_parts(struct engine *r, const struct runner_opts *o, struct err 
 	if (check_directory(o->model, e) || device_open(&r->dev, &d, e) || model_plan(&r->model, o->model, r->dev, e) || open_tokenizer(r, o, e))
 		return -1;
 	fill_info(r);
-	choose_batch(r, o);
+	budget_make(&r->budget, r->model, o->memory, o->batch_rows, r->base.info.max_length);
 	if (o->strict && r->base.info.weights_unknown)
 		return err_set(e, E_FORMAT, "--strict: model %s has %d tensor%s that the family %s does not know", o->model, r->base.info.weights_unknown,
 			       r->base.info.weights_unknown == 1 ? "" : "s", r->base.info.family);
 	if (r->plan_only)
 		return 0;
-	if (check_plan(r, o, e) || model_read(r->model, e))
+	if (budget_check(&r->budget, o->model, e) || model_read(r->model, e))
 		return -1;
 	digest_hex(model_info(r->model)->digest, r->base.info.digest);
 	r->no_share = o->no_share;
@@ -622,15 +536,8 @@ static int add_job(struct run *u, size_t i, const struct work *w, int most, stru
 static int collect(struct run *u, struct err *e)
 {
 	struct engine *r = u->r;
-	const struct model_info *mi = model_info(r->model);
-	int most = most_pages(r);
-	if (mi->state_bytes && most_states(r) < 1)
-		return err_set(e, E_MEMORY, "a memory limit of %zu bytes does not hold the state of one sequence (scratch %zu, a state %zu)", r->memory,
-			       forward_bytes(r->model, r->rows, r->scored), mi->state_bytes);
-	if (most < 1)
-		return err_set(e, E_MEMORY, "a memory limit of %zu bytes holds no page of KV cache (scratch %zu, a page %zu)", r->memory,
-			       forward_bytes(r->model, r->rows, r->scored), mi->kv_page_bytes);
-	most = most < r->pages_per_sequence ? most : r->pages_per_sequence;
+	int most = budget_pages(&r->budget);
+	most = most < r->budget.pages_per_sequence ? most : r->budget.pages_per_sequence;
 	for (size_t i = 0; i < u->n; i++) {
 		struct err why = { .code = E_NONE };
 		struct work w;
@@ -682,17 +589,17 @@ static size_t useful_pages(const struct engine *r, const struct plan *p)
 	for (size_t i = 0; i < p->nsegs; i++)
 		all += (size_t)((p->segs[i].end + KV_PAGE - 1) / KV_PAGE - p->segs[i].start / KV_PAGE);
 	all += gens * (longest + 1) + longest;
-	size_t running = gens < (size_t)r->rows ? gens : (size_t)r->rows;
-	size_t wide = 2 * (size_t)r->rows + 8 * longest + 64 + running * longest;
+	size_t running = gens < (size_t)r->budget.rows ? gens : (size_t)r->budget.rows;
+	size_t wide = 2 * (size_t)r->budget.rows + 8 * longest + 64 + running * longest;
 	return all < wide ? all : wide;
 }
 
 static int prepare(struct engine *r, const struct plan *p, struct err *e)
 {
-	if (!r->forward && forward_open(&r->forward, r->model, r->rows, r->scored, r->rows, r->pages_per_sequence, e))
+	if (!r->forward && forward_open(&r->forward, r->model, r->budget.rows, r->budget.scored, r->budget.rows, r->budget.pages_per_sequence, e))
 		return -1;
-	size_t useful = useful_pages(r, p), most = (size_t)most_pages(r), sequences = p->nsegs + generations(p);
-	int pages = (int)(useful < most ? useful : most), states = most_states(r);
+	size_t useful = useful_pages(r, p), most = (size_t)budget_pages(&r->budget), sequences = p->nsegs + generations(p);
+	int pages = (int)(useful < most ? useful : most), states = budget_states(&r->budget);
 	states = sequences < (size_t)states ? (int)sequences : states;
 	if (r->has_cache && r->cache.pages >= pages && r->cache.states >= states)
 		return 0;
@@ -715,10 +622,10 @@ static int compute(struct run *u, struct err *e)
 	plan_make(&plan, u->item, u->nitems, !r->no_share, model_info(r->model)->state_bytes > 0);
 	int rc = prepare(r, &plan, e);
 	if (rc == 0) {
-		struct machine m = { .ctx = r, .eval = machine_eval, .copy = machine_copy, .vocab = r->base.info.vocab, .rows = r->rows,
-				     .scored = r->scored, .sequences = r->rows, .pages_per_sequence = r->pages_per_sequence,
+		struct machine m = { .ctx = r, .eval = machine_eval, .copy = machine_copy, .vocab = r->base.info.vocab, .rows = r->budget.rows,
+				     .scored = r->budget.scored, .sequences = r->budget.rows, .pages_per_sequence = r->budget.pages_per_sequence,
 				     .pages = r->cache.pages, .states = r->cache.states, .rope_switch = model_info(r->model)->rope_switch,
-				     .logits_bytes = r->memory / 4 };
+				     .logits_bytes = r->budget.memory / 4 };
 		struct session_hooks h = { .ctx = u, .scored = on_scored, .draw = on_draw, .next = on_next, .progress = on_progress, .seen = on_seen };
 		rc = session_run(&m, &plan, &h, NULL, e);
 	}
@@ -757,27 +664,7 @@ int engine_plan(const struct runner_opts *o, struct plan_row *rows, int max, str
 	opts.no_tokenizer = true;
 	if (open_engine(&base, &opts, true, e))
 		return -1;
-	struct engine *r = (struct engine *)base;
-	const struct model_info *mi = model_info(r->model);
-	const double scratch = (double)forward_bytes(r->model, r->rows, r->scored), page = (double)mi->kv_page_bytes, state = (double)mi->state_bytes,
-		     left = (double)device_ops(r->dev)->left(r->dev, 0), packed = (double)mi->packed_bytes, limit = (double)r->memory,
-		     least = scratch + page + state;
-	const struct plan_row all[] = {
-		{ "weights in the files, mapped", (double)mi->weights_bytes, false },
-		{ "of these, embeddings", (double)mi->table_bytes, false },
-		{ "weights, packed for the device", packed, packed + least > left },
-		{ "scratch of one forward pass", scratch, least > limit },
-		{ "KV cache, one position", page / KV_PAGE, false },
-		{ "KV cache, one sequence of the longest length", page * (r->base.info.max_length / KV_PAGE + 1), false },
-		{ "KV cache, at most", page ? page * most_pages(r) : 0, false },
-		{ "recurrent state, one sequence", state, false },
-		{ "recurrent state, at most", state * most_states(r), false },
-		{ "limit, packed weights apart", limit, least > limit },
-		{ "left on the device", left, packed + least > left },
-	};
-	int n = (int)(sizeof all / sizeof *all);
-	n = n < max ? n : max;
-	memcpy(rows, all, (size_t)n * sizeof *rows);
+	int n = budget_rows(&((struct engine *)base)->budget, rows, max);
 	engine_close(base);
 	return n;
 }
