@@ -714,7 +714,7 @@ int schema_read(struct suite *s, struct arena *a, const struct yaml *def, struct
 {
 	struct ctx c = { a };
 	*s = (struct suite){ .chance = -1, .config = STR("default"), .target_delimiter = STR(" "), .shot_delimiter = STR("\n\n"),
-			     .shot_sampler = STR("random"), .max_tokens = 256, .top_p = 1, .repetition_penalty = 1, .repeats = 1, .weight_by_size = true };
+			     .shot_sampler = STR("random"), .max_tokens = 256, .sampling = { .top_p = 1, .repetition_penalty = 1 }, .repeats = 1, .weight_by_size = true };
 	s->file = str_of(def->file);
 	if (def->type != YAML_MAP)
 		return err_set(e, E_FORMAT, "%s:%d: a definition must be a map of keys", def->file, def->line);

@@ -74,10 +74,11 @@
 	X("generation", "section", "", "How text is generated.", put_section, 0, 0) \
 	X("generation.until", "string or list of strings", "[shot_delimiter]", "Stop strings.", put_strings, S(until), S(nuntil)) \
 	X("generation.max_tokens", "int 1..1000000", "256", "Longest answer.", put_int, S(max_tokens), 0) \
-	X("generation.temperature", "number 0..100", "0", "0 takes the best token.", put_number, S(temperature), 0) \
-	X("generation.top_p", "number 0..1", "1", "Nucleus; 1 is off.", put_number, S(top_p), 0) \
-	X("generation.top_k", "int 0..1000000", "0", "Best k tokens only; 0 is off.", put_int, S(top_k), 0) \
-	X("generation.repetition_penalty", "number 0.01..10", "1", "Divides logits above 0 of ids seen, multiplies others; 1 is off.", put_number, S(repetition_penalty), 0) \
+	X("generation.temperature", "number 0..100", "0", "0 takes the best token.", put_number, S(sampling.temperature), 0) \
+	X("generation.top_p", "number 0..1", "1", "Nucleus; 1 is off.", put_number, S(sampling.top_p), 0) \
+	X("generation.top_k", "int 0..1000000", "0", "Best k tokens only; 0 is off.", put_int, S(sampling.top_k), 0) \
+	X("generation.min_p", "number 0..1", "0", "Drops tokens less likely than this share of the best one's probability; 0 is off.", put_number, S(sampling.min_p), 0) \
+	X("generation.repetition_penalty", "number 0.01..10", "1", "Divides logits above 0 of ids seen, multiplies others; 1 is off.", put_number, S(sampling.repetition_penalty), 0) \
 	X("repeats", "int 1..1024", "1", "Answers per document.", put_int, S(repeats), 0) \
 	X("filters", "list of maps", "none: take_first", "Named pipelines from answers to what is scored.", put_filters, S(filter), S(nfilters)) \
 	X("filters[].name", "word", "", "Name of the pipeline, a column of the leaderboard.", put_word, offsetof(struct filter, name), 0) \

@@ -11,6 +11,7 @@
 #include "kernels/base/arena.h"
 #include "kernels/base/digest.h"
 #include "kernels/base/err.h"
+#include "runners/runner.h"
 #include "runners/text/jinja.h"
 #include "runners/text/value.h"
 
@@ -109,8 +110,8 @@ struct suite {
 	struct str *until;
 	int nuntil;                     /* 0: [shot_delimiter] */
 	int max_tokens;                 /* default 256 */
-	double temperature, top_p, repetition_penalty;
-	int top_k, repeats;
+	struct sampling sampling;
+	int repeats;
 
 	/* scoring */
 	struct filter *filter;

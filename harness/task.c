@@ -467,7 +467,7 @@ static int choice_requests(struct task *t, struct arena *a, struct turns *before
 static int single_request(struct task *t, struct arena *a, struct turns *turns, const struct doc *d, struct item *it, struct err *e)
 {
 	const struct suite *s = t->s;
-	const struct sampling *own = &t->set->sampling;
+	const struct sampling *how = t->set->sampling.set ? &t->set->sampling : &s->sampling;
 	struct str q, log;
 	if (question_text(t, d, &q, e))
 		return -1;
@@ -484,11 +484,11 @@ static int single_request(struct task *t, struct arena *a, struct turns *turns, 
 			.max_tokens = t->set->max_tokens ? t->set->max_tokens : s->max_tokens,
 			.until = s->nuntil ? s->until : &s->shot_delimiter,
 			.nuntil = s->nuntil ? s->nuntil : 1,
-			.temperature = own->set ? own->temperature : s->temperature,
-			.top_p = own->set ? own->top_p : s->top_p,
-			.top_k = own->set ? own->top_k : s->top_k,
-			.min_p = own->set ? own->min_p : 0,
-			.repetition_penalty = own->set ? own->repetition_penalty : s->repetition_penalty,
+			.temperature = how->temperature,
+			.top_p = how->top_p,
+			.top_k = how->top_k,
+			.min_p = how->min_p,
+			.repetition_penalty = how->repetition_penalty,
 			.seed = t->set->seed < 0 ? SETTINGS_SEED : (uint64_t)t->set->seed,
 			.sample = (uint64_t)i,
 		};

@@ -1,8 +1,9 @@
 /* sampling.c - what generation_config.json says about drawing tokens, for runs that ask for it (--generation-config).
  *
- * Read as transformers' generate() reads it: nothing is drawn unless do_sample is true, repetition_penalty is for greedy text too; a key that is missing or null has that
- * library's default, which for top_k is 50. A key that would change the text and is not known here (other penalties, beams, bans of
- * tokens) is an error that names it, unless its value is the neutral one. Lengths are the suite's, stop tokens are always the model's.
+ * Read as transformers' generate() reads it: nothing is drawn unless do_sample is true, repetition_penalty is for greedy text
+ * too; a key that is missing or null has that library's default, which for top_k is 50. A key that would change the text and is
+ * not known here (other penalties, beams, bans of tokens) is an error that names it, unless its value is the neutral one.
+ * Lengths are the suite's, stop tokens are always the model's.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -93,7 +94,7 @@ static int read_sampling(struct sampling *s, const char *path, struct value g, s
 	    read_number(&s->min_p, path, g, "min_p", 0, 1, e) != 0 || read_number(&top_k, path, g, "top_k", 0, 1e9, e) != 0)
 		return -1;
 	s->top_k = (int)top_k;
-	return 0;
+	return s->top_k == top_k ? 0 : err_set(e, E_RANGE, "%s: 'top_k' is no whole number", path);
 }
 
 int runner_sampling(struct sampling *out, const char *dir, struct err *e)

@@ -71,6 +71,7 @@ static void test_sampling(void)
 		{ "{\"do_sample\":1}", { 0 }, "'do_sample' is neither true nor false" },
 		{ "{\"do_sample\":true,\"temperature\":0}", { 0 }, "'temperature' is no number from 1e-06" },
 		{ "{\"do_sample\":true,\"min_p\":\"x\"}", { 0 }, "'min_p' is no number from 0 to 1" },
+		{ "{\"do_sample\":true,\"top_k\":20.5}", { 0 }, "generation_config.json: 'top_k' is no whole number" },
 		{ "[]", { 0 }, "generation_config.json: is no JSON object" },
 		{ NULL, { 0 }, "generation_config.json: is not there" },
 	};

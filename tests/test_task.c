@@ -428,11 +428,12 @@ static void test_requests(void)
 	set.max_tokens = 17;
 	set.date = "2026-02-03";
 	CHECK(load(&suites, &s, STR(HEAD "splits: {test: test}\nkind: generate\nprompt: q\ntarget: q\nrepeats: 3\n"
-				    "generation: {until: [a, b], max_tokens: 9, temperature: 0.5, top_p: 0.9, top_k: 4}\n"), &e) == 0 &&
+				    "generation: {until: [a, b], max_tokens: 9, temperature: 0.5, top_p: 0.9, top_k: 4, min_p: 0.1, repetition_penalty: 1.2}\n"), &e) == 0 &&
 		      task_open(&t, s, &set, &d, &e) == 0 && task_next(t, &a, &it, &e) == 1,
 	      "%s", e.msg);
 	CU_ASSERT(it.nreq == 3 && it.req[2].ask == ASK_GENERATE && it.req[2].decode.sample == 2 && it.req[2].decode.max_tokens == 17);
 	CU_ASSERT(it.req[0].decode.temperature == 0.5 && it.req[0].decode.top_p == 0.9 && it.req[0].decode.top_k == 4 && it.req[0].decode.nuntil == 2);
+	CU_ASSERT(it.req[0].decode.min_p == 0.1 && it.req[0].decode.repetition_penalty == 1.2);
 	CU_ASSERT(it.req[0].encode.bos == BOS_OFF && it.req[0].encode.split == SPLIT_LMEVAL && !strcmp(it.req[0].encode.date, "2026-02-03"));
 	task_close(t);
 	suites_close(suites);
