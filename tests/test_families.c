@@ -6,7 +6,11 @@
  *
  * tests/golden/families/hashes holds the SHA-256 of each case's log-probabilities, as `assay score` gives it. The long case
  * is hashed at every instruction set but scalar, the short one at all; threads and the rows of a call differ between them.
+ *
+ * A memory limit that the plan accepts holds a page and a state beside the scratch, whatever a model keeps.
  */
+#include "kernels/base/log.h"
+#include "runners/budget.h"
 #include "runners/families.h"
 #include "tests/families.h"
 #include "tests/machine.h"
@@ -71,6 +75,30 @@ static void compare_hashes(const char *dir, const char *name, struct value cases
 	machine_close(&k);
 }
 
+static void check_limits(const struct model *m, const char *name)
+{
+	const struct model_info *mi = model_info(m);
+	int accepted = 0, refused = 0;
+	log_set_level(LOG_QUIET);
+	for (size_t limit = 1 << 14; limit < 1 << 24; limit += limit / 16) {
+		struct budget b;
+		struct err e = { 0 };
+		budget_make(&b, m, limit, 1, MAX_IDS);
+		if (budget_check(&b, name, &e)) {
+			refused++;
+			CHECK(e.code == E_MEMORY && strstr(e.msg, "--memory"), "%s, %zu bytes: %s", name, limit, e.msg);
+			continue;
+		}
+		int pages = budget_pages(&b), states = budget_states(&b);
+		size_t held = forward_bytes(m, b.rows, b.scored) + (size_t)states * mi->state_bytes + (size_t)pages * mi->kv_page_bytes;
+		accepted++;
+		CHECK(pages >= 1 && b.pages_per_sequence >= 1 && (states >= 1) == (mi->state_bytes > 0) && held <= limit,
+		      "%s, %zu bytes: %d pages, %d states, %zu held", name, limit, pages, states, held);
+	}
+	log_set_level(LOG_NOTE);
+	CHECK(accepted > 0 && refused > 0, "%s: %d limits accepted, %d refused", name, accepted, refused);
+}
+
 static void test_one(const char *dir, const char *name, unsigned char *seen)
 {
 	struct arena a;
@@ -93,6 +121,8 @@ static void test_one(const char *dir, const char *name, unsigned char *seen)
 		CHECK(rc != 0 || model_info(k.m)->unknown == 0, "%s: %d tensors are not known", name, model_info(k.m)->unknown);
 		for (int f = 0; rc == 0 && family_at(f); f++)
 			seen[f] |= !strcmp(family_at(f)->name, model_info(k.m)->family);
+		if (rc == 0)
+			check_limits(k.m, name);
 		machine_close(&k);
 		for (int level = CPU_SCALAR; rc == 0 && hashed && level < CPU_LEVELS; level++)
 			if (cpu_has((enum cpu_level)level))
