@@ -113,7 +113,7 @@ static bool is_beyond(const struct binder *b, struct str name)
 static void report_rest(struct binder *b)
 {
 	static const char *const scales[] = { ".input_scale", ".input_scale_inv", ".k_scale", ".v_scale", NULL }; /* of activations */
-	int unknown = 0;
+	struct model_info *info = &b->m->info;
 	char shape[160];
 
 	for (size_t i = 0; i < safetensors_count(b->m->files); i++) {
@@ -127,15 +127,18 @@ static void report_rest(struct binder *b)
 			known = is_junk(b, *j, t->name);
 		for (size_t j = 0; *b->begin && j < sizeof towers / sizeof towers[0] && !known; j++)
 			known = family_match(towers[j], t->name);
-		if (known)
-			b->m->info.skipped++;
-		else if (++unknown <= WARN_TENSORS && b->plan) /* once */
+		if (known) {
+			info->skipped++;
+			continue;
+		}
+		if (info->unknown++ == 0)
+			snprintf(info->first_unknown, sizeof info->first_unknown, "%s", t->name.p);
+		if (info->unknown <= WARN_TENSORS && b->plan) /* once */
 			log_warn("%s: tensor '%.200s' %s is not known to the family %s and not used", bind_file(b, t), t->name.p,
 				 tensor_shape_text(t, shape, sizeof shape), b->f->name);
 	}
-	b->m->info.unknown = unknown;
-	if (unknown > WARN_TENSORS && b->plan)
-		log_warn("%s: %d more tensors are not used", safetensors_path(b->m->files, 0), unknown - WARN_TENSORS);
+	if (info->unknown > WARN_TENSORS && b->plan)
+		log_warn("%s: %d more tensors are not used", safetensors_path(b->m->files, 0), info->unknown - WARN_TENSORS);
 }
 
 static void fill_info(struct model *m, const struct binder *b)

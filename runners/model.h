@@ -25,6 +25,7 @@ struct model_info {
 	double params_total, params_active;
 	int skipped;         /* tensors known and not used */
 	int unknown;         /* tensors that neither the family nor anything else knows: each is a warning */
+	char first_unknown[160];
 	size_t weights_bytes, packed_bytes; /* of the files, mapped; on the device */
 	size_t table_bytes;  /* of embeddings: in the mapped files, or part of packed_bytes (ops->host_rows) */
 	double row_flops, head_flops; /* of the linear layers, one row: all blocks; the head */

@@ -125,8 +125,8 @@ static int open_parts(struct engine *r, const struct runner_opts *o, struct err 
 	fill_info(r);
 	budget_make(&r->budget, r->model, o->memory, o->batch_rows, r->base.info.max_length);
 	if (o->strict && r->base.info.weights_unknown)
-		return err_set(e, E_FORMAT, "--strict: model %s has %d tensor%s that the family %s does not know", o->model, r->base.info.weights_unknown,
-			       r->base.info.weights_unknown == 1 ? "" : "s", r->base.info.family);
+		return err_set(e, E_FORMAT, "--strict: %s: tensor '%s' is not known to the family %s (%d in all)", o->model,
+			       model_info(r->model)->first_unknown, r->base.info.family, r->base.info.weights_unknown);
 	if (r->plan_only)
 		return 0;
 	if (budget_check(&r->budget, o->model, e) || model_read(r->model, e))

@@ -26,10 +26,10 @@ static const struct {
 	{ "guidance_scale", 1 }, { "min_length", 0 }, { "min_new_tokens", 0 },
 };
 
-/* Keys that change something whatever they hold. */
+/* Keys that change something unless they hold an empty list or false. */
 static const char *const never[] = { "bad_words_ids", "force_words_ids", "constraints", "forced_bos_token_id", "forced_eos_token_id", "sequence_bias",
 				     "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "watermarking_config",
-				     "forced_decoder_ids", "stop_strings", "dola_layers", NULL };
+				     "forced_decoder_ids", "stop_strings", "dola_layers", "token_healing", NULL };
 
 static bool as_number(const struct value *v, double *out)
 {
@@ -64,7 +64,7 @@ static int check_rest(const char *path, struct value g, struct err *e)
 	}
 	for (int i = 0; never[i]; i++) {
 		const struct value *v = look(g, never[i]);
-		if (v && !(v->type == V_LIST && !v->list->n))
+		if (v && !(v->type == V_LIST && !v->list->n) && !(v->type == V_BOOL && !v->b))
 			return err_set(e, E_UNSUPPORTED, "%s: '%s' is set, which --generation-config cannot apply (known: " KNOWN ")", path,
 				       never[i]);
 	}

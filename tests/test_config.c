@@ -60,7 +60,7 @@ static void test_sampling(void)
 		{ "{\"do_sample\":true}", { true, 1, 1, 0, 50 }, NULL },
 		{ "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.95,\"top_k\":20,\"min_p\":0.05}", { true, 0.6, 0.95, 0.05, 20 }, NULL },
 		{ "{\"do_sample\":true,\"top_k\":0,\"top_p\":null,\"repetition_penalty\":1.0,\"num_beams\":1,\"bad_words_ids\":null,"
-		  "\"suppress_tokens\":[],\"max_new_tokens\":9}", { true, 1, 1, 0, 0 }, NULL },
+		  "\"suppress_tokens\":[],\"token_healing\":false,\"max_new_tokens\":9}", { true, 1, 1, 0, 0 }, NULL },
 		{ "{\"repetition_penalty\":1.05}", { true, 0, 1, 0, 0, 1.05 }, NULL }, /* greedy text has it too */
 		{ "{\"do_sample\":true,\"temperature\":0.7,\"top_p\":0.8,\"top_k\":20,\"repetition_penalty\":1.1}", { true, 0.7, 0.8, 0, 20, 1.1 }, NULL },
 		{ "{\"repetition_penalty\":0}", { 0 }, "'repetition_penalty' is no number from 0.01 to 10" },
@@ -68,6 +68,7 @@ static void test_sampling(void)
 		{ "{\"frequency_penalty\":0.5}", { 0 }, "'frequency_penalty' is set" },
 		{ "{\"num_beams\":4}", { 0 }, "'num_beams' is set" },
 		{ "{\"suppress_tokens\":[1]}", { 0 }, "'suppress_tokens' is set" },
+		{ "{\"token_healing\":true}", { 0 }, "'token_healing' is set" },
 		{ "{\"do_sample\":1}", { 0 }, "'do_sample' is neither true nor false" },
 		{ "{\"do_sample\":true,\"temperature\":0}", { 0 }, "'temperature' is no number from 1e-06" },
 		{ "{\"do_sample\":true,\"min_p\":\"x\"}", { 0 }, "'min_p' is no number from 0 to 1" },
