@@ -1,7 +1,8 @@
 /* recur.c - one token of a recurrent layer: the scalar definition, and the table of instruction sets.
  *
  * Formulas: struct conv, struct ssm, struct delta in ops.h. Chains rise from +0, products that are not written as fma are rounded.
- * An intermediate state keeps whatever NaN the machine makes; what is stored in y or in a slot is canonical.
+ * An intermediate state keeps whatever NaN the machine makes; what is stored in y or in a slot is canonical, but for a convolution's
+ * slot, which holds rows of x as they are.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

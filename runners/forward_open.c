@@ -43,8 +43,8 @@ static void list_parts(struct parts *p, const struct model *m, int max_rows, int
 	PART(p, h, n * w, float);
 	bool beside = false;
 	for (int i = 0; i < c->layers; i++)
-		beside |= layer_dense(c, i) && layer_experts(c, i);
-	if (c->parallel || beside || c->mixer[0] == MIX_BOTH)
+		beside |= (layer_dense(c, i) && layer_experts(c, i)) || c->mixer[i] == MIX_BOTH;
+	if (c->parallel || beside)
 		PART(p, side, n * w, float);
 	attention_parts(p, m, n);
 	mla_parts(p, m, n);
